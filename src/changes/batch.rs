@@ -1,0 +1,48 @@
+//! A batch of changes: rows and their weights.
+
+use datafusion::arrow::array::{RecordBatch, UInt32Array};
+use datafusion::arrow::compute;
+use datafusion::arrow::datatypes::SchemaRef;
+
+use crate::error::Result;
+
+/// Rows, and for each its weight (never 0 by convention; operators do not rely on it).
+#[derive(Clone, Debug)]
+pub struct Changes {
+    pub rows: RecordBatch,
+    pub weights: Vec<i64>,
+}
+
+impl Changes {
+    pub fn new(rows: RecordBatch, weights: Vec<i64>) -> Self {
+        assert_eq!(rows.num_rows(), weights.len(), "one weight a row");
+        Changes { rows, weights }
+    }
+    /// All rows inserted once.
+    pub fn inserts(rows: RecordBatch) -> Self {
+        let weights = vec![1; rows.num_rows()];
+        Changes { rows, weights }
+    }
+    pub fn empty(schema: SchemaRef) -> Self {
+        Changes { rows: RecordBatch::new_empty(schema), weights: vec![] }
+    }
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+    /// The rows at these positions.
+    pub fn take(&self, positions: &[u32]) -> Result<Changes> {
+        let rows = compute::take_record_batch(&self.rows, &UInt32Array::from(positions.to_vec()))?;
+        Ok(Changes::new(rows, positions.iter().map(|&i| self.weights[i as usize]).collect()))
+    }
+    /// All batches after one another; `schema` is used when there is none.
+    pub fn concat(schema: &SchemaRef, parts: &[Changes]) -> Result<Changes> {
+        if let [one] = parts {
+            return Ok(one.clone());
+        }
+        let rows = compute::concat_batches(schema, parts.iter().map(|p| &p.rows))?;
+        Ok(Changes::new(rows, parts.iter().flat_map(|p| p.weights.iter().copied()).collect()))
+    }
+}

@@ -1,0 +1,8 @@
+//! rebateflow: SQL views over Kafka events, kept equal to the batch answer.
+#![deny(unsafe_code)]
+
+pub mod catalog;
+pub mod changes;
+pub mod clock;
+pub mod error;
+pub mod tasks;
