@@ -8,7 +8,7 @@
 //! From text to catalog: `statement` cuts a file into statements, `table_definition` and `view_definition` check one
 //! statement each, `consistency` checks them against each other, `load` reads the directories.
 
-mod catalog;
+mod build;
 mod column_type;
 mod consistency;
 mod definition;
@@ -23,7 +23,12 @@ mod table_definition;
 mod view;
 mod view_definition;
 
-pub use catalog::Catalog;
+#[cfg(test)]
+mod product_tests;
+#[cfg(test)]
+mod tests;
+
+pub use build::Catalog;
 pub use definition::{Definition, parse_definitions};
 pub use names::CLOCK;
 pub use source::SourceFile;
