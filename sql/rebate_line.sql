@@ -17,7 +17,8 @@ FROM (
            t.status, t.pay_time, t.receive_time, t.settle_time,
            r.rule_id, r.version AS rule_version, r.user_share, r.cap_per_order,
            CAST(COALESCE(t.act_commission, t.est_commission)
-                - TRUNC(COALESCE(t.act_commission, t.est_commission) * t.service_fee_rate, 2) AS DECIMAL(18,2)) AS commission_net,
+                - TRUNC(COALESCE(t.act_commission, t.est_commission) * t.service_fee_rate, 2)
+                AS DECIMAL(18,2)) AS commission_net,
            ROW_NUMBER() OVER (PARTITION BY t.platform, t.order_line_id
                ORDER BY r.priority DESC, r.valid_from DESC, r.version DESC) AS pick
     FROM txn_latest t

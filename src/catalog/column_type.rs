@@ -3,7 +3,8 @@
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
 
-const TYPES: &str = "the types are: VARCHAR, BIGINT, INT, DOUBLE, BOOLEAN, DATE, DECIMAL(precision, scale), TIMESTAMP (microseconds, UTC)";
+const TYPES: &str = "the types are: VARCHAR, BIGINT, INT, DOUBLE, BOOLEAN, DATE, \
+                     DECIMAL(precision, scale), TIMESTAMP (microseconds, UTC)";
 
 /// Why a type is refused: message and hint.
 pub(super) struct Unsupported {

@@ -188,7 +188,6 @@ pub(super) fn place_of_name(source: &SourceFile, name: &str) -> Span {
     };
     words
         .windows(2)
-        .filter(defines)
-        .last()
+        .rfind(defines)
         .map_or(Span::empty(), |pair| pair[1].span)
 }

@@ -11,6 +11,7 @@ use crate::error::Diagnostic;
 
 /// A table or a view, checked by itself and not yet against others.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "definitions are few and soon taken apart")]
 pub enum Definition {
     Table(Table),
     View(View),

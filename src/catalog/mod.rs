@@ -12,6 +12,7 @@ mod build;
 mod column_type;
 mod consistency;
 mod definition;
+mod dropped;
 mod load;
 mod names;
 mod options;

@@ -167,30 +167,31 @@ async fn money_and_keys_have_the_types_that_the_views_promise() {
 }
 
 /// Order lines: id, modified, status, merchant, category, estimated and actual commission, fee rate.
-const LINES: [(&str, &str, &str, &str, &str, &str, &str, &str); 8] = [
+const LINES: [[&str; 8]; 8] = [
     // A real payload: 1.14 less a fee of 0.11 (cut from 0.114), 80 % of 1.03.
-    ("L1", "2026-12-21", "PAYABLE", "m1", "c1", "1.14", "1.14", "0.10"),
+    ["L1", "2026-12-21", "PAYABLE", "m1", "c1", "1.14", "1.14", "0.10"],
     // Older reports that arrive later change nothing.
-    ("L1", "2026-11-05", "RECEIVED", "m1", "c1", "9.99", "NULL", "0.10"),
-    ("L2", "2026-11-02", "PENDING", "m1", "c1", "0.01", "NULL", "0"),
+    ["L1", "2026-11-05", "RECEIVED", "m1", "c1", "9.99", "NULL", "0.10"],
+    ["L2", "2026-11-02", "PENDING", "m1", "c1", "0.01", "NULL", "0"],
     // The rule for the category wins by priority: half, at most 20.
-    ("L3", "2026-11-02", "RECEIVED", "m1", "c2", "50.00", "50.00", "0"),
+    ["L3", "2026-11-02", "RECEIVED", "m1", "c2", "50.00", "50.00", "0"],
     // An unknown commission earns nothing known; it does not earn the cap.
-    ("L4", "2026-11-02", "PENDING", "m1", "c2", "NULL", "NULL", "0"),
+    ["L4", "2026-11-02", "PENDING", "m1", "c2", "NULL", "NULL", "0"],
     // Clawed back.
-    ("L5", "2026-11-02", "REVERSED", "m1", "c1", "-1.14", "NULL", "0.10"),
+    ["L5", "2026-11-02", "REVERSED", "m1", "c1", "-1.14", "NULL", "0.10"],
     // No rule for this merchant.
-    ("L6", "2026-11-02", "PENDING", "m9", "c1", "1.00", "NULL", "0"),
-    ("L7", "2026-11-02", "DECLINED", "m1", "c1", "10.00", "0.00", "0"),
+    ["L6", "2026-11-02", "PENDING", "m9", "c1", "1.00", "NULL", "0"],
+    ["L7", "2026-11-02", "DECLINED", "m1", "c1", "10.00", "0.00", "0"],
 ];
 
 #[tokio::test]
 async fn rebates_are_exact() {
     let (context, _) = session(&product()).await;
-    for (n, (line, modified, status, merchant, category, estimated, actual, fee)) in LINES.iter().enumerate() {
+    for (n, [line, modified, status, merchant, category, estimated, actual, fee]) in LINES.iter().enumerate() {
         let sql = format!(
-            "INSERT INTO affiliate_txn VALUES ('e{n}', 'TBK', '{line}', '{modified}', '{status}', 1, 'u1', '{merchant}', 'i',
-             '{category}', NULL, 'CNY', 3.80, 0.30, {estimated}, {actual}, {fee}, '2026-11-01', NULL, NULL, '2026-12-22')"
+            "INSERT INTO affiliate_txn VALUES ('e{n}', 'TBK', '{line}', '{modified}', '{status}', 1, 'u1',
+             '{merchant}', 'i', '{category}', NULL, 'CNY', 3.80, 0.30, {estimated}, {actual}, {fee},
+             '2026-11-01', NULL, NULL, '2026-12-22')"
         );
         run(&context, &sql).await;
     }
@@ -237,7 +238,8 @@ async fn a_movement_delivered_twice_counts_once() {
     .enumerate()
     {
         let sql = format!(
-            "INSERT INTO stock_movements VALUES ('{id}', '{sku}', 'w1', '{kind}', {quantity}, NULL, '2026-11-01', '2026-11-0{}')",
+            "INSERT INTO stock_movements VALUES
+             ('{id}', '{sku}', 'w1', '{kind}', {quantity}, NULL, '2026-11-01', '2026-11-0{}')",
             n + 1
         );
         run(&context, &sql).await;

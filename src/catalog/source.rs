@@ -54,7 +54,7 @@ impl SourceFile {
     }
 }
 
-/// The faults found in one source, in order.
+/// The faults found in one source.
 pub(super) struct Faults<'a> {
     source: &'a SourceFile,
     found: Vec<Diagnostic>,
@@ -79,7 +79,9 @@ impl<'a> Faults<'a> {
         self.found.len()
     }
 
-    pub(super) fn into_found(self) -> Vec<Diagnostic> {
+    /// The faults in the order of the text.
+    pub(super) fn into_found(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|diagnostic| diagnostic.span.start);
         self.found
     }
 

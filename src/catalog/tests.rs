@@ -34,7 +34,8 @@ fn faults(files: &[(&str, &str)]) -> (String, usize) {
 
 #[test]
 fn a_table_keeps_everything_that_was_declared() {
-    let sql = "CREATE TABLE Orders (A VARCHAR, \"B\" BIGINT, gone BOOLEAN, n INT NOT NULL, PRIMARY KEY (n, a))\n  WITH (version = '\"B\"', deleted = 'GONE', unknown_fields = 'reject')";
+    let sql = "CREATE TABLE Orders (A VARCHAR, \"B\" BIGINT, gone BOOLEAN, n INT NOT NULL, PRIMARY KEY (n, a))
+  WITH (version = '\"B\"', deleted = 'GONE', unknown_fields = 'reject')";
     let parsed = definitions(&format!("-- About.\n{sql};\n-- After."));
     let [Definition::Table(table)] = parsed.as_slice() else {
         panic!("one table")
@@ -106,7 +107,8 @@ fn a_view_keeps_its_options_and_reads() {
 #[test]
 fn views_come_in_dependency_order() {
     let catalog = Catalog::from_definitions(definitions(
-        "CREATE VIEW c AS SELECT * FROM b JOIN a ON true; CREATE VIEW b AS SELECT * FROM a; CREATE VIEW d AS SELECT * FROM t;
+        "CREATE VIEW c AS SELECT * FROM b JOIN a ON true; CREATE VIEW b AS SELECT * FROM a;
+         CREATE VIEW d AS SELECT * FROM t;
          CREATE VIEW a AS SELECT * FROM t; CREATE TABLE t (x BIGINT);",
     ))
     .expect("a catalog");

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::source::{Faults, SourceFile};
 use super::statement::Tokens;
 use super::view::{History, OnError, View};
-use super::{names, relations};
+use super::{dropped, names, relations};
 
 const OPTIONS: [&str; 3] = ["key", "history", "on_error"];
 
@@ -33,6 +33,7 @@ pub(super) fn view(create: &CreateView, tokens: &Tokens, source: &SourceFile, fa
         faults,
     );
     let key = key(&options, faults);
+    dropped::refuse(&create.query, tokens, faults);
     let reads = reads(&create.query, faults);
     Some(View {
         name: name?,
