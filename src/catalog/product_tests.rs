@@ -116,6 +116,25 @@ fn the_product_catalog_loads() {
     );
 }
 
+#[test]
+fn the_examples_of_the_documents_are_accepted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let examples: Vec<SourceFile> = ["schemas/README.md", "sql/README.md"]
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(root.join(path)).expect("a document");
+            let sql = text
+                .split("```sql\n")
+                .skip(1)
+                .filter_map(|rest| rest.split("```").next())
+                .collect::<String>();
+            SourceFile::new(path, sql)
+        })
+        .collect();
+    let catalog = Catalog::from_sources(&examples).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(catalog.names().collect::<Vec<_>>(), ["orders", "orders_of_user"]);
+}
+
 #[tokio::test]
 async fn no_float_is_computed_anywhere() {
     let catalog = product();
