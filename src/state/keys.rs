@@ -1,0 +1,65 @@
+//! Keys to dense numbers: the groups of an aggregate.
+
+use super::index::HashIndex;
+
+/// Gives each key a number, reuses the numbers of keys that are gone.
+#[derive(Debug)]
+pub struct KeyTable {
+    index: HashIndex,
+    keys: Vec<(u64, Box<[u8]>)>,
+    free: Vec<u32>,
+    key_bytes: usize,
+}
+
+impl Default for KeyTable {
+    fn default() -> Self {
+        KeyTable { index: HashIndex::new(), keys: vec![], free: vec![], key_bytes: 0 }
+    }
+}
+
+impl KeyTable {
+    /// The number of a key, which is added if it is not there.
+    pub fn number(&mut self, hash: u64, key: &[u8]) -> u32 {
+        if let Some(number) = self.index.find(hash, |n| *self.keys[n as usize].1 == *key) {
+            return number;
+        }
+        self.key_bytes += key.len();
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.keys[number as usize] = (hash, key.into());
+                number
+            }
+            None => {
+                self.keys.push((hash, key.into()));
+                (self.keys.len() - 1) as u32
+            }
+        };
+        self.index.insert(hash, number);
+        number
+    }
+
+    pub fn key(&self, number: u32) -> &[u8] {
+        &self.keys[number as usize].1
+    }
+
+    pub fn remove(&mut self, number: u32) {
+        let (hash, key) = std::mem::take(&mut self.keys[number as usize]);
+        self.key_bytes -= key.len();
+        self.index.remove(hash, number);
+        self.free.push(number);
+    }
+
+    /// Numbers ever given: the length of arrays indexed by number.
+    pub fn capacity(&self) -> usize {
+        self.keys.len()
+    }
+    pub fn len(&self) -> usize {
+        self.keys.len() - self.free.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    pub fn size(&self) -> usize {
+        self.index.size() + self.keys.capacity() * size_of::<(u64, Box<[u8]>)>() + self.key_bytes
+    }
+}

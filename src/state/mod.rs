@@ -1,0 +1,30 @@
+//! State: rows kept in memory, found by hash, read at an epoch while the next epoch is written.
+//!
+//! Contract: one writer (the dataflow thread), any number of readers. A row carries the epochs in which it was born and
+//! died; a reader at epoch `e` sees exactly the rows with `born <= e < died`, however far the writer is. Rows that no
+//! reader can see any more are reclaimed with a budget an epoch.
+//!
+//! Layout: row bytes of arrow's `RowConverter` in chunks of 1 MiB, a hash index of row ids in 256 slots, and posting
+//! lists for further keys. Why, with figures: `DECISIONS.md` 2.
+
+mod arrangement;
+mod codec;
+mod index;
+mod keys;
+mod ordered;
+mod rows;
+mod slot;
+
+pub use arrangement::{Arrangement, Batch, Layout, Maintained, Matches, Reader, Writer};
+pub use codec::{EncodedRows, RowCodec};
+pub use keys::KeyTable;
+pub use ordered::OrderedRows;
+pub use rows::{LIVE, RowId};
+pub use slot::{SLOTS, hash_key, slot};
+
+/// State rows that an operator has read and written since it was made: proof that work follows what changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    pub read: u64,
+    pub written: u64,
+}
