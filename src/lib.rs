@@ -5,5 +5,7 @@ pub mod catalog;
 pub mod changes;
 pub mod clock;
 pub mod error;
+pub mod operators;
+pub mod planner;
 pub mod state;
 pub mod tasks;

@@ -75,7 +75,6 @@ struct Inner {
     /// Readers at an older epoch can no longer be answered.
     oldest: u32,
     live_rows: i64,
-    live_versions: u64,
 }
 
 /// See the module. `new` fixes the layout; `batch` and `write` are the writer's, `read` is everybody's.
@@ -98,7 +97,11 @@ impl Arrangement {
                 columns.push((c, ASCENDING));
             }
         }
-        let links = layout.links.iter().map(|c| RowCodec::ascending(schema.clone(), c)).collect::<Result<Vec<_>>>()?;
+        let links = layout
+            .links
+            .iter()
+            .map(|c| RowCodec::ascending(schema.clone(), c))
+            .collect::<Result<Vec<_>>>()?;
         Ok(Arrangement {
             row_codec: RowCodec::new(schema.clone(), &columns)?,
             key_codec: RowCodec::ascending(schema.clone(), &layout.identity)?,
@@ -109,7 +112,6 @@ impl Arrangement {
                 dead: VecDeque::new(),
                 oldest: 0,
                 live_rows: 0,
-                live_versions: 0,
             }),
             link_codecs: links,
             layout,
@@ -124,13 +126,24 @@ impl Arrangement {
     pub fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
         let keys = self.key_codec.encode(rows)?;
         let hashes = (0..keys.len()).map(|i| hash_key(keys.bytes(i))).collect();
-        let links = self.link_codecs.iter().map(|codec| codec.encode(rows)).collect::<Result<_>>()?;
-        Ok(Batch { rows: self.row_codec.encode(rows)?, keys, hashes, links })
+        let links = self
+            .link_codecs
+            .iter()
+            .map(|codec| codec.encode(rows))
+            .collect::<Result<_>>()?;
+        Ok(Batch {
+            rows: self.row_codec.encode(rows)?,
+            keys,
+            hashes,
+            links,
+        })
     }
 
     /// The writer's lock. Held for some hundred rows at a time, so that readers get their turn.
     pub fn write(&self) -> Writer<'_> {
-        Writer { inner: self.inner.write().unwrap_or_else(PoisonError::into_inner) }
+        Writer {
+            inner: self.inner.write().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 
     /// A reader at an epoch. Errors: `Unavailable` when that epoch is reclaimed already.
@@ -139,7 +152,17 @@ impl Arrangement {
         if epoch < inner.oldest {
             return Err(Error::unavailable("the answer took longer than its snapshot is kept").hint("ask again"));
         }
-        Ok(Reader { arrangement: self, inner, epoch })
+        Ok(Reader {
+            arrangement: self,
+            inner,
+            epoch,
+        })
+    }
+
+    /// These rows, decoded. The ids are the writer's, of this epoch.
+    pub fn rows(&self, ids: &[RowId]) -> Result<RecordBatch> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        self.decode(ids.iter().map(|&id| inner.rows.bytes(id)))
     }
 
     /// Decodes rows of this arrangement.
@@ -214,15 +237,24 @@ impl Writer<'_> {
     pub fn weight(&self, row: RowId) -> i64 {
         self.inner.rows.weight(row)
     }
-    pub fn born(&self, row: RowId) -> u32 {
-        self.inner.rows.born(row)
+    /// Whether the row was there before `epoch`.
+    pub fn older(&self, row: RowId, epoch: u32) -> bool {
+        self.inner.rows.born(row) < epoch
+    }
+    pub fn lives(&self, row: RowId) -> bool {
+        self.inner.rows.died(row) == LIVE
     }
 
     /// Adds row `i` of the batch, born in `epoch`. The caller has killed a live row of the same identity.
     pub fn insert(&mut self, batch: &Batch, i: usize, weight: i64, epoch: u32) -> Result<RowId> {
         let inner = &mut *self.inner;
         let hash = batch.hashes[i];
-        let new = NewRow { bytes: batch.rows.bytes(i), weight, born: epoch, hash: short(hash) };
+        let new = NewRow {
+            bytes: batch.rows.bytes(i),
+            weight,
+            born: epoch,
+            hash: short(hash),
+        };
         let row = inner.rows.insert(new)?;
         inner.identity.insert(hash, row.0);
         for (k, keys) in batch.links.iter().enumerate() {
@@ -231,7 +263,6 @@ impl Writer<'_> {
             inner.rows.set_link(row, k, group, position);
         }
         inner.live_rows += weight;
-        inner.live_versions += 1;
         Ok(row)
     }
 
@@ -239,7 +270,6 @@ impl Writer<'_> {
     pub fn kill(&mut self, row: RowId, epoch: u32) {
         let inner = &mut *self.inner;
         inner.live_rows -= inner.rows.weight(row);
-        inner.live_versions -= 1;
         inner.rows.set_died(row, epoch);
         inner.dead.push_back((epoch, row));
     }
@@ -274,7 +304,9 @@ impl Inner {
     }
 
     fn compact_one(&mut self) -> Result<Option<usize>> {
-        let Some(moved) = self.rows.compact_one()? else { return Ok(None) };
+        let Some(moved) = self.rows.compact_one()? else {
+            return Ok(None);
+        };
         let mut dead: HashMap<RowId, RowId> = HashMap::new();
         for &(old, new) in &moved {
             self.identity.replace(widen(self.rows.hash(new)), old.0, new.0);
@@ -318,7 +350,9 @@ impl Reader<'_> {
             probes.resize(found.len(), i as u32);
         }
         let weights = found.iter().map(|&row| self.inner.rows.weight(row)).collect();
-        let rows = self.arrangement.decode(found.iter().map(|&row| self.inner.rows.bytes(row)))?;
+        let rows = self
+            .arrangement
+            .decode(found.iter().map(|&row| self.inner.rows.bytes(row)))?;
         Ok(Matches { probes, rows, weights })
     }
 

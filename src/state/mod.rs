@@ -15,11 +15,11 @@ mod ordered;
 mod rows;
 mod slot;
 
-pub use arrangement::{Arrangement, Batch, Layout, Maintained, Matches, Reader, Writer};
+pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Matches, Reader, Writer};
 pub use codec::{EncodedRows, RowCodec};
 pub use keys::KeyTable;
 pub use ordered::OrderedRows;
-pub use rows::{LIVE, RowId};
+pub use rows::RowId;
 pub use slot::{SLOTS, hash_key, slot};
 
 /// State rows that an operator has read and written since it was made: proof that work follows what changed.

@@ -49,7 +49,13 @@ pub(super) struct RowStore {
 
 impl RowStore {
     pub fn new(links: usize) -> Self {
-        RowStore { links, chunks: vec![Chunk::default()], open: 0, free: vec![], sparse: vec![] }
+        RowStore {
+            links,
+            chunks: vec![Chunk::default()],
+            open: 0,
+            free: vec![],
+            sparse: vec![],
+        }
     }
 
     fn record(&self, row: RowId) -> &[u8] {
@@ -143,7 +149,10 @@ impl RowStore {
                     .hint("select fewer columns, or spread the data over several views"));
             }
             None => {
-                self.chunks.push(Chunk { bytes: Vec::with_capacity(CHUNK_BYTES.max(space)), reclaimed: 0 });
+                self.chunks.push(Chunk {
+                    bytes: Vec::with_capacity(CHUNK_BYTES.max(space)),
+                    reclaimed: 0,
+                });
                 self.chunks.len() - 1
             }
         };
@@ -165,7 +174,9 @@ impl RowStore {
     /// Moves the rows of one chunk that is more than half reclaimed to the end of the store: (old, new) of each.
     /// None: no such chunk.
     pub fn compact_one(&mut self) -> Result<Option<Vec<(RowId, RowId)>>> {
-        let Some(number) = self.sparse.pop() else { return Ok(None) };
+        let Some(number) = self.sparse.pop() else {
+            return Ok(None);
+        };
         let chunk = std::mem::take(&mut self.chunks[number as usize]);
         let mut moved = vec![];
         let mut at = 0;

@@ -1,0 +1,136 @@
+//! The accumulators of a group, as words of 128 bits beside one another: one place in memory a group.
+//!
+//! COUNT takes one word. SUM and AVG take their total and the count of values; the total has two words when 2^63 values
+//! of the argument's precision could pass 128 bits. MIN and MAX keep their values in order, in `OrderedRows`.
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
+use datafusion::common::ScalarValue;
+
+use crate::error::{Error, Result};
+use crate::planner::{AggregateKind, Function, average_value, total_value};
+
+/// Greatest precision whose total of 2^63 values fits 128 bits: 10^19 * 2^63 < 2^127.
+const NARROW_PRECISION_MAX: u8 = 19;
+
+/// Where the words of a COUNT, SUM or AVG are and how its value is computed from them.
+#[derive(Clone, Debug)]
+pub(super) struct Total {
+    pub kind: AggregateKind,
+    /// First word in the group's words.
+    pub at: usize,
+    wide: bool,
+    input: DataType,
+    output: DataType,
+}
+
+impl Total {
+    /// `input`: type of the argument (of COUNT: any).
+    pub fn new(function: &Function, at: usize, input: DataType) -> Self {
+        let wide = matches!(input, DataType::Decimal128(p, _) if p > NARROW_PRECISION_MAX)
+            && function.kind != AggregateKind::Count;
+        Total {
+            kind: function.kind,
+            at,
+            wide,
+            input,
+            output: function.output.clone(),
+        }
+    }
+
+    pub fn words(&self) -> usize {
+        match self.kind {
+            AggregateKind::Count => 1,
+            _ if self.wide => 3,
+            _ => 2,
+        }
+    }
+
+    /// Adds values with weights to groups. `passes`: rows that count; `groups[i]` is where row i's group begins.
+    pub fn add(&self, words: &mut [i128], rows: &TotalRows<'_>) -> Result<()> {
+        let overflow = || Error::data("a total has more bits than its accumulator");
+        for i in 0..rows.weights.len() {
+            if !rows.counts(i) {
+                continue;
+            }
+            let weight = i128::from(rows.weights[i]);
+            let group = &mut words[rows.starts[i] + self.at..];
+            if self.kind == AggregateKind::Count {
+                group[0] = group[0].checked_add(weight).ok_or_else(overflow)?;
+                continue;
+            }
+            let value = rows.value(i);
+            if self.wide {
+                let product = i256::from_i128(value)
+                    .checked_mul(i256::from_i128(weight))
+                    .ok_or_else(overflow)?;
+                let total = join(group[0], group[1]).checked_add(product).ok_or_else(overflow)?;
+                (group[0], group[1]) = split(total);
+                group[2] += weight;
+            } else {
+                let product = value.checked_mul(weight).ok_or_else(overflow)?;
+                group[0] = group[0].checked_add(product).ok_or_else(overflow)?;
+                group[1] += weight;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a group. Errors: the total does not fit the output's type.
+    pub fn value(&self, group: &[i128]) -> Result<ScalarValue> {
+        let words = &group[self.at..];
+        let fits = |value: Option<ScalarValue>| {
+            value.ok_or_else(|| Error::data(format!("a total does not fit {}", self.output)))
+        };
+        if self.kind == AggregateKind::Count {
+            let count = i64::try_from(words[0]).map_err(|_| Error::data("a count does not fit BIGINT"))?;
+            return Ok(ScalarValue::Int64(Some(count)));
+        }
+        let (total, count) = if self.wide {
+            (join(words[0], words[1]), words[2])
+        } else {
+            (i256::from_i128(words[0]), words[1])
+        };
+        if count == 0 {
+            return Ok(ScalarValue::try_from(&self.output)?);
+        }
+        if self.kind == AggregateKind::Sum {
+            return fits(total_value(total, &self.output));
+        }
+        let count = i64::try_from(count).map_err(|_| Error::data("a count does not fit BIGINT"))?;
+        fits(average_value(total, count, &self.input, &self.output))
+    }
+}
+
+/// The rows that one function sees.
+pub(super) struct TotalRows<'a> {
+    pub argument: Option<&'a ArrayRef>,
+    pub filter: Option<&'a ArrayRef>,
+    pub weights: &'a [i64],
+    /// First word of the group of each row.
+    pub starts: &'a [usize],
+}
+
+impl TotalRows<'_> {
+    /// Whether row `i` passes FILTER and its argument is not NULL.
+    pub fn counts(&self, i: usize) -> bool {
+        let passes = self.filter.is_none_or(|f| f.is_valid(i) && f.as_boolean().value(i));
+        passes && self.argument.is_none_or(|a| a.is_valid(i))
+    }
+
+    fn value(&self, i: usize) -> i128 {
+        let Some(argument) = self.argument else { return 1 };
+        match argument.data_type() {
+            DataType::Decimal128(..) => argument.as_primitive::<Decimal128Type>().value(i),
+            _ => i128::from(argument.as_primitive::<Int64Type>().value(i)),
+        }
+    }
+}
+
+fn join(low: i128, high: i128) -> i256 {
+    i256::from_parts(low as u128, high)
+}
+fn split(value: i256) -> (i128, i128) {
+    let (low, high) = value.to_parts();
+    (low as i128, high)
+}

@@ -1,0 +1,77 @@
+//! `canonical(plan)`: the one meaning of a view, whatever the order of arrival and the size of batches (design 1.1).
+//!
+//! Run after names and types are resolved and before the optimizer. The engine and the batch oracle both start here.
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::{Sort, WindowFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+
+use super::checked;
+
+/// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
+pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let rewritten = plan.transform_up_with_subqueries(|node| {
+        let input_schema = merged_input_schema(&node)?;
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|e| rewrite(e, &input_schema))?;
+            Ok(expr.update_data(|e| name.restore(e)))
+        })?;
+        node.map_data(LogicalPlan::recompute_schema)
+    })?;
+    Ok(rewritten.data)
+}
+
+fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
+    let mut schema = DFSchema::empty();
+    for input in node.inputs() {
+        schema.merge(input.schema());
+    }
+    Ok(schema)
+}
+
+fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        // Integer arithmetic never wraps.
+        Expr::BinaryExpr(binary) if is_integer(&binary.left, schema) && is_integer(&binary.right, schema) => {
+            match checked::binary((*binary.left).clone(), binary.op, (*binary.right).clone()) {
+                Some(checked) => Ok(Transformed::yes(checked)),
+                None => Ok(Transformed::no(Expr::BinaryExpr(binary))),
+            }
+        }
+        Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
+            Ok(Transformed::yes(checked::negate(*operand)))
+        }
+        // An order decides between any two different rows.
+        Expr::WindowFunction(window) => Ok(complete_order(*window, schema)),
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn is_integer(expr: &Expr, schema: &DFSchema) -> bool {
+    expr.get_type(schema).is_ok_and(|t| t.is_integer())
+}
+
+/// Adds to ORDER BY every column of the input that is not there yet: ascending, NULL last, in schema order.
+fn complete_order(mut window: WindowFunction, schema: &DFSchema) -> Transformed<Expr> {
+    let before = window.params.order_by.len();
+    for (qualifier, field) in schema.iter() {
+        if field.name().starts_with('_') {
+            continue;
+        }
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        if window.params.order_by.iter().all(|s| s.expr != column) && !window.params.partition_by.contains(&column) {
+            window.params.order_by.push(Sort::new(column, true, false));
+        }
+    }
+    let changed = window.params.order_by.len() != before;
+    let expr = Expr::WindowFunction(Box::new(window));
+    if changed {
+        Transformed::yes(expr)
+    } else {
+        Transformed::no(expr)
+    }
+}

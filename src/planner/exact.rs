@@ -1,0 +1,201 @@
+//! SUM and AVG that accumulate in 256 bits and check only the value that they give (design 1.1).
+//!
+//! They replace DataFusion's functions of the same names, for the batch oracle and for SQL over the hot tables; the
+//! incremental aggregate computes its values with the same two formulae.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type, i256};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+
+/// Digits that a 128-bit decimal holds.
+const PRECISION_MAX: u8 = 38;
+/// Digits that the running total may have: those of a 256-bit decimal.
+const TOTAL_PRECISION: u8 = 76;
+
+/// SUM of a total, as `output` (BIGINT or a decimal of the same scale). None: it does not fit.
+pub fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
+    let narrow = total.to_i128()?;
+    match output {
+        DataType::Int64 => Some(ScalarValue::Int64(Some(i64::try_from(narrow).ok()?))),
+        DataType::Decimal128(precision, scale) => {
+            let fits = narrow.unsigned_abs() < 10u128.pow(u32::from(*precision));
+            fits.then_some(ScalarValue::Decimal128(Some(narrow), *precision, *scale))
+        }
+        _ => None,
+    }
+}
+
+/// AVG of a total over `count` > 0 values of `input` type, as `output`: DOUBLE for integers, for decimals the quotient
+/// truncated at four more digits, as DataFusion does. None: it does not fit.
+pub fn average_value(total: i256, count: i64, input: &DataType, output: &DataType) -> Option<ScalarValue> {
+    match (input, output) {
+        (_, DataType::Float64) => {
+            let total = total.to_i128()?;
+            Some(ScalarValue::Float64(Some(total as f64 / count as f64)))
+        }
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => {
+            let factor = i256::from_i128(10i128.pow(u32::try_from(to - from).ok()?));
+            let quotient = total
+                .checked_mul(factor)?
+                .checked_div(i256::from_i128(i128::from(count)))?;
+            total_value(quotient, output)
+        }
+        _ => None,
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Exact {
+    average: bool,
+    signature: Signature,
+}
+
+/// SUM of BIGINT (as BIGINT) and of decimals (with ten more digits).
+pub fn sum() -> AggregateUDF {
+    AggregateUDF::from(Exact {
+        average: false,
+        signature: Signature::user_defined(Volatility::Immutable),
+    })
+}
+
+/// AVG of BIGINT (as DOUBLE) and of decimals (with four more digits).
+pub fn avg() -> AggregateUDF {
+    AggregateUDF::from(Exact {
+        average: true,
+        signature: Signature::user_defined(Volatility::Immutable),
+    })
+}
+
+impl AggregateUDFImpl for Exact {
+    fn name(&self) -> &str {
+        if self.average { "avg" } else { "sum" }
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let [argument] = types else {
+            return plan_err!("{} takes one argument", self.name());
+        };
+        match argument {
+            t if t.is_integer() || *t == DataType::Null => Ok(vec![DataType::Int64]),
+            DataType::Decimal128(..) => Ok(vec![argument.clone()]),
+            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => Ok(vec![DataType::Decimal128(*p, *s)]),
+            t if t.is_floating() => plan_err!(
+                "{} of {t} is not maintained yet: cast the argument to DECIMAL(precision, scale)",
+                self.name()
+            ),
+            t => plan_err!("{} of {t} has no meaning", self.name()),
+        }
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(match (&types[0], self.average) {
+            (DataType::Decimal128(p, s), false) => DataType::Decimal128(PRECISION_MAX.min(p + 10), *s),
+            (DataType::Decimal128(p, s), true) => {
+                DataType::Decimal128(PRECISION_MAX.min(p + 4), (PRECISION_MAX as i8).min(s + 4))
+            }
+            (_, false) => DataType::Int64,
+            (_, true) => DataType::Float64,
+        })
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let total = Field::new(
+            format!("{}_total", args.name),
+            DataType::Decimal256(TOTAL_PRECISION, 0),
+            true,
+        );
+        let count = Field::new(format!("{}_count", args.name), DataType::Int64, true);
+        Ok(vec![Arc::new(total), Arc::new(count)])
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct {
+            return plan_err!("{}(DISTINCT ...) is not maintained yet", self.name());
+        }
+        Ok(Box::new(ExactAccumulator {
+            average: self.average,
+            input: args.expr_fields[0].data_type().clone(),
+            output: args.return_field.data_type().clone(),
+            total: i256::ZERO,
+            count: 0,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct ExactAccumulator {
+    average: bool,
+    input: DataType,
+    output: DataType,
+    total: i256,
+    count: i64,
+}
+
+impl ExactAccumulator {
+    fn add(&mut self, value: i256) -> Result<()> {
+        match self.total.checked_add(value) {
+            Some(total) => self.total = total,
+            None => return exec_err!("a total has more than 256 bits"),
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for ExactAccumulator {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let array = &values[0];
+        for i in (0..array.len()).filter(|&i| array.is_valid(i)) {
+            self.add(match &self.input {
+                DataType::Decimal128(..) => i256::from_i128(array.as_primitive::<Decimal128Type>().value(i)),
+                _ => i256::from_i128(i128::from(array.as_primitive::<Int64Type>().value(i))),
+            })?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        if self.count == 0 {
+            return ScalarValue::try_from(&self.output);
+        }
+        let value = if self.average {
+            average_value(self.total, self.count, &self.input, &self.output)
+        } else {
+            total_value(self.total, &self.output)
+        };
+        match value {
+            Some(value) => Ok(value),
+            None => exec_err!("a total does not fit {}", self.output),
+        }
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![
+            ScalarValue::Decimal256(Some(self.total), TOTAL_PRECISION, 0),
+            ScalarValue::Int64(Some(self.count)),
+        ])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let (totals, counts) = (
+            states[0].as_primitive::<Decimal256Type>(),
+            states[1].as_primitive::<Int64Type>(),
+        );
+        for i in (0..totals.len()).filter(|&i| totals.is_valid(i)) {
+            self.add(totals.value(i))?;
+            self.count += counts.value(i);
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>()
+    }
+}

@@ -1,0 +1,21 @@
+//! From SQL text to a plan of incremental operators.
+//!
+//! ```text
+//! SELECT ... ─DataFusion─▶ logical plan ─canonical()─▶ canonical plan ─rules─▶ optimized ─compile()─▶ Plan
+//!                                                           └─▶ the batch oracle runs this one
+//! ```
+//! Contract: what a `Plan` maintains equals what DataFusion returns for the canonical plan. SQL that cannot be kept so
+//! is refused here, with its place in the text.
+
+mod canonical;
+mod checked;
+mod compile;
+mod exact;
+mod latest;
+mod plan;
+mod refuse;
+mod session;
+
+pub use exact::{average_value, total_value};
+pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
+pub use session::{Planner, Relation, ViewPlan};

@@ -1,0 +1,142 @@
+//! The plan of a view: a tree of incremental operators with what is known of each one's rows.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::physical_expr::PhysicalExpr;
+
+/// A relation of the plan: the operator that makes it and what holds for its rows.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub op: Op,
+    /// All fields nullable: nullability is checked at the door, not between operators.
+    pub schema: SchemaRef,
+    /// Columns of which no two rows have the same values.
+    pub key: Option<Vec<usize>>,
+    /// No row is ever taken out.
+    pub insert_only: bool,
+}
+
+/// The operators. Columns are positions in the input's schema.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// The events of a table, as they come.
+    Table(Arc<str>),
+    /// The rows of a maintained view.
+    View(Arc<str>),
+    /// Rows that pass the filter, then these expressions of each. `columns`: set if there is no filter and all
+    /// expressions are plain columns.
+    Linear {
+        input: Box<Plan>,
+        filter: Option<Expression>,
+        project: Vec<Expression>,
+        columns: Option<Vec<usize>>,
+    },
+    Union(Vec<Plan>),
+    /// The first row of each partition, in this order (completed by all other columns).
+    Latest {
+        input: Box<Plan>,
+        partition: Vec<usize>,
+        order: Vec<(usize, SortOptions)>,
+    },
+    Join(Box<Join>),
+    Aggregate {
+        input: Box<Plan>,
+        group: Vec<usize>,
+        functions: Vec<Function>,
+    },
+}
+
+/// An expression, compiled, and the text that it is known by.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    pub physical: Arc<dyn PhysicalExpr>,
+    pub text: String,
+}
+
+/// An inner join on equal columns; NULL meets nothing. Its rows are the left columns, then the right ones.
+#[derive(Clone, Debug)]
+pub struct Join {
+    pub left: Plan,
+    pub right: Plan,
+    pub on: Vec<(usize, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AggregateKind {
+    Count,
+    Sum,
+    Avg,
+    Min,
+    Max,
+}
+
+/// One aggregate function of a GROUP BY.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub kind: AggregateKind,
+    /// Column of the argument; None for COUNT(*).
+    pub argument: Option<usize>,
+    /// A boolean column: only rows where it is true count.
+    pub filter: Option<usize>,
+    pub output: DataType,
+}
+
+impl Plan {
+    /// One text for equal plans: plans with the same text are run once and shared.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out).expect("writing to a String does not fail");
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        match &self.op {
+            Op::Table(name) => write!(out, "table({name})"),
+            Op::View(name) => write!(out, "view({name})"),
+            Op::Linear {
+                input, filter, project, ..
+            } => {
+                let project: Vec<&str> = project.iter().map(|e| e.text.as_str()).collect();
+                write!(out, "linear({:?}, {project:?}, ", filter.as_ref().map(|e| &e.text))?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Union(inputs) => {
+                out.write_str("union(")?;
+                for input in inputs {
+                    input.write(out)?;
+                    out.write_str(", ")?;
+                }
+                out.write_char(')')
+            }
+            Op::Latest {
+                input,
+                partition,
+                order,
+            } => {
+                write!(out, "latest({partition:?}, {order:?}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Join(join) => {
+                write!(out, "join({:?}, ", join.on)?;
+                join.left.write(out)?;
+                out.write_str(", ")?;
+                join.right.write(out)?;
+                out.write_char(')')
+            }
+            Op::Aggregate {
+                input,
+                group,
+                functions,
+            } => {
+                write!(out, "aggregate({group:?}, {functions:?}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+        }
+    }
+}

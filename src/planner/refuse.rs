@@ -1,0 +1,213 @@
+//! What is refused by looking at the SQL, and errors with their place in it.
+
+use std::ops::ControlFlow;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr as SqlExpr, JoinOperator, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor, Visit,
+    Visitor,
+};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span};
+
+use crate::catalog::View;
+use crate::error::{Diagnostic, Error, ErrorKind, Result};
+
+/// Refuses constructs that have no operator yet, all of them at once, each at its place.
+pub fn check(view: &View) -> Result<()> {
+    let mut finder = Finder {
+        view,
+        found: vec![],
+        depth: 0,
+    };
+    let _ = view.query.visit(&mut finder);
+    if finder.found.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::from_diagnostics(finder.found))
+    }
+}
+
+struct Finder<'a> {
+    view: &'a View,
+    found: Vec<Diagnostic>,
+    depth: usize,
+}
+
+impl Finder<'_> {
+    fn refuse(&mut self, span: Span, message: &str, hint: &str) {
+        let mut diagnostic = self
+            .view
+            .source
+            .diagnostic(ErrorKind::Refused, span, message.to_string());
+        diagnostic.hint = (!hint.is_empty()).then(|| hint.to_string());
+        self.found.push(diagnostic);
+    }
+
+    fn body(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Select(select) => {
+                match &select.distinct {
+                    Some(Distinct::Distinct) => {
+                        self.refuse(
+                            select.span(),
+                            "SELECT DISTINCT is not maintained yet",
+                            "use GROUP BY over the same columns",
+                        );
+                    }
+                    Some(Distinct::On(_)) => {
+                        let hint = "use ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1";
+                        self.refuse(select.span(), "DISTINCT ON is not maintained yet", hint);
+                    }
+                    _ => {}
+                }
+                for join in select.from.iter().flat_map(|t| &t.joins) {
+                    self.join(&join.join_operator, join.relation.span());
+                }
+            }
+            SetExpr::SetOperation {
+                op,
+                set_quantifier,
+                left,
+                right,
+            } => {
+                if *op != SetOperator::Union || *set_quantifier != SetQuantifier::All {
+                    let text = format!("{op} {set_quantifier}");
+                    self.refuse(
+                        body.span(),
+                        &format!("{} is not maintained yet", text.trim()),
+                        "UNION ALL is",
+                    );
+                }
+                self.body(left);
+                self.body(right);
+            }
+            SetExpr::Values(_) => self.refuse(body.span(), "VALUES is not maintained yet", "read a table or a view"),
+            _ => {}
+        }
+    }
+
+    fn join(&mut self, operator: &JoinOperator, span: Span) {
+        use JoinOperator::*;
+        if !matches!(operator, Join(_) | Inner(_) | CrossJoin(_)) {
+            self.refuse(
+                span,
+                "only inner joins on equal columns are maintained yet",
+                "use JOIN ... ON a = b",
+            );
+        }
+    }
+}
+
+impl Visitor for Finder<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.depth += 1;
+        if query.order_by.is_some() || query.limit_clause.is_some() || query.fetch.is_some() {
+            let hint = "leave the order to the reader, or keep the first row of each group with ROW_NUMBER() = 1";
+            self.refuse(
+                query.span(),
+                "ORDER BY and LIMIT of a query are not maintained yet",
+                hint,
+            );
+        }
+        if query.with.as_ref().is_some_and(|w| w.recursive) {
+            self.refuse(query.span(), "recursive queries are not maintained", "");
+        }
+        self.body(&query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { args: None, .. } | TableFactor::Derived { lateral: false, .. } => {}
+            TableFactor::NestedJoin { .. } => {}
+            TableFactor::Derived { .. } => {
+                self.refuse(factor.span(), "LATERAL is not maintained", "write it as a join");
+            }
+            _ => self.refuse(
+                factor.span(),
+                "table functions are not maintained yet",
+                "read a table or a view",
+            ),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<()> {
+        if matches!(
+            expr,
+            SqlExpr::Subquery(_) | SqlExpr::InSubquery { .. } | SqlExpr::Exists { .. }
+        ) {
+            let hint = "write it as a join";
+            self.refuse(expr.span(), "a subquery in an expression is not maintained yet", hint);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Refuses functions whose value is not fixed by their arguments.
+pub fn check_functions(view: &View, plan: &LogicalPlan) -> Result<()> {
+    let mut volatile = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                if let Expr::ScalarFunction(f) = e
+                    && f.func.signature().volatility != Volatility::Immutable
+                {
+                    volatile = Some(f.func.name().to_string());
+                    return Ok(TreeNodeRecursion::Stop);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    let Some(name) = volatile else { return Ok(()) };
+    let error = Error::refused(format!("{name}() changes by itself and cannot be maintained"))
+        .hint("time enters a view as a column of an event");
+    Err(in_view(view, error))
+}
+
+/// An error of DataFusion, at the place that it names.
+pub fn at_place(view: &View, error: DataFusionError) -> Error {
+    let Some(found) = error.diagnostic() else {
+        return in_view(view, Error::from(error));
+    };
+    let span = match &found.span {
+        Some(span) => Span::new(
+            Location::new(span.start.line, span.start.column),
+            Location::new(span.end.line, span.end.column),
+        ),
+        None => view.query.span(),
+    };
+    let mut diagnostic = view
+        .source
+        .diagnostic(ErrorKind::Invalid, span, lower_first(&found.message));
+    let words = found
+        .helps
+        .iter()
+        .map(|h| &h.message)
+        .chain(found.notes.iter().map(|n| &n.message));
+    let words: Vec<String> = words.map(|w| lower_first(w)).collect();
+    diagnostic.hint = (!words.is_empty()).then(|| words.join("; "));
+    Error::from_diagnostics(vec![diagnostic])
+}
+
+/// An error about a view as a whole, at the name of its first words.
+pub fn in_view(view: &View, error: Error) -> Error {
+    if !error.diagnostics.is_empty() || error.kind == ErrorKind::Internal {
+        return error;
+    }
+    let mut diagnostic = view.source.diagnostic(error.kind, view.query.span(), error.message);
+    diagnostic.hint = error.hint;
+    Error::from_diagnostics(vec![diagnostic])
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
+}

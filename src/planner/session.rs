@@ -1,0 +1,255 @@
+//! The planner: which relations there are, and how the SQL of a view becomes a `Plan`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::not_impl_err;
+use datafusion::datasource::ViewTable;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
+use datafusion::optimizer::{
+    OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, eliminate_cross_join::EliminateCrossJoin,
+    extract_equijoin_predicate::ExtractEquijoinPredicate, optimize_projections::OptimizeProjections,
+    push_down_filter::PushDownFilter, simplify_expressions::SimplifyExpressions,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as SqlStatement;
+use datafusion::sql::sqlparser::ast::Statement;
+
+use super::canonical::canonical;
+use super::compile::Compiler;
+use super::plan::{Op, Plan};
+use super::{exact, refuse};
+use crate::catalog::{Table, View};
+use crate::error::{Error, Result};
+
+/// A table or a materialized view, as the planner sees it.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// The columns that SQL sees.
+    pub schema: SchemaRef,
+    /// How its rows are made.
+    pub plan: Plan,
+}
+
+/// What planning a view gives.
+#[derive(Clone, Debug)]
+pub struct ViewPlan {
+    pub plan: Plan,
+    /// The canonical plan: what the batch oracle runs.
+    pub canonical: LogicalPlan,
+    /// The columns that the view shows, with pinned types.
+    pub schema: SchemaRef,
+}
+
+/// Plans views over the relations that were added so far.
+pub struct Planner {
+    context: SessionContext,
+    relations: HashMap<String, Relation>,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Planner {
+    pub fn new() -> Self {
+        Planner {
+            context: SessionContext::new_with_state(session_state()),
+            relations: HashMap::new(),
+        }
+    }
+
+    /// The session settings and functions that give SQL its meaning here; the oracle and ad-hoc SQL use the same.
+    pub fn session_state() -> SessionState {
+        session_state()
+    }
+
+    /// Adds a table. `retractable`: rows may be taken out (tests only; Kafka tables never do).
+    pub fn add_table(&mut self, table: &Table, retractable: bool) -> Result<()> {
+        let plan = super::compile::table_plan(table, retractable)?;
+        self.add(
+            &table.name,
+            Relation {
+                schema: table.schema(),
+                plan,
+            },
+        )
+    }
+
+    /// Adds a maintained view under its name, so that other views can read it.
+    pub fn add_materialized(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
+        let plan = Plan {
+            op: Op::View(name.into()),
+            ..planned.plan.clone()
+        };
+        self.add(
+            name,
+            Relation {
+                schema: planned.schema.clone(),
+                plan,
+            },
+        )
+    }
+
+    fn add(&mut self, name: &str, relation: Relation) -> Result<()> {
+        let provider = Arc::new(SchemaOnly(relation.schema.clone()));
+        self.context.register_table(name, provider)?;
+        self.relations.insert(name.to_string(), relation);
+        Ok(())
+    }
+
+    /// Adds a plain view: its query takes the place of its name.
+    pub fn add_plain(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
+        self.context
+            .register_table(name, Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
+        Ok(())
+    }
+
+    /// Plans a view. Errors: `Invalid` for wrong SQL, `Refused` for what is not maintained, both with the place.
+    pub fn plan(&self, view: &View) -> Result<ViewPlan> {
+        refuse::check(view)?;
+        let statement = Statement::Query(Box::new(view.query.clone()));
+        let logical = futures::executor::block_on(
+            self.context
+                .state()
+                .statement_to_plan(SqlStatement::Statement(Box::new(statement))),
+        )
+        .map_err(|e| refuse::at_place(view, e))?;
+        let state = self.context.state();
+        let resolved = state
+            .analyzer()
+            .execute_and_check(logical, state.config_options(), |_, _| {})
+            .map_err(|e| refuse::at_place(view, e))?;
+        refuse::check_functions(view, &resolved)?;
+        let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
+        let optimized = state
+            .optimizer()
+            .optimize(canonical.clone(), &state, |_, _| {})
+            .map_err(|e| refuse::at_place(view, e))?;
+        let plan = Compiler {
+            state: &state,
+            relations: &self.relations,
+            picked: None,
+        }
+        .compile(&optimized)
+        .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
+        .map_err(|e| refuse::in_view(view, e))?;
+        let schema = served_schema(&plan);
+        Ok(ViewPlan {
+            plan,
+            canonical,
+            schema,
+        })
+    }
+}
+
+/// The names of the query's columns, which an optimizer may have changed.
+fn pinned(plan: Plan, wanted: &Schema) -> Result<Plan> {
+    let mut names = std::collections::HashSet::new();
+    for field in wanted.fields() {
+        if !names.insert(field.name()) {
+            return Err(Error::invalid(format!("two columns are named {}", field.name())).hint("give one an alias"));
+        }
+    }
+    let fields = plan.schema.fields().iter().zip(wanted.fields());
+    let fields: Vec<Field> = fields
+        .map(|(f, w)| Field::new(w.name(), f.data_type().clone(), true))
+        .collect();
+    super::compile::with_schema(plan, Arc::new(Schema::new(fields)))
+}
+
+fn served_schema(plan: &Plan) -> SchemaRef {
+    let fields = plan.schema.fields().iter();
+    Arc::new(Schema::new(
+        fields
+            .map(|f| Field::new(f.name(), f.data_type().clone(), true))
+            .collect::<Vec<_>>(),
+    ))
+}
+
+fn session_state() -> SessionState {
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false)
+        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        .set_bool("datafusion.sql_parser.collect_spans", true);
+    let state = SessionStateBuilder::new().with_config(config).with_default_features();
+    let state = state.with_optimizer_rules(rules());
+    let mut state = state.build();
+    for function in [exact::sum(), exact::avg()] {
+        use datafusion::execution::FunctionRegistry;
+        state
+            .register_udaf(Arc::new(function))
+            .expect("the session's registry takes functions");
+    }
+    state
+}
+
+/// The rules that leave a plan in the shape of our operators. Not among them: those that answer from statistics, fold
+/// the time, or split an aggregate in two.
+fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    vec![
+        Arc::new(SimplifyExpressions::new()),
+        Arc::new(ExtractEquijoinPredicate::new()),
+        Arc::new(EliminateCrossJoin::new()),
+        Arc::new(PushDownFilter::new()),
+        Arc::new(CommonSubexprEliminate::new()),
+        Arc::new(OptimizeProjections::new()),
+    ]
+}
+
+/// A relation that can be planned over, not scanned.
+#[derive(Debug)]
+struct SchemaOnly(SchemaRef);
+
+#[async_trait::async_trait]
+impl TableProvider for SchemaOnly {
+    fn schema(&self) -> SchemaRef {
+        self.0.clone()
+    }
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        not_impl_err!("this relation is planned over, not scanned")
+    }
+}
+
+/// Whether state and answers can hold a column of this type.
+pub(super) fn supported(data_type: &DataType) -> bool {
+    use DataType::*;
+    matches!(
+        data_type,
+        Utf8 | LargeUtf8
+            | Utf8View
+            | Boolean
+            | Int8
+            | Int16
+            | Int32
+            | Int64
+            | UInt8
+            | UInt16
+            | UInt32
+            | UInt64
+            | Float32
+            | Float64
+            | Decimal128(..)
+            | Date32
+            | Timestamp(..)
+            | Interval(_)
+            | Binary
+    )
+}
