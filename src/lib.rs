@@ -4,5 +4,6 @@
 pub mod catalog;
 pub mod changes;
 pub mod clock;
+pub mod demo;
 pub mod error;
 pub mod tasks;
