@@ -14,8 +14,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${REBATEFLOW_CACHE:-$HOME/.cache/rebateflow}
-jars=$cache/kafka-4.4.0
+jars=$cache/kafka-4.4.0 # the version that setup.sh fetches
 data=${REBATEFLOW_KAFKA_DATA:-$cache/kafka}
+[[ $data = /* ]] || data=$PWD/$data
 start_seconds_max=60
 stop_seconds_max=30
 
@@ -102,7 +103,8 @@ start() {
   local waited=0
   until answers "$(port)"; do
     alive || [ "$waited" -lt 5 ] || fail "Kafka ended at once: $(tail -n 5 "$data/server.log")"
-    [ "$waited" -lt $((start_seconds_max * 10)) ] || fail "Kafka does not answer after $start_seconds_max s, see $data/server.log"
+    [ "$waited" -lt $((start_seconds_max * 10)) ] \
+      || fail "Kafka does not answer after $start_seconds_max s, see $data/server.log"
     sleep 0.1
     waited=$((waited + 1))
   done

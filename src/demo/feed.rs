@@ -30,7 +30,7 @@ const STALL_MAX: Duration = Duration::from_secs(60);
 /// The longest sleep; bounds how late a request to stop is seen.
 const NAP: Duration = Duration::from_millis(5);
 /// How long the broker may take to answer the first question.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Messages between two looks at the producer's delivery reports.
 const MESSAGES_PER_POLL: u64 = 256;
 

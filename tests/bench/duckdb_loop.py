@@ -6,6 +6,7 @@
 Reads the preloaded topics from their start to their present end in batches, in memory, and ends. No recovery, no
 history, no serving. Writes the view's rows to FILE.
 """
+
 import argparse
 import time
 
@@ -38,7 +39,9 @@ CREATE TABLE q_rebate (user_id VARCHAR PRIMARY KEY, pending DECIMAL(18,2), appro
 RULES_STEP = """
 INSERT INTO rules SELECT j.platform, j.merchant_id, j.user_share FROM (
   SELECT from_json(value, '{"platform":"VARCHAR","merchant_id":"VARCHAR","user_share":"DECIMAL(9,6)"}') j FROM batch)"""
-REBATE_STEPS = ["BEGIN", """
+REBATE_STEPS = [
+    "BEGIN",
+    """
 CREATE OR REPLACE TEMP TABLE changed AS
 SELECT l.*, (floor(commission::DECIMAL(18,2) * r.user_share * 100) / 100)::DECIMAL(18,2) AS rebate,
        o.status AS old_status, o.user_id AS old_user, o.rebate AS old_rebate
@@ -50,10 +53,12 @@ FROM (SELECT j.platform || '|' || j.order_line_id AS k, j.*
                                  ORDER BY j.source_modified DESC, j.event_id DESC) = 1) l
 JOIN rules r USING (platform, merchant_id)
 LEFT JOIN lines o ON o.k = l.k
-WHERE o.k IS NULL OR (l.source_modified, l.event_id) > (o.sm, o.eid)""", """
+WHERE o.k IS NULL OR (l.source_modified, l.event_id) > (o.sm, o.eid)""",
+    """
 INSERT INTO lines SELECT k, source_modified, event_id, status, user_id, rebate FROM changed
 ON CONFLICT DO UPDATE SET sm = excluded.sm, eid = excluded.eid, status = excluded.status,
-                          user_id = excluded.user_id, rebate = excluded.rebate""", """
+                          user_id = excluded.user_id, rebate = excluded.rebate""",
+    """
 INSERT INTO q_rebate
 SELECT user_id, COALESCE(SUM(sign * rebate) FILTER (status IN ('PENDING', 'RECEIVED')), 0),
        COALESCE(SUM(sign * rebate) FILTER (status = 'APPROVED'), 0),
@@ -64,14 +69,24 @@ FROM (SELECT user_id, status, rebate, 1 AS sign FROM changed
 GROUP BY 1
 ON CONFLICT DO UPDATE SET pending = pending + excluded.pending, approved = approved + excluded.approved,
                           payable = payable + excluded.payable, lost = lost + excluded.lost, n = n + excluded.n""",
-                "COMMIT"]
+    "COMMIT",
+]
 
 
 def batches(brokers, topic, rows):
     """The values of the topic's messages, as Arrow tables of at most that many rows."""
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "duckdb-loop", "enable.auto.commit": False,
-                         "auto.offset.reset": "earliest", "check.crcs": False, "fetch.message.max.bytes": 8388608,
-                         "queued.min.messages": 100000, "fetch.queue.backoff.ms": 2})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "duckdb-loop",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "check.crcs": False,
+            "fetch.message.max.bytes": 8388608,
+            "queued.min.messages": 100000,
+            "fetch.queue.backoff.ms": 2,
+        }
+    )
     partitions = [TopicPartition(topic, p, 0) for p in consumer.list_topics(topic, 10).topics[topic].partitions]
     consumer.assign(partitions)
     wanted = sum(consumer.get_watermark_offsets(partition)[1] for partition in partitions)
@@ -101,14 +116,15 @@ def main():
         database.execute(REBATE_TABLES)
         for batch in batches(arguments.brokers, "rate_rules", arguments.rows):
             database.execute(RULES_STEP)
-    events, longest = 0, 0.0
+    events, longest, first = 0, 0.0, time.monotonic()
     for batch in batches(arguments.brokers, topic, arguments.rows):
         begin = time.monotonic()
         for step in steps:
             database.execute(step)  # finds the local variable `batch` by its name
         longest = max(longest, time.monotonic() - begin)
         events += batch.num_rows
-    print(f"{events} events, longest batch {longest * 1000:.0f} ms")
+    rate = events / (time.monotonic() - first)
+    print(f"{events} events, {rate:.0f} events/s without the start of Python, longest batch {longest * 1000:.0f} ms")
     if arguments.out:
         database.execute(f"COPY q_{arguments.query} TO '{arguments.out}' (FORMAT parquet)")
 

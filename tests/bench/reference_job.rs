@@ -5,7 +5,8 @@
 //! cargo bench --bench reference_job -- [--query stock|rebate] [--scale 1.0] [--runs 3]
 //! ```
 //!
-//! Starts Kafka by `tests/kafka.sh` in a directory of its own for each scale and seed, and keeps what it loaded there.
+//! Starts Kafka by `tests/kafka.sh` in a directory of its own for each scale and seed, keeps what it loaded there, and
+//! stops it at the end. Wall times are those of whole processes, from start to exit, for every step alike.
 
 mod limit;
 mod load;
@@ -86,17 +87,25 @@ struct Step {
 }
 
 fn run(options: &Options) -> Result<()> {
-    let brokers = match &options.brokers {
-        Some(brokers) => brokers.clone(),
-        None => start_kafka(options)?,
+    let Some(brokers) = &options.brokers else {
+        let brokers = kafka_script(options, "start")?;
+        let brokers = brokers.lines().find_map(|line| line.strip_prefix("bootstrap="));
+        let brokers = brokers.ok_or_else(|| Error::unavailable("tests/kafka.sh did not start Kafka"))?;
+        let outcome = run_queries(options, brokers);
+        kafka_script(options, "stop")?;
+        return outcome;
     };
+    run_queries(options, brokers)
+}
+
+fn run_queries(options: &Options, brokers: &str) -> Result<()> {
     let workload = Workload {
         seed: options.seed,
         scale: options.scale,
     };
     for query in [Query::Stock, Query::Rebate] {
         if options.query.is_none_or(|only| only == query) {
-            run_query(query, workload, &brokers, options)?;
+            run_query(query, workload, brokers, options)?;
         }
     }
     Ok(())
@@ -120,9 +129,9 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         "step", "wall s", "events/s", "CPU s/million", "peak MB", "of limit"
     );
 
-    let work = std::env::temp_dir().join(format!("rebateflow-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&work).map_err(|e| Error::unavailable("cannot make a directory").caused_by(e))?;
-    let answers = work.join(format!("{name}.parquet"));
+    let work = tempfile::tempdir().map_err(|e| Error::unavailable("cannot make a directory").caused_by(e))?;
+    let data = work.path().join("data");
+    let answers = work.path().join(format!("{name}.parquet"));
     let mut steps = vec![];
     for (label, limit, threads) in [
         ("consume, poll, 1 thread", Limit::Poll, 1),
@@ -138,17 +147,16 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         ("whole job, history off", HISTORY_OFF),
         ("whole job, history on", HISTORY_ON),
     ] {
-        let data = work.join("data");
         steps.push(step(label, options, || job_command(name, brokers, config, &data))?);
         print_step(&steps, events);
     }
     if !options.no_loop {
         steps.push(step("DuckDB loop", options, || loop_command(name, brokers, &answers))?);
         print_step(&steps, events);
-        compare(name, &work.join("data"), &answers)?;
+        compare(name, &data, &answers)?;
     }
     print_ratios(&steps);
-    std::fs::remove_dir_all(&work).map_err(|e| Error::unavailable("cannot remove a directory").caused_by(e))
+    Ok(())
 }
 
 /// Runs the command as often as asked for and keeps the fastest run.
@@ -277,20 +285,16 @@ fn compare(name: &str, data: &Path, answers: &Path) -> Result<()> {
     Ok(())
 }
 
-fn start_kafka(options: &Options) -> Result<String> {
+/// Runs tests/kafka.sh for the node that belongs to this scale and seed; returns what it prints.
+fn kafka_script(options: &Options, action: &str) -> Result<String> {
     let data = cache().join(format!("bench-kafka-{}-{}", options.scale, options.seed));
     let output = Command::new(here().join("../kafka.sh"))
-        .arg("start")
+        .arg(action)
         .env("REBATEFLOW_KAFKA_DATA", data)
         .stderr(std::process::Stdio::inherit())
         .output()
         .map_err(|e| Error::unavailable("cannot run tests/kafka.sh").caused_by(e))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let brokers = text
-        .lines()
-        .find_map(|line| line.strip_prefix("bootstrap="))
-        .map(str::to_string);
-    brokers.ok_or_else(|| Error::unavailable("tests/kafka.sh did not start Kafka"))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn here() -> PathBuf {

@@ -13,6 +13,7 @@ DATA        the directory that rebateflow was given with --data
 FILE is Parquet, CSV with a header or JSON (an array or one object a line); its columns are cast to those found.
 Prints what it found. Exits with 1 on any difference, after printing up to 20 of the rows; with 2 on wrong use.
 """
+
 import argparse
 import glob
 import json
@@ -48,7 +49,11 @@ class Report:
 
 def newest_generation(data, view):
     """The glob of the view's newest generation, and its number; None without files."""
-    numbers = [int(path.rsplit("=", 1)[1]) for path in glob.glob(f"{data}/views/{view}/gen=*") if has_files(f"{path}/_date=*/*.parquet")]
+    numbers = [
+        int(path.rsplit("=", 1)[1])
+        for path in glob.glob(f"{data}/views/{view}/gen=*")
+        if has_files(f"{path}/_date=*/*.parquet")
+    ]
     if not numbers:
         return None
     return f"{data}/views/{view}/gen={max(numbers)}/_date=*/*.parquet"
@@ -80,15 +85,25 @@ class DuckReader:
 
     def places(self, sources):
         """One row a message: topic, partition, offset, kind, and the date of its directory."""
-        parts = [f"SELECT {topic} AS topic, {partition} AS \"partition\", {offset} AS \"offset\", '{kind}' AS kind, _date FROM {self.scan(pattern, True)}"
-                 for kind, pattern, (topic, partition, offset) in sources]
+        parts = [
+            f"""SELECT {topic} AS topic, {partition} AS "partition", {offset} AS "offset", '{kind}' AS kind, _date
+                FROM {self.scan(pattern, True)}"""
+            for kind, pattern, (topic, partition, offset) in sources
+        ]
         return self.db.sql(" UNION ALL ".join(parts)).to_arrow_table()
 
     def weights(self, pattern, weight):
         """Rows with the sum of their weights, zero ones left out; `weight` is 'changes' or 'rows'."""
         names = ", ".join(f'"{name}"' for name in self.columns(pattern))
-        value = "CASE _change WHEN 'insert' THEN 1 WHEN 'delete' THEN -1 ELSE error('_change is ' || _change) END" if weight == "changes" else "1"
-        return self.db.sql(f"SELECT {names}, CAST(sum({value}) AS BIGINT) AS weight FROM {self.scan(pattern)} GROUP BY ALL HAVING sum({value}) <> 0").to_arrow_table()
+        value = (
+            "CASE _change WHEN 'insert' THEN 1 WHEN 'delete' THEN -1 ELSE error('_change is ' || _change) END"
+            if weight == "changes"
+            else "1"
+        )
+        return self.db.sql(
+            f"SELECT {names}, CAST(sum({value}) AS BIGINT) AS weight FROM {self.scan(pattern)} "
+            f"GROUP BY ALL HAVING sum({value}) <> 0"
+        ).to_arrow_table()
 
 
 class PolarsReader:
@@ -98,15 +113,26 @@ class PolarsReader:
         return polars.scan_parquet(pattern, hive_partitioning=partitioned)
 
     def places(self, sources):
-        parts = [self.scan(pattern, True).select("_date",
-            topic=polars.col(topic.strip('"')).cast(polars.String), partition=polars.col(partition.strip('"')).cast(polars.Int32),
-            offset=polars.col(offset.strip('"')).cast(polars.Int64), kind=polars.lit(kind)) for kind, pattern, (topic, partition, offset) in sources]
+        parts = [
+            self.scan(pattern, True).select(
+                "_date",
+                topic=polars.col(topic.strip('"')).cast(polars.String),
+                partition=polars.col(partition.strip('"')).cast(polars.Int32),
+                offset=polars.col(offset.strip('"')).cast(polars.Int64),
+                kind=polars.lit(kind),
+            )
+            for kind, pattern, (topic, partition, offset) in sources
+        ]
         return polars.concat(parts).collect().to_arrow()
 
     def weights(self, pattern, weight):
         frame = self.scan(pattern)
         names = [name for name in frame.collect_schema().names() if name not in METADATA]
-        value = polars.when(polars.col("_change") == "insert").then(1).when(polars.col("_change") == "delete").then(-1) if weight == "changes" else polars.lit(1)
+        value = (
+            polars.when(polars.col("_change") == "insert").then(1).when(polars.col("_change") == "delete").then(-1)
+            if weight == "changes"
+            else polars.lit(1)
+        )
         summed = frame.with_columns(weight=value.cast(polars.Int64)).group_by(names).agg(polars.col("weight").sum())
         return summed.filter(polars.col("weight") != 0).collect().to_arrow()
 
@@ -133,19 +159,43 @@ def check_places(report, reader, judge, data, produced):
     judge.db.register("places", reader.places(sources))
     counts = judge.rows("SELECT topic, kind, count(*) AS n FROM places GROUP BY ALL ORDER BY ALL")
     print(f"{reader.name}: " + ", ".join(f"{row['topic']} {row['kind']} {row['n']}" for row in counts))
-    report.equal(reader.name, "type of _date", judge.rows("SELECT DISTINCT typeof(_date) AS kind FROM places"), [{"kind": "DATE"}])
-    report.check(reader.name, "messages that are there twice",
-                 judge.rows('SELECT topic, "partition", "offset", count(*) AS times, string_agg(kind) AS kinds FROM places GROUP BY topic, "partition", "offset" HAVING count(*) > 1 ORDER BY ALL'))
+    report.equal(
+        reader.name,
+        "type of _date",
+        judge.rows("SELECT DISTINCT typeof(_date) AS kind FROM places"),
+        [{"kind": "DATE"}],
+    )
+    report.check(
+        reader.name,
+        "messages that are there twice",
+        judge.rows(
+            """SELECT topic, "partition", "offset", count(*) AS times, string_agg(kind) AS kinds FROM places
+               GROUP BY topic, "partition", "offset" HAVING count(*) > 1 ORDER BY ALL"""
+        ),
+    )
     if produced is None:
         return
     first = produced.get("first_offsets", {})
-    ranges = [(topic, int(partition), int(first.get(topic, {}).get(partition, 0)), int(end))
-              for topic, partitions in produced["next_offsets"].items() for partition, end in partitions.items()]
-    judge.db.execute('CREATE OR REPLACE TEMP TABLE ranges (topic VARCHAR, "partition" INTEGER, first BIGINT, next BIGINT)')
+    ranges = [
+        (topic, int(partition), int(first.get(topic, {}).get(partition, 0)), int(end))
+        for topic, partitions in produced["next_offsets"].items()
+        for partition, end in partitions.items()
+    ]
+    judge.db.execute(
+        'CREATE OR REPLACE TEMP TABLE ranges (topic VARCHAR, "partition" INTEGER, first BIGINT, next BIGINT)'
+    )
     judge.db.executemany("INSERT INTO ranges VALUES (?, ?, ?, ?)", ranges)
     expected = 'SELECT topic, "partition", unnest(range(first, next)) AS "offset" FROM ranges'
-    report.check(reader.name, "produced messages that are nowhere", judge.rows(f'{expected} EXCEPT SELECT topic, "partition", "offset" FROM places ORDER BY ALL'))
-    report.check(reader.name, "messages that nobody produced", judge.rows(f'SELECT topic, "partition", "offset" FROM places EXCEPT {expected} ORDER BY ALL'))
+    report.check(
+        reader.name,
+        "produced messages that are nowhere",
+        judge.rows(f'{expected} EXCEPT SELECT topic, "partition", "offset" FROM places ORDER BY ALL'),
+    )
+    report.check(
+        reader.name,
+        "messages that nobody produced",
+        judge.rows(f'SELECT topic, "partition", "offset" FROM places EXCEPT {expected} ORDER BY ALL'),
+    )
     for kind, name in (("accepted", "accepted"), ("dead letter", "unreadable")):
         found = {row["topic"]: row["n"] for row in counts if row["kind"] == kind}
         for topic, wanted in produced.get(name, {}).items():
@@ -154,13 +204,19 @@ def check_places(report, reader, judge, data, produced):
 
 def read_expected(judge, file, types):
     """The expected rows as the Arrow table (columns, weight), cast to the types that the product wrote."""
-    scans = {".parquet": f"read_parquet('{file}')", ".csv": f"read_csv('{file}', all_varchar = true, header = true)",
-             ".json": f"read_json('{file}', columns = {{{', '.join(repr(name) + ': ' + repr('VARCHAR') for name in types)}}})"}
+    texts = ", ".join(f"'{name}': 'VARCHAR'" for name in types)
+    scans = {
+        ".parquet": f"read_parquet('{file}')",
+        ".csv": f"read_csv('{file}', all_varchar = true, header = true)",
+        ".json": f"read_json('{file}', columns = {{{texts}}})",
+    }
     scan = scans.get(os.path.splitext(file)[1])
     if scan is None:
         sys.exit(f"{file}: neither .parquet, .csv nor .json")
     columns = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
-    return judge.db.sql(f"SELECT *, count(*) AS weight FROM (SELECT {columns} FROM {scan}) GROUP BY ALL").to_arrow_table()
+    return judge.db.sql(
+        f"SELECT *, count(*) AS weight FROM (SELECT {columns} FROM {scan}) GROUP BY ALL"
+    ).to_arrow_table()
 
 
 def check_rows(report, reader, judge, request):
@@ -172,11 +228,21 @@ def check_rows(report, reader, judge, request):
     judge.db.register("found", found)
     judge.db.register("expected", expected)
     print(f"{reader.name}: {what}: {found.num_rows} different rows")
-    report.check(reader.name, f"{what}: rows with a negative weight", judge.rows("SELECT * FROM found WHERE weight < 0 ORDER BY ALL"))
+    report.check(
+        reader.name,
+        f"{what}: rows with a negative weight",
+        judge.rows("SELECT * FROM found WHERE weight < 0 ORDER BY ALL"),
+    )
     names = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
-    report.check(reader.name, f"{what}: found minus expected", judge.rows(
-        f"SELECT * EXCLUDE (w), sum(w) AS surplus FROM (SELECT {names}, weight AS w FROM found UNION ALL SELECT {names}, -weight FROM expected) "
-        "GROUP BY ALL HAVING sum(w) <> 0 ORDER BY ALL"))
+    report.check(
+        reader.name,
+        f"{what}: found minus expected",
+        judge.rows(
+            "SELECT * EXCLUDE (w), sum(w) AS surplus FROM "
+            f"(SELECT {names}, weight AS w FROM found UNION ALL SELECT {names}, -weight FROM expected) "
+            "GROUP BY ALL HAVING sum(w) <> 0 ORDER BY ALL"
+        ),
+    )
 
 
 def requests_of(arguments):

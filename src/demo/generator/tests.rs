@@ -12,7 +12,7 @@ use crate::demo::rows_to_batch;
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, TimeUnit, TimestampMicrosecondType};
 
-const MESSAGES: usize = 60_000;
+const MESSAGES: usize = 30_000;
 
 fn messages(options: GeneratorOptions) -> Vec<Generated> {
     Generator::new(options).take(MESSAGES).collect()
@@ -43,7 +43,7 @@ fn rules_come_first() {
     assert!((290..400).contains(&rules), "{rules}");
     let later: Vec<_> = all[rules..].iter().filter(|m| m.topic == "rate_rules").collect();
     let newer = |m: &&&Generated| matches!(&m.row, Some(Row::RateRule(rule)) if rule.version > 1);
-    assert!(later.iter().filter(newer).count() >= 10, "some rules change later");
+    assert!(later.iter().filter(newer).count() >= 5, "some rules change later");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn order_lines_reach_every_state_and_stock_has_hot_articles() {
         states,
         HashSet::from(["PENDING", "RECEIVED", "APPROVED", "PAYABLE", "DECLINED", "REVERSED"])
     );
-    assert!(refunds > 500, "{refunds}");
+    assert!(refunds > 250, "{refunds}");
     assert!((0.18..0.23).contains(&share(hot, movements)), "{hot} of {movements}");
 }
 
