@@ -5,4 +5,5 @@ pub mod catalog;
 pub mod changes;
 pub mod clock;
 pub mod error;
+pub mod ingest;
 pub mod tasks;
