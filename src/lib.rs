@@ -6,4 +6,5 @@ pub mod changes;
 pub mod clock;
 pub mod demo;
 pub mod error;
+pub mod ingest;
 pub mod tasks;
