@@ -2,6 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::Query;
 
+use super::source::SourceFile;
+
 /// Whether the changes of a view are kept in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {
@@ -32,12 +34,4 @@ pub struct View {
     pub reads: Vec<String>,
     /// The file as the user named it and its whole text: places in `query` are places in this text.
     pub source: SourceFile,
-}
-
-/// An SQL file (or a piece of SQL given as text).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Path as the user named it.
-    pub path: String,
-    pub text: String,
 }

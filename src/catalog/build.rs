@@ -1,0 +1,121 @@
+//! The catalog itself: consistent tables and views, built from files, from definitions, or one by one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::consistency::{self, Known, Placed};
+use super::definition::{Definition, parse_definitions};
+use super::load;
+use super::source::SourceFile;
+use super::table::Table;
+use super::view::View;
+use crate::error::{Diagnostic, Error, Result};
+
+/// Tables and views that fit together.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    pub tables: Vec<Arc<Table>>,
+    /// In dependency order: a view comes after the views that it reads.
+    pub views: Vec<Arc<View>>,
+}
+
+impl Catalog {
+    /// Reads `*.sql` of both directories, sorted by name: one definition a file, named like the file.
+    /// The error holds every fault of all files.
+    pub fn load(schemas: &Path, sql: &Path) -> Result<Catalog> {
+        let files = load::read(schemas, sql)?;
+        let known = Known {
+            names: files.unreadable,
+            ..Known::default()
+        };
+        let mut catalog = Catalog::default();
+        let mut found = files.faults;
+        found.extend(catalog.extend(files.placed, known));
+        no_faults(found).map(|()| catalog)
+    }
+
+    /// A catalog of several texts, each with any number of definitions; the error holds every fault of all of them.
+    pub fn from_sources(sources: &[SourceFile]) -> Result<Catalog> {
+        let mut placed = vec![];
+        let mut found = vec![];
+        for source in sources {
+            match parse_definitions(source) {
+                Ok(definitions) => placed.extend(definitions.into_iter().map(|definition| Placed {
+                    definition,
+                    source: source.clone(),
+                })),
+                Err(faults) => found.extend(faults),
+            }
+        }
+        // With definitions missing, every view that reads them would be a fault too.
+        no_faults(found)?;
+        let mut catalog = Catalog::default();
+        no_faults(catalog.extend(placed, Known::default())).map(|()| catalog)
+    }
+
+    /// A catalog of definitions in any order.
+    pub fn from_definitions(definitions: Vec<Definition>) -> Result<Catalog> {
+        let mut catalog = Catalog::default();
+        no_faults(catalog.extend(definitions.into_iter().map(place).collect(), Known::default())).map(|()| catalog)
+    }
+
+    /// Adds one definition that fits to those present; otherwise the catalog stays as it is.
+    pub fn add(&mut self, definition: Definition) -> Result<()> {
+        let topics = self
+            .tables
+            .iter()
+            .map(|table| (table.topic.clone(), table.name.clone()))
+            .collect();
+        let names = self.names().map(str::to_string).collect();
+        no_faults(self.extend(vec![place(definition)], Known { names, topics }))
+    }
+
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    pub fn view(&self, name: &str) -> Option<&Arc<View>> {
+        self.views.iter().find(|view| view.name == name)
+    }
+
+    /// The names of all tables, then of all views.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let tables = self.tables.iter().map(|table| table.name.as_str());
+        tables.chain(self.views.iter().map(|view| view.name.as_str()))
+    }
+
+    /// Takes the definitions in if they have no fault.
+    fn extend(&mut self, placed: Vec<Placed>, known: Known) -> Vec<Diagnostic> {
+        let found = consistency::check(&placed, &known);
+        if !found.is_empty() {
+            return found;
+        }
+        let mut views = vec![];
+        for placed in placed {
+            match placed.definition {
+                Definition::Table(table) => self.tables.push(Arc::new(table)),
+                Definition::View(view) => views.push(view),
+            }
+        }
+        let ordered = consistency::in_dependency_order(&views.iter().collect::<Vec<_>>());
+        self.views
+            .extend(ordered.into_iter().map(|view| Arc::new(view.clone())));
+        found
+    }
+}
+
+fn no_faults(found: Vec<Diagnostic>) -> Result<()> {
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(Error::from_diagnostics(found)),
+    }
+}
+
+/// A table does not keep its file, so a fault of it shows its own text.
+fn place(definition: Definition) -> Placed {
+    let source = match &definition {
+        Definition::Table(table) => SourceFile::new(format!("table {}", table.name), table.sql.clone()),
+        Definition::View(view) => view.source.clone(),
+    };
+    Placed { definition, source }
+}

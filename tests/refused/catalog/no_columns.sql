@@ -1,0 +1,3 @@
+-- expect: this table has no columns
+-- at: 3:14
+CREATE TABLE t;

@@ -1,0 +1,10 @@
+-- expect: option `version` names one column
+-- at: 10:17
+CREATE TABLE t (
+  id VARCHAR NOT NULL,
+  n BIGINT,
+  b BOOLEAN,
+  d DOUBLE,
+  PRIMARY KEY (id)
+)
+WITH (version = 'n, d');

@@ -1,0 +1,4 @@
+-- expect: CONNECT BY is not supported in a view
+-- at: 4:40
+CREATE TABLE orders (id VARCHAR, n BIGINT);
+CREATE VIEW v AS SELECT id FROM orders CONNECT BY PRIOR id = n;

@@ -1,0 +1,4 @@
+-- expect: this clause after `orders` is not supported in a view
+-- at: 4:40
+CREATE TABLE orders (id VARCHAR, n BIGINT);
+CREATE VIEW v AS SELECT id FROM orders WITH ORDINALITY;
