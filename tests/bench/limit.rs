@@ -4,12 +4,13 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use rdkafka::bindings as native;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rebateflow::catalog::Table;
 use rebateflow::error::{Error, Result};
+use rebateflow::ingest::{Decoder, Message};
 use rebateflow::tasks::spawn_thread;
 
 use crate::load::{PARTITIONS, kafka};
@@ -28,18 +29,21 @@ pub enum Limit {
     Consume,
     /// The batch queue and arrow-json.
     ArrowJson,
+    /// The batch queue and our own decoder, with everything that it checks and keeps.
+    Decode,
 }
 
-/// Reads the whole topic with this many threads, each with its own partitions; returns messages and decoded rows.
-pub fn run(brokers: &str, topic: &str, limit: Limit, threads: i32) -> Result<(u64, u64)> {
+/// Reads the whole topic of the table with this many threads, each with its own partitions; returns messages and decoded rows.
+pub fn run(brokers: &str, table: Table, limit: Limit, threads: i32) -> Result<(u64, u64)> {
+    let table = Arc::new(table);
     let mut running = vec![];
     for thread in 0..threads {
-        let (brokers, topic) = (brokers.to_string(), topic.to_string());
+        let (brokers, table) = (brokers.to_string(), table.clone());
         let partitions = (0..PARTITIONS)
             .filter(move |partition| partition % threads == thread)
             .collect();
         running.push(spawn_thread("limit", move || {
-            read(&brokers, &topic, limit, partitions)
+            read(&brokers, &table, limit, partitions)
         })?);
     }
     let mut sum = (0, 0);
@@ -52,7 +56,8 @@ pub fn run(brokers: &str, topic: &str, limit: Limit, threads: i32) -> Result<(u6
     Ok(sum)
 }
 
-fn read(brokers: &str, topic: &str, limit: Limit, partitions: Vec<i32>) -> Result<(u64, u64)> {
+fn read(brokers: &str, table: &Arc<Table>, limit: Limit, partitions: Vec<i32>) -> Result<(u64, u64)> {
+    let topic = &table.topic;
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "limit")
@@ -80,25 +85,37 @@ fn read(brokers: &str, topic: &str, limit: Limit, partitions: Vec<i32>) -> Resul
     match limit {
         Limit::Poll => poll_all(&consumer, wanted).map(|messages| (messages, 0)),
         Limit::Consume => batch_all(&consumer, wanted, |_| Ok(())).map(|messages| (messages, 0)),
-        Limit::ArrowJson => {
-            let mut decoder = arrow_json::ReaderBuilder::new(schema_of(topic))
-                .with_batch_size(BATCH_ROWS)
-                .build_decoder()?;
+        Limit::ArrowJson => arrow_json_all(&consumer, wanted, table),
+        Limit::Decode => {
+            let mut decoder = Decoder::new(table.clone())?;
             let mut rows = 0;
-            let messages = batch_all(&consumer, wanted, |value| {
-                let mut rest = value;
-                loop {
-                    rest = &rest[decoder.decode(rest)?..];
-                    if rest.is_empty() {
-                        return Ok(());
-                    }
-                    rows += decoder.flush()?.map_or(0, |batch| batch.num_rows()) as u64;
-                }
+            let messages = batch_all(&consumer, wanted, |batch| {
+                rows += decoder.decode(batch)?.events.rows.num_rows() as u64;
+                Ok(())
             })?;
-            rows += decoder.flush()?.map_or(0, |batch| batch.num_rows()) as u64;
             Ok((messages, rows))
         }
     }
+}
+
+fn arrow_json_all(consumer: &BaseConsumer, wanted: u64, table: &Table) -> Result<(u64, u64)> {
+    let builder = arrow_json::ReaderBuilder::new(table.schema()).with_batch_size(BATCH_ROWS);
+    let mut decoder = builder.build_decoder()?;
+    let mut rows = 0;
+    let messages = batch_all(consumer, wanted, |batch| {
+        for message in batch {
+            let mut rest = message.value.unwrap_or_default();
+            while !rest.is_empty() {
+                rest = &rest[decoder.decode(rest)?..];
+                if !rest.is_empty() {
+                    rows += decoder.flush()?.map_or(0, |batch| batch.num_rows()) as u64;
+                }
+            }
+        }
+        Ok(())
+    })?;
+    rows += decoder.flush()?.map_or(0, |batch| batch.num_rows()) as u64;
+    Ok((messages, rows))
 }
 
 fn poll_all(consumer: &BaseConsumer, wanted: u64) -> Result<u64> {
@@ -114,8 +131,12 @@ fn poll_all(consumer: &BaseConsumer, wanted: u64) -> Result<u64> {
     Ok(messages)
 }
 
-/// Reads with the batch queue and gives each value to `on_value`.
-fn batch_all(consumer: &BaseConsumer, wanted: u64, mut on_value: impl FnMut(&[u8]) -> Result<()>) -> Result<u64> {
+/// Reads with the batch queue and gives each batch to `on_batch`.
+fn batch_all(
+    consumer: &BaseConsumer,
+    wanted: u64,
+    mut on_batch: impl FnMut(&[Message<'_>]) -> Result<()>,
+) -> Result<u64> {
     // SAFETY: the client lives longer than the queue, which is given back below.
     let queue = unsafe { native::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
     let mut slots = vec![std::ptr::null_mut(); BATCH_ROWS];
@@ -124,16 +145,15 @@ fn batch_all(consumer: &BaseConsumer, wanted: u64, mut on_value: impl FnMut(&[u8
     while messages < wanted && outcome.is_ok() {
         // SAFETY: `slots` has room for that many pointers.
         let count = unsafe { native::rd_kafka_consume_batch_queue(queue, POLL_MS, slots.as_mut_ptr(), slots.len()) };
-        for &slot in &slots[..count.max(0) as usize] {
-            // SAFETY: the batch queue has filled this slot with a message of ours until it is destroyed, once, here.
-            unsafe {
-                let message: &native::rd_kafka_message_t = &*slot;
-                if message.err == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && outcome.is_ok() {
-                    messages += 1;
-                    outcome = on_value(payload(message.payload, message.len));
-                }
-                native::rd_kafka_message_destroy(slot);
-            }
+        let filled = &slots[..count.max(0) as usize];
+        // SAFETY: the batch queue has filled these slots with messages of ours, which live until they are destroyed,
+        // once each, after their last use.
+        unsafe {
+            let batch: Vec<Message<'_>> = filled.iter().filter_map(|slot| message_of(*slot)).collect();
+            messages += batch.len() as u64;
+            outcome = on_batch(&batch);
+            drop(batch);
+            filled.iter().for_each(|slot| native::rd_kafka_message_destroy(*slot));
         }
     }
     // SAFETY: taken above, given back once.
@@ -141,50 +161,30 @@ fn batch_all(consumer: &BaseConsumer, wanted: u64, mut on_value: impl FnMut(&[u8
     outcome.map(|()| messages)
 }
 
-/// The bytes of a message.
+/// The message in a slot; None for an event that is no message.
 ///
 /// # Safety
-/// `start` must be null or point to `length` bytes that live as long as the answer is used.
-unsafe fn payload<'a>(start: *const c_void, length: usize) -> &'a [u8] {
-    if start.is_null() {
-        return &[];
+/// The slot must hold a message of librdkafka that lives as long as the answer is used.
+unsafe fn message_of<'a>(slot: *const native::rd_kafka_message_t) -> Option<Message<'a>> {
+    // SAFETY: the caller's promise; null pointers are looked for.
+    unsafe {
+        let native_message = &*slot;
+        if native_message.err != native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        Some(Message {
+            key: bytes(native_message.key, native_message.key_len),
+            value: bytes(native_message.payload, native_message.len),
+            partition: native_message.partition,
+            offset: native_message.offset,
+            timestamp_us: native::rd_kafka_message_timestamp(slot, std::ptr::null_mut()) * 1000,
+        })
     }
-    // SAFETY: the caller's promise.
-    unsafe { std::slice::from_raw_parts(start.cast(), length) }
 }
 
-/// The columns of the topic, as `schemas/` declares them.
-fn schema_of(topic: &str) -> Arc<Schema> {
-    let time = || DataType::Timestamp(TimeUnit::Microsecond, None);
-    let text = |name: &str| Field::new(name, DataType::Utf8, false);
-    let money = || DataType::Decimal128(12, 2);
-    let fields = match topic {
-        "stock_movements" => {
-            let mut fields: Vec<Field> = ["movement_id", "sku_id", "warehouse_id", "move_type"].map(text).into();
-            fields.push(Field::new("qty", DataType::Int64, false));
-            fields.push(Field::new("event_time", time(), false));
-            fields
-        }
-        "affiliate_txn" => vec![
-            text("platform"),
-            text("order_line_id"),
-            Field::new("source_modified", time(), false),
-            text("status"),
-            text("user_id"),
-            text("merchant_id"),
-            text("item_id"),
-            text("category_id"),
-            Field::new("pay_amount", money(), false),
-            Field::new("commission", money(), false),
-            Field::new("order_time", time(), false),
-            Field::new("pay_time", time(), false),
-            text("event_id"),
-        ],
-        _ => vec![
-            text("platform"),
-            text("merchant_id"),
-            Field::new("user_share", DataType::Decimal128(9, 6), false),
-        ],
-    };
-    Arc::new(Schema::new(fields))
+/// # Safety
+/// `start` must be null or point to `length` bytes that live as long as the answer is used.
+unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
+use rebateflow::catalog::{Catalog, Table};
 use rebateflow::clock::Clock;
 use rebateflow::error::{Error, Result};
 
@@ -70,7 +71,8 @@ struct Options {
 fn main() {
     let options = Options::parse();
     let outcome = match (&options.limit, &options.topic, &options.brokers) {
-        (Some(limit), Some(topic), Some(brokers)) => limit::run(brokers, topic, *limit, options.threads)
+        (Some(limit), Some(topic), Some(brokers)) => table_of(topic)
+            .and_then(|table| limit::run(brokers, table, *limit, options.threads))
             .map(|(messages, rows)| eprintln!("{messages} messages, {rows} rows")),
         _ => run(&options),
     };
@@ -139,6 +141,8 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         ("consume, batch queue, 2 threads", Limit::Consume, 2),
         ("consume + arrow-json, 1 thread", Limit::ArrowJson, 1),
         ("consume + arrow-json, 2 threads", Limit::ArrowJson, 2),
+        ("consume + decode, 1 thread", Limit::Decode, 1),
+        ("consume + decode, 2 threads", Limit::Decode, 2),
     ] {
         steps.push(step(label, options, || limit_command(brokers, topic, limit, threads))?);
         print_step(&steps, events);
@@ -227,6 +231,7 @@ fn limit_command(brokers: &str, topic: &str, limit: Limit, threads: i32) -> Resu
         Limit::Poll => "poll",
         Limit::Consume => "consume",
         Limit::ArrowJson => "arrow-json",
+        Limit::Decode => "decode",
     };
     let mut command = Command::new(this);
     command.args([
@@ -240,6 +245,19 @@ fn limit_command(brokers: &str, topic: &str, limit: Limit, threads: i32) -> Resu
         &threads.to_string(),
     ]);
     Ok(command)
+}
+
+/// The table of a topic, as the reference job's own schemas declare it.
+fn table_of(topic: &str) -> Result<Table> {
+    for name in ["stock", "rebate"] {
+        let catalog = Catalog::load(&here().join("schemas").join(name), &here().join("sql").join(name))?;
+        if let Some(table) = catalog.tables.iter().find(|table| table.topic == topic) {
+            return Ok(Table::clone(table));
+        }
+    }
+    Err(Error::not_found(format!(
+        "no table of the reference job reads topic {topic}"
+    )))
 }
 
 /// The product over an empty data directory.
