@@ -33,7 +33,8 @@ pub enum Limit {
     Decode,
 }
 
-/// Reads the whole topic of the table with this many threads, each with its own partitions; returns messages and decoded rows.
+/// Reads the whole topic of the table with this many threads, each with its own partitions; returns messages and
+/// decoded rows.
 pub fn run(brokers: &str, table: Table, limit: Limit, threads: i32) -> Result<(u64, u64)> {
     let table = Arc::new(table);
     let mut running = vec![];

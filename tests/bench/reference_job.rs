@@ -154,6 +154,10 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         steps.push(step(label, options, || job_command(name, brokers, config, &data))?);
         print_step(&steps, events);
     }
+    let written = data.join("views").join(format!("q_{name}"));
+    if !written.exists() {
+        return Err(Error::internal("the job with history on has written no changes").hint("see its output above"));
+    }
     if !options.no_loop {
         steps.push(step("DuckDB loop", options, || loop_command(name, brokers, &answers))?);
         print_step(&steps, events);
