@@ -4,7 +4,9 @@
 pub mod catalog;
 pub mod changes;
 pub mod clock;
+pub mod demo;
 pub mod error;
+pub mod ingest;
 pub mod operators;
 pub mod planner;
 pub mod state;
