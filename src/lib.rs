@@ -3,6 +3,10 @@
 
 pub mod catalog;
 pub mod changes;
+pub mod checkpoint;
 pub mod clock;
+pub mod commit;
 pub mod error;
+pub mod history;
+pub mod recovery;
 pub mod tasks;

@@ -1,0 +1,3 @@
+//! The integration tests: one binary, because each further one links the whole engine again.
+
+mod history;
