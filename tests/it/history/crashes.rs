@@ -161,3 +161,26 @@ fn a_process_that_is_overtaken_while_it_rolls_is_fenced() {
     }
     panic!("no roll was interrupted");
 }
+
+#[test]
+fn commits_of_a_process_that_is_just_being_replaced_are_not_lost() {
+    // The newer process takes its run, then claims the log: the older one commits just before either.
+    for writes in 0..2 {
+        let storage = Storage::new();
+        let mut older = Process::start(&storage.healthy()).unwrap();
+        older.next_epoch(5, END).unwrap();
+        let (store, faulty) = storage.faulty(Fault::Intrusion, writes);
+        let (committed, older_again) = std::sync::mpsc::channel();
+        faulty.let_in(move || {
+            older.committer.commit().unwrap();
+            committed.send(older).unwrap();
+        });
+        let mut newer = Process::start(&store).unwrap();
+        let mut older = older_again.recv().unwrap();
+        assert_eq!(newer.offsets.get("orders", 1), Some(5), "write {writes}");
+        older.next_epoch(5, END).unwrap();
+        assert_eq!(older.committer.commit().unwrap_err().kind, ErrorKind::Fenced);
+        newer.run_to(END).unwrap();
+        Files::assert_complete(&storage.healthy(), END);
+    }
+}

@@ -1,7 +1,8 @@
-//! An object store that fails on demand: it dies before a chosen write, or answers one write with an error.
+//! An object store that fails on demand: it dies before a chosen write, or answers one write with an error, or lets
+//! somebody else go first.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use rebateflow::tasks::spawn_thread;
 
 /// What happens at the chosen write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +24,18 @@ pub enum Fault {
     Refusal,
     /// It is done, and answered with an error; everything after it works.
     LostAnswer,
+    /// Somebody else works just before it: see `FaultyStore::let_in`.
+    Intrusion,
 }
 
-#[derive(Debug)]
+type Intruder = Box<dyn FnOnce() + Send>;
+
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     fault: Fault,
     /// Writes left before the fault; negative afterwards.
     left: AtomicI64,
+    intruder: Mutex<Option<Intruder>>,
 }
 
 impl FaultyStore {
@@ -38,7 +44,13 @@ impl FaultyStore {
             inner,
             fault,
             left: AtomicI64::new(writes),
+            intruder: Mutex::new(None),
         }
+    }
+
+    /// What an `Intrusion` runs, on a thread of its own.
+    pub fn let_in(&self, intruder: impl FnOnce() + Send + 'static) {
+        *self.intruder.lock().unwrap() = Some(Box::new(intruder));
     }
 
     /// Whether the fault has happened.
@@ -64,6 +76,11 @@ impl FaultyStore {
         match (self.strikes(), self.fault) {
             (true, Fault::Death | Fault::Refusal) => Err(broken()),
             (true, Fault::LostAnswer) => work.await.and(Err(broken())),
+            (true, Fault::Intrusion) => {
+                let intruder = self.intruder.lock().unwrap().take().unwrap();
+                spawn_thread("intruder", intruder).unwrap().join().unwrap();
+                work.await
+            }
             (false, _) => work.await,
         }
     }
@@ -73,6 +90,12 @@ fn broken() -> Error {
     Error::Generic {
         store: "faulty",
         source: "injected fault".into(),
+    }
+}
+
+impl fmt::Debug for FaultyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} over {:?}", self.fault, self.inner)
     }
 }
 
@@ -98,7 +121,7 @@ impl ObjectStore for FaultyStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        if self.dead().is_err() || (self.strikes() && self.fault != Fault::LostAnswer) {
+        if self.dead().is_err() || (self.strikes() && matches!(self.fault, Fault::Death | Fault::Refusal)) {
             return futures::stream::once(async { Err(broken()) }).boxed();
         }
         self.inner.delete_stream(locations)

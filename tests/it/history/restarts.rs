@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use object_store::path::Path;
 use rebateflow::catalog::Table;
 use rebateflow::error::ErrorKind;
-use rebateflow::history::{HistorySettings, Store, epoch_number};
+use rebateflow::history::{HistorySettings, Store, epoch_number, segment_path};
 
 use super::world::{Files, Process, accepted, column, orders, parquet_rows, settings};
 
@@ -308,6 +308,22 @@ fn offsets_rows_and_generations_that_do_not_fit_are_refused() {
     process.recovered.generations.insert(Arc::from("counts"), 7);
     let error = process.next_epoch(5, END).unwrap_err();
     assert_eq!(error.message, "generation 7 of view counts is not the current one");
+}
+
+#[test]
+fn orphans_are_swept_and_what_lies_beyond_the_newest_manifest_is_not() {
+    let store = Store::open("memory://").unwrap();
+    two_commits(&store);
+    let (orphan, beyond) = (segment_path(3, 9), segment_path(5, 9));
+    for path in [&orphan, &beyond] {
+        store.create(path, Default::default()).unwrap();
+    }
+    // This start claims number 4.
+    let process = Process::start(&store).unwrap();
+    assert_eq!(process.recovered.manifest.unwrap().number, 3);
+    let segments: Vec<_> = names(&store, "log").into_iter().filter(|name| name.ends_with(".seg")).collect();
+    let kept = [segment_path(2, 1), segment_path(3, 1), beyond].map(|path| path.to_string());
+    assert_eq!(segments, kept);
 }
 
 #[test]
