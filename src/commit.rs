@@ -3,13 +3,13 @@
 //! A commit writes one segment (all rows), then one manifest (the truth). After `Unavailable` everything is kept and
 //! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
-use object_store::path::Path;
 
 use crate::changes::EventBatch;
 use crate::checkpoint::{Counted, Offsets};
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
     CommitRange, Created, Dataset, EpochRecord, HistorySettings, LogEnd, Manifest, RollerState, Segment, SegmentWriter,
-    Store, check_storable, dead_letter_rows, epoch_number, event_rows, roll, segment_path, view_rows,
+    Store, ViewChanges, check_storable, dead_letter_rows, epoch_number, event_rows, roll, segment_path, view_rows,
 };
 
 /// Commits that may wait for a roll, however small they are: a start reads as many manifests.
@@ -36,6 +36,13 @@ pub struct Committer {
     /// The decided roll is executed, but no manifest says so yet.
     rolled: bool,
     last_commit: Instant,
+    /// The last epoch added in this run.
+    last_epoch: Option<u32>,
+    /// Views whose columns are known to fit into Parquet.
+    storable: BTreeSet<String>,
+    /// False after an epoch was taken in part: from then on offsets would be ahead of rows (I3), so nothing more is
+    /// committed.
+    whole: bool,
 }
 
 /// Epochs that no commit has taken yet.
@@ -80,16 +87,22 @@ impl Committer {
             in_flight: None,
             rolled: false,
             last_commit,
+            last_epoch: None,
+            storable: BTreeSet::new(),
+            whole: true,
         }
     }
 
-    /// Adds a published epoch. Refused, and a fault of ours, if its offsets go back or its rows lie outside them.
-    /// The first epoch of a run must hold the full contents of every view that begins a generation.
+    /// Adds a published epoch. Refused, and a fault of ours, if its offsets go back or its rows lie outside them; after
+    /// that nothing more is committed. The first epoch of a run must hold the full contents of every view that begins
+    /// a generation.
     pub fn add(&mut self, record: EpochRecord) -> Result<()> {
         if !self.settings.enabled {
             return Ok(());
         }
-        if self.pending.epoch.is_some_and(|last| record.epoch <= last) {
+        self.check_whole()?;
+        self.whole = false;
+        if self.last_epoch.is_some_and(|last| record.epoch <= last) {
             return Err(Error::internal(format!(
                 "epoch {} is added after a later one",
                 record.epoch
@@ -98,38 +111,57 @@ impl Committer {
         let step = self.position.until(&record.offsets)?;
         step.holds(&counted(&record))?;
         self.position.extend(&step)?;
+        self.add_rows(&record)?;
+        self.pending.epoch = Some(record.epoch);
+        self.last_epoch = Some(record.epoch);
+        self.whole = true;
+        Ok(())
+    }
+
+    fn add_rows(&mut self, record: &EpochRecord) -> Result<()> {
         let epoch = epoch_number(self.end.log.run, record.epoch);
         for events in &record.events {
             self.check_known(events)?;
-            self.pending
-                .segment
-                .push(Dataset::Events(events.table.name.clone()), event_rows(events, epoch)?)?;
+            let dataset = Dataset::Events(events.table.name.clone());
+            self.pending.segment.push(dataset, event_rows(events, epoch)?)?;
         }
         for changes in &record.view_changes {
-            let (name, generation) = (changes.view.to_string(), changes.generation);
-            if !self
-                .end
-                .views
-                .get(&name)
-                .is_some_and(|view| view.live && view.generation == generation)
-            {
-                return Err(Error::internal(format!(
-                    "generation {generation} of view {name} is not the current one"
-                )));
-            }
+            self.check_generation(changes)?;
             let rows = view_rows(changes, epoch, record.published_at_us)?;
-            if self.pending.epoch.is_none() {
+            let (name, generation) = (changes.view.to_string(), changes.generation);
+            if !self.storable.contains(&name) {
                 check_storable(&rows.schema(), &format!("view {name}"))?;
+                self.storable.insert(name.clone());
             }
             self.pending.segment.push(Dataset::View { name, generation }, rows)?;
         }
         if !record.dead_letters.is_empty() {
-            self.pending
-                .segment
-                .push(Dataset::DeadLetters, dead_letter_rows(&record.dead_letters, epoch)?)?;
+            let rows = dead_letter_rows(&record.dead_letters, epoch)?;
+            self.pending.segment.push(Dataset::DeadLetters, rows)?;
         }
-        self.pending.epoch = Some(record.epoch);
         Ok(())
+    }
+
+    fn check_generation(&self, changes: &ViewChanges) -> Result<()> {
+        let ViewChanges {
+            view: name, generation, ..
+        } = changes;
+        let view = self.end.views.get(name.as_ref());
+        match view.is_some_and(|view| view.live && view.generation == *generation) {
+            true => Ok(()),
+            false => Err(Error::internal(format!(
+                "generation {generation} of view {name} is not the current one"
+            ))),
+        }
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        match self.whole {
+            true => Ok(()),
+            false => Err(Error::internal(
+                "an epoch could not be added, so nothing after it can be committed",
+            )),
+        }
     }
 
     fn check_known(&self, events: &EventBatch) -> Result<()> {
@@ -183,6 +215,7 @@ impl Committer {
     fn commit_and_roll(&mut self, roll_all: bool) -> Result<CommitInfo> {
         let mut info = CommitInfo::default();
         if self.settings.enabled {
+            self.check_whole()?;
             self.last_commit = self.clock.instant();
             // At most two: the one left behind by an error, and one with what was added since.
             while self.in_flight.is_some() || self.prepare(roll_all)? {
@@ -218,7 +251,9 @@ impl Committer {
         };
         manifest.run = self.end.log.run;
         let pending = std::mem::take(&mut self.pending);
+        self.whole = false;
         let (bytes, sections) = pending.segment.finish()?;
+        self.whole = true;
         if let Some(epoch) = pending.epoch {
             manifest.epoch = epoch;
             manifest.offsets = self.position.clone();
@@ -275,7 +310,7 @@ impl Committer {
             return Ok(None);
         };
         if let (Some(segment), Some(bytes)) = (&manifest.segment, bytes) {
-            create_segment(&self.store, &Path::from(segment.path.as_str()), bytes)?;
+            create_segment(&self.store, segment, bytes)?;
         }
         let segment = manifest.segment.clone();
         let marks_roll = manifest.roller.rolled_to > self.end.log.newest.roller.rolled_to;
@@ -340,9 +375,10 @@ fn counted(record: &EpochRecord) -> Counted {
 }
 
 /// Creates a segment. One that exists is ours from a call that was answered with an error, so it must be the same.
-fn create_segment(store: &Store, path: &Path, bytes: &Bytes) -> Result<()> {
-    match store.create(path, bytes.clone())? {
-        Created::Exists if store.read(path)? != *bytes => {
+fn create_segment(store: &Store, segment: &Segment, bytes: &Bytes) -> Result<()> {
+    let path = segment.object();
+    match store.create(&path, bytes.clone())? {
+        Created::Exists if store.read(&path)? != *bytes => {
             Err(Error::data(format!("{path} exists with other contents")))
         }
         Created::New | Created::Exists => Ok(()),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use object_store::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -65,6 +66,13 @@ pub struct Section {
     pub checksum: String,
 }
 
+impl Segment {
+    /// The object that holds it.
+    pub fn object(&self) -> Path {
+        Path::from(self.path.as_str())
+    }
+}
+
 /// A view whose changes are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewForm {
@@ -118,7 +126,7 @@ struct Seal {
 }
 
 /// Reads what `encode` wrote. `Data` that names the object if it is damaged; `Refused` if a newer version wrote it.
-pub fn decode<T: DeserializeOwned>(path: &object_store::path::Path, bytes: &[u8]) -> Result<T> {
+pub fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
     let damaged = || Error::data(format!("{path} is damaged")).hint("restore the file from a copy");
     let seal: Seal = serde_json::from_slice(bytes).map_err(|e| damaged().caused_by(e))?;
     if bytes.get(SEAL_BYTES..).map(checksum) != Some(seal.checksum) {

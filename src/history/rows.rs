@@ -1,10 +1,9 @@
 //! The columns of each dataset: as a segment's section holds them, and as a Parquet file does.
 //!
-//! | dataset | section | Parquet |
-//! |---|---|---|
-//! | events | `Table::event_schema`, `_epoch` | the same |
-//! | view | columns, `_weight`, `_epoch`, `_published_at` | columns, `_change` ('insert' or 'delete'), `_epoch`, `_published_at`; one row a unit of weight |
-//! | dead letters | `key, value, headers, topic, partition, offset, timestamp, table, field, error, _epoch` | the same |
+//! - Events: `Table::event_schema`, `_epoch`; the same in both.
+//! - A view: its columns, then in a section `_weight`, `_epoch`, `_published_at`; in a file `_change` ('insert' or
+//!   'delete'; one row a unit of weight) in the place of `_weight`.
+//! - Dead letters: `key, value, headers, topic, partition, offset, timestamp, table, field, error, _epoch` in both.
 
 use std::sync::Arc;
 

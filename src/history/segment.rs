@@ -11,7 +11,6 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
-use object_store::path::Path;
 
 use super::manifest::{Section, Segment, checksum};
 use super::paths::Dataset;
@@ -142,7 +141,7 @@ pub type SectionRows = StreamReader<Cursor<Bytes>>;
 /// Opens a section, after checking its bytes. Holds the whole section in memory. `Data` that names the segment if it
 /// is missing or damaged.
 pub fn read_section(store: &Store, segment: &Segment, section: &Section) -> Result<SectionRows> {
-    let path = Path::from(segment.path.as_str());
+    let path = segment.object();
     let bytes = store
         .read_range(&path, section.offset..section.offset + section.length)
         .map_err(|e| match e.kind {
@@ -233,7 +232,7 @@ mod tests {
             (error.kind, error.message.as_str()),
             (ErrorKind::Data, "log/000000000001-000001.seg is damaged")
         );
-        store.delete(&Path::from(segment.path.as_str())).unwrap();
+        store.delete(&segment.object()).unwrap();
         let error = read_section(&store, &segment, &segment.sections[0]).unwrap_err();
         assert_eq!(
             (error.kind, error.message.as_str()),

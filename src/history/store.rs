@@ -42,7 +42,8 @@ pub enum Created {
 }
 
 impl Store {
-    /// Opens a directory (`data`, `file:///var/data`; created when missing) or a new empty store in memory (`memory://`).
+    /// Opens a directory (`data`, `file:///var/data`; created when missing), or a new empty store in memory
+    /// (`memory://`).
     pub fn open(url: &str) -> Result<Store> {
         match url.split_once("://") {
             Some(("memory", _)) => Ok(Store::over(Arc::new(InMemory::new()), url)),

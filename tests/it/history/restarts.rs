@@ -245,7 +245,8 @@ fn a_changed_view_begins_a_generation_with_its_full_contents() {
 #[test]
 fn a_missing_or_damaged_file_is_named() {
     let rolled = |store: &Store| Process::start(store).unwrap().run_to(END).unwrap();
-    let cases: [(&dyn Fn(&Store), &str, &str); 4] = [
+    type Prepare<'a> = &'a dyn Fn(&Store);
+    let cases: [(Prepare, &str, &str); 4] = [
         (&two_commits, "log", ".seg"),
         (&two_commits, "log", "2.json"),
         (&rolled, "events", ".parquet"),
@@ -308,6 +309,9 @@ fn offsets_rows_and_generations_that_do_not_fit_are_refused() {
     process.recovered.generations.insert(Arc::from("counts"), 7);
     let error = process.next_epoch(5, END).unwrap_err();
     assert_eq!(error.message, "generation 7 of view counts is not the current one");
+    // Its offsets are ahead of its rows now, so it must not commit any more.
+    assert_eq!(process.committer.commit().unwrap_err().kind, ErrorKind::Internal);
+    assert!(Process::start(&store).unwrap().offsets.is_empty());
 }
 
 #[test]
@@ -321,7 +325,10 @@ fn orphans_are_swept_and_what_lies_beyond_the_newest_manifest_is_not() {
     // This start claims number 4.
     let process = Process::start(&store).unwrap();
     assert_eq!(process.recovered.manifest.unwrap().number, 3);
-    let segments: Vec<_> = names(&store, "log").into_iter().filter(|name| name.ends_with(".seg")).collect();
+    let segments: Vec<_> = names(&store, "log")
+        .into_iter()
+        .filter(|name| name.ends_with(".seg"))
+        .collect();
     let kept = [segment_path(2, 1), segment_path(3, 1), beyond].map(|path| path.to_string());
     assert_eq!(segments, kept);
 }
