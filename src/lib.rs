@@ -3,11 +3,15 @@
 
 pub mod catalog;
 pub mod changes;
+pub mod checkpoint;
 pub mod clock;
+pub mod commit;
 pub mod demo;
 pub mod error;
+pub mod history;
 pub mod ingest;
 pub mod operators;
 pub mod planner;
+pub mod recovery;
 pub mod state;
 pub mod tasks;

@@ -1,4 +1,6 @@
 //! The integration tests, in one binary: each further one would link DataFusion again.
 
+mod decode;
 mod generated;
+mod history;
 mod refused_catalog;

@@ -1,0 +1,386 @@
+//! The committer: epochs become durable, a few seconds' worth at a time.
+//!
+//! A commit writes one segment (all rows), then one manifest (the truth). After `Unavailable` everything is kept and
+//! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+
+use crate::changes::EventBatch;
+use crate::checkpoint::{Counted, Offsets};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::history::{
+    CommitRange, Created, Dataset, EpochRecord, HistorySettings, LogEnd, Manifest, RollerState, Segment, SegmentWriter,
+    Store, ViewChanges, check_storable, dead_letter_rows, epoch_number, event_rows, roll, segment_path, view_rows,
+};
+
+/// Commits that may wait for a roll, however small they are: a start reads as many manifests.
+const UNROLLED_COMMITS_MAX: usize = 1_000;
+
+/// Collects epochs and commits them. Calls block on the store: it belongs on a thread of its own.
+pub struct Committer {
+    store: Store,
+    clock: Clock,
+    settings: HistorySettings,
+    end: LogEnd,
+    /// The offsets after everything added.
+    position: Offsets,
+    pending: Pending,
+    in_flight: Option<InFlight>,
+    /// The decided roll is executed, but no manifest says so yet.
+    rolled: bool,
+    last_commit: Instant,
+    /// The last epoch added in this run.
+    last_epoch: Option<u32>,
+    /// Views whose columns are known to fit into Parquet.
+    storable: BTreeSet<String>,
+    /// False after an epoch was taken in part: from then on offsets would be ahead of rows (I3), so nothing more is
+    /// committed.
+    whole: bool,
+}
+
+/// Epochs that no commit has taken yet.
+#[derive(Default)]
+struct Pending {
+    epoch: Option<u32>,
+    segment: SegmentWriter,
+}
+
+/// A commit that is being written; kept until it is known to be durable.
+struct InFlight {
+    manifest: Manifest,
+    segment: Option<Bytes>,
+}
+
+/// What a call of `commit` wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Number of the newest manifest.
+    pub number: u64,
+    /// Bytes of segments.
+    pub bytes: u64,
+    pub rows: u64,
+    /// Parquet files and their rows, when a roll was executed.
+    pub rolled_files: u64,
+    pub rolled_rows: u64,
+}
+
+impl Committer {
+    /// Goes on where `end` says. With the history switched off it accepts everything and writes nothing.
+    pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
+        let position = end.log.newest.offsets.clone();
+        let last_commit = clock.instant();
+        let pending = Pending::default();
+        Committer {
+            store,
+            clock,
+            settings,
+            end,
+            position,
+            pending,
+            in_flight: None,
+            rolled: false,
+            last_commit,
+            last_epoch: None,
+            storable: BTreeSet::new(),
+            whole: true,
+        }
+    }
+
+    /// Adds a published epoch. Refused, and a fault of ours, if its offsets go back or its rows lie outside them; after
+    /// that nothing more is committed. The first epoch of a run must hold the full contents of every view that begins
+    /// a generation.
+    pub fn add(&mut self, record: EpochRecord) -> Result<()> {
+        if !self.settings.enabled {
+            return Ok(());
+        }
+        self.check_whole()?;
+        self.whole = false;
+        if self.last_epoch.is_some_and(|last| record.epoch <= last) {
+            return Err(Error::internal(format!(
+                "epoch {} is added after a later one",
+                record.epoch
+            )));
+        }
+        let step = self.position.until(&record.offsets)?;
+        step.holds(&counted(&record))?;
+        self.position.extend(&step)?;
+        self.add_rows(&record)?;
+        self.pending.epoch = Some(record.epoch);
+        self.last_epoch = Some(record.epoch);
+        self.whole = true;
+        Ok(())
+    }
+
+    fn add_rows(&mut self, record: &EpochRecord) -> Result<()> {
+        let epoch = epoch_number(self.end.log.run, record.epoch);
+        for events in &record.events {
+            self.check_known(events)?;
+            let dataset = Dataset::Events(events.table.name.clone());
+            self.pending.segment.push(dataset, event_rows(events, epoch)?)?;
+        }
+        for changes in &record.view_changes {
+            self.check_generation(changes)?;
+            let rows = view_rows(changes, epoch, record.published_at_us)?;
+            let (name, generation) = (changes.view.to_string(), changes.generation);
+            if !self.storable.contains(&name) {
+                check_storable(&rows.schema(), &format!("view {name}"))?;
+                self.storable.insert(name.clone());
+            }
+            self.pending.segment.push(Dataset::View { name, generation }, rows)?;
+        }
+        if !record.dead_letters.is_empty() {
+            let rows = dead_letter_rows(&record.dead_letters, epoch)?;
+            self.pending.segment.push(Dataset::DeadLetters, rows)?;
+        }
+        Ok(())
+    }
+
+    fn check_generation(&self, changes: &ViewChanges) -> Result<()> {
+        let ViewChanges {
+            view: name, generation, ..
+        } = changes;
+        let view = self.end.views.get(name.as_ref());
+        match view.is_some_and(|view| view.live && view.generation == *generation) {
+            true => Ok(()),
+            false => Err(Error::internal(format!(
+                "generation {generation} of view {name} is not the current one"
+            ))),
+        }
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        match self.whole {
+            true => Ok(()),
+            false => Err(Error::internal(
+                "an epoch could not be added, so nothing after it can be committed",
+            )),
+        }
+    }
+
+    fn check_known(&self, events: &EventBatch) -> Result<()> {
+        match self.end.tables.contains_key(&events.table.name) {
+            true => Ok(()),
+            false => Err(Error::internal(format!(
+                "events of table {}, which is not open",
+                events.table.name
+            ))),
+        }
+    }
+
+    /// Bytes that wait for a commit, or for its end. The caller commits before they grow out of hand.
+    pub fn pending_bytes(&self) -> u64 {
+        let in_flight = self.in_flight.as_ref().and_then(|commit| commit.segment.as_ref());
+        self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
+    }
+
+    /// The offsets up to which everything is durable.
+    pub fn committed_offsets(&self) -> &Offsets {
+        &self.end.log.newest.offsets
+    }
+
+    /// Whether the time for the next commit has come.
+    pub fn is_due(&self) -> bool {
+        let every = Duration::from_millis(self.settings.commit_every_ms);
+        self.clock.instant().duration_since(self.last_commit) >= every
+    }
+
+    /// Makes everything added durable, and rolls when it is time. Writes nothing if there is nothing to do.
+    /// `Unavailable`: call again. `Fenced`: stop.
+    pub fn commit(&mut self) -> Result<CommitInfo> {
+        self.commit_and_roll(false)
+    }
+
+    /// Commits everything and rolls everything: afterwards the Parquet files hold all rows. Can be called again.
+    pub fn close(&mut self) -> Result<CommitInfo> {
+        let mut info = self.commit_and_roll(true)?;
+        while self.rolled {
+            let marked = self.commit_and_roll(true)?;
+            info = CommitInfo {
+                number: marked.number,
+                rolled_files: info.rolled_files + marked.rolled_files,
+                rolled_rows: info.rolled_rows + marked.rolled_rows,
+                ..info
+            };
+        }
+        Ok(info)
+    }
+
+    fn commit_and_roll(&mut self, roll_all: bool) -> Result<CommitInfo> {
+        let mut info = CommitInfo::default();
+        if self.settings.enabled {
+            self.check_whole()?;
+            self.last_commit = self.clock.instant();
+            // At most two: the one left behind by an error, and one with what was added since.
+            while self.in_flight.is_some() || self.prepare(roll_all)? {
+                let segment = self.write_in_flight()?;
+                info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
+                info.rows += segment
+                    .iter()
+                    .flat_map(|segment| &segment.sections)
+                    .map(|section| section.rows)
+                    .sum::<u64>();
+            }
+            self.roll(&mut info)?;
+        }
+        info.number = self.end.log.newest.number;
+        Ok(info)
+    }
+
+    /// Puts the next commit in flight; false if there is nothing to write.
+    fn prepare(&mut self, roll_all: bool) -> Result<bool> {
+        let before = &self.end.log.newest;
+        let number = before.number + 1;
+        let now_us = self.clock.now_us().max(before.committed_at_us);
+        let roller = self.next_roller(number, now_us, roll_all);
+        if self.pending.epoch.is_none() && roller == before.roller {
+            return Ok(false);
+        }
+        let mut manifest = Manifest {
+            number,
+            roller,
+            committed_at_us: now_us,
+            segment: None,
+            ..before.clone()
+        };
+        manifest.run = self.end.log.run;
+        let pending = std::mem::take(&mut self.pending);
+        self.whole = false;
+        let (bytes, sections) = pending.segment.finish()?;
+        self.whole = true;
+        if let Some(epoch) = pending.epoch {
+            manifest.epoch = epoch;
+            manifest.offsets = self.position.clone();
+            manifest.tables = self.end.tables.clone();
+            manifest.views = self.end.views.clone();
+        }
+        if !sections.is_empty() {
+            let path = segment_path(number, manifest.run).to_string();
+            manifest.segment = Some(Segment {
+                path,
+                bytes: bytes.len() as u64,
+                sections,
+            });
+        }
+        let segment = manifest.segment.is_some().then_some(bytes);
+        self.in_flight = Some(InFlight { manifest, segment });
+        Ok(true)
+    }
+
+    /// What commit `number` says of the roller: the roll before it is done, and the next one is decided when it is
+    /// time. The next roll includes this commit.
+    fn next_roller(&self, number: u64, now_us: i64, roll_all: bool) -> RollerState {
+        let before = &self.end.log.newest.roller;
+        let rolled_to = match before.rolling {
+            Some(_) if !self.rolled => return before.clone(),
+            Some(range) => range.to,
+            None => before.rolled_to,
+        };
+        let unrolled = || self.end.log.unrolled.iter().filter(|commit| commit.number > rolled_to);
+        let segments = || unrolled().filter_map(|commit| Some((commit, commit.segment.as_ref()?)));
+        let pending = self.pending.segment.bytes();
+        let bytes = pending + segments().map(|(_, segment)| segment.bytes).sum::<u64>();
+        let oldest_us = segments()
+            .map(|(commit, _)| commit.committed_at_us)
+            .next()
+            .unwrap_or(now_us);
+        let age_ms = now_us.saturating_sub(oldest_us).unsigned_abs() / 1_000;
+        let due = roll_all || bytes >= self.settings.roll_bytes || age_ms >= self.settings.roll_after_ms;
+        let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
+        let rolling = (bytes > 0 && due || many).then_some(CommitRange {
+            from: rolled_to + 1,
+            to: number,
+        });
+        RollerState { rolled_to, rolling }
+    }
+
+    /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
+    fn write_in_flight(&mut self) -> Result<Option<Segment>> {
+        let Some(InFlight {
+            manifest,
+            segment: bytes,
+        }) = &self.in_flight
+        else {
+            return Ok(None);
+        };
+        if let (Some(segment), Some(bytes)) = (&manifest.segment, bytes) {
+            create_segment(&self.store, segment, bytes)?;
+        }
+        let segment = manifest.segment.clone();
+        let marks_roll = manifest.roller.rolled_to > self.end.log.newest.roller.rolled_to;
+        self.end.log.append(&self.store, manifest)?;
+        self.in_flight = None;
+        if marks_roll {
+            self.rolled = false;
+            // The commit holds all the same; the next mark, or the next start, sweeps again.
+            if let Err(error) = self.end.log.sweep(&self.store) {
+                tracing::warn!(%error, "rolled segments are not deleted yet");
+            }
+        }
+        Ok(segment)
+    }
+
+    /// Executes the roll that is decided and not done.
+    fn roll(&mut self, info: &mut CommitInfo) -> Result<()> {
+        let log = &self.end.log;
+        let (Some(range), false) = (log.newest.roller.rolling, self.rolled) else {
+            return Ok(());
+        };
+        let record = match roll(&self.store, range, &log.commits(range)?) {
+            Ok(record) => record,
+            Err(error) if error.kind == ErrorKind::Data => {
+                // A newer writer may have done this roll and swept its segments.
+                log.check_not_fenced(&self.store)?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        self.rolled = true;
+        info.rolled_files = record.files.len() as u64;
+        info.rolled_rows = record.files.iter().map(|file| file.rows).sum();
+        Ok(())
+    }
+}
+
+/// All messages of a record, accepted and rejected, by partition.
+fn counted(record: &EpochRecord) -> Counted {
+    let mut counted = Counted::default();
+    for EventBatch { table, rows } in &record.events {
+        let topic: Arc<str> = table.topic.as_str().into();
+        let (Some(partitions), Some(offsets)) = (rows.column_by_name("_partition"), rows.column_by_name("_offset"))
+        else {
+            continue;
+        };
+        let partitions = partitions.as_primitive::<Int32Type>().values();
+        let mut offsets = offsets.as_primitive::<Int64Type>().values().iter().copied();
+        // Messages come in runs of one partition.
+        for run in partitions.chunk_by(|a, b| a == b) {
+            counted.add(&topic, run[0], offsets.by_ref().take(run.len()));
+        }
+    }
+    for letter in &record.dead_letters {
+        counted.add(
+            &letter.position.topic,
+            letter.position.partition,
+            [letter.position.offset],
+        );
+    }
+    counted
+}
+
+/// Creates a segment. One that exists is ours from a call that was answered with an error, so it must be the same.
+fn create_segment(store: &Store, segment: &Segment, bytes: &Bytes) -> Result<()> {
+    let path = segment.object();
+    match store.create(&path, bytes.clone())? {
+        Created::Exists if store.read(&path)? != *bytes => {
+            Err(Error::data(format!("{path} exists with other contents")))
+        }
+        Created::New | Created::Exists => Ok(()),
+    }
+}

@@ -1,0 +1,189 @@
+//! Parquet files of the history: how they are written, and read back.
+//!
+//! A file is encoded in memory and created whole. Its bytes depend on the rows and the range of commits alone, so a
+//! roll that is redone after a crash writes the same file again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::array::{RecordBatch, new_null_array};
+use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::manifest::CommitRange;
+use super::rows::{BATCH_ROWS_MAX, schema_fingerprint};
+use crate::error::{Error, Result};
+
+/// Rows of a row group at most.
+const ROW_GROUP_ROWS_MAX: usize = 262_144;
+/// Encoded bytes of a row group at most: with the file so far, this bounds the memory of writing one.
+const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one batch read at most, before compression: far below what 32-bit string offsets can address.
+const READ_BATCH_BYTES: i64 = 64 << 20;
+
+/// A Parquet file that is being written.
+pub struct ArchiveWriter {
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+}
+
+impl ArchiveWriter {
+    /// Rows come in the order of `_epoch`, which the file states.
+    pub fn new(schema: SchemaRef, range: CommitRange) -> Result<Self> {
+        let pair = |key: &str, value: String| KeyValue::new(format!("rebateflow.{key}"), value);
+        let epoch = schema.column_with_name("_epoch").map(|(position, _)| position as i32);
+        let properties = WriterProperties::builder()
+            .set_created_by("rebateflow".to_string())
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(file_error)?))
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
+            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
+            .set_sorting_columns(epoch.map(|column_idx| {
+                vec![SortingColumn {
+                    column_idx,
+                    descending: false,
+                    nulls_first: false,
+                }]
+            }))
+            .set_key_value_metadata(Some(vec![
+                pair("commits", format!("{}-{}", range.from, range.to)),
+                pair("schema", schema_fingerprint(&schema)),
+            ]));
+        let writer = ArrowWriter::try_new(vec![], schema, Some(properties.build())).map_err(file_error)?;
+        Ok(ArchiveWriter { writer, rows: 0 })
+    }
+
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.rows += rows.num_rows() as u64;
+        self.writer.write(rows).map_err(file_error)
+    }
+
+    /// The file and its number of rows.
+    pub fn finish(self) -> Result<(Bytes, u64)> {
+        Ok((self.writer.into_inner().map_err(file_error)?.into(), self.rows))
+    }
+}
+
+/// Refused if Parquet has no place for a column: better when a view begins than when it is rolled.
+pub fn check_storable(schema: &Schema, dataset: &str) -> Result<()> {
+    let nullable = |field: &Arc<Field>| Field::new(field.name(), field.data_type().clone(), true);
+    let schema = Arc::new(Schema::new(schema.fields().iter().map(nullable).collect::<Fields>()));
+    let nulls = schema
+        .fields()
+        .iter()
+        .map(|field| new_null_array(field.data_type(), 1))
+        .collect();
+    let row = RecordBatch::try_new(schema.clone(), nulls)?;
+    let written = ArchiveWriter::new(schema, CommitRange { from: 1, to: 1 }).and_then(|mut file| file.write(&row));
+    written.map_err(|e| Error::refused(format!("{dataset} cannot be kept as Parquet")).caused_by(e))
+}
+
+/// The rows of a file, in batches of at most `BATCH_ROWS_MAX` rows; fewer where rows are large.
+pub fn read_archive(bytes: Bytes) -> Result<ParquetRecordBatchReader> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(file_error)?;
+    let metadata = builder.metadata();
+    let held: i64 = metadata.row_groups().iter().map(|group| group.total_byte_size()).sum();
+    let row_bytes = held / metadata.file_metadata().num_rows().max(1) + 1;
+    let rows = (READ_BATCH_BYTES / row_bytes).clamp(1, BATCH_ROWS_MAX as i64);
+    builder
+        .with_batch_size(usize::try_from(rows).unwrap_or(1))
+        .build()
+        .map_err(file_error)
+}
+
+/// Number of rows of a file.
+pub fn archive_rows(bytes: Bytes) -> Result<u64> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(file_error)?;
+    Ok(builder.metadata().file_metadata().num_rows().unsigned_abs())
+}
+
+fn file_error(error: parquet::errors::ParquetError) -> Error {
+    Error::data("a Parquet file cannot be written or read").caused_by(Arc::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{Int64Array, StringArray};
+    use datafusion::arrow::datatypes::{DataType, IntervalUnit};
+
+    use super::*;
+
+    fn batch(range: std::ops::Range<i64>) -> RecordBatch {
+        let schema = Schema::new(vec![
+            Field::new("name", DataType::Utf8, true),
+            Field::new("_epoch", DataType::Int64, false),
+        ]);
+        let names = StringArray::from_iter_values(range.clone().map(|n| format!("name {n}")));
+        let columns: Vec<_> = vec![Arc::new(names) as _, Arc::new(Int64Array::from_iter_values(range)) as _];
+        RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    }
+
+    fn written(parts: &[std::ops::Range<i64>]) -> Bytes {
+        let mut writer = ArchiveWriter::new(batch(0..0).schema(), CommitRange { from: 1, to: 2 }).unwrap();
+        parts
+            .iter()
+            .for_each(|part| writer.write(&batch(part.clone())).unwrap());
+        writer.finish().unwrap().0
+    }
+
+    #[test]
+    fn a_file_is_the_same_each_time_and_read_back_in_order() {
+        let parts = [0..10, 10..100_000];
+        let bytes = written(&parts);
+        assert_eq!(bytes, written(&parts));
+        assert_eq!(archive_rows(bytes.clone()).unwrap(), 100_000);
+        let batches = read_archive(bytes.clone())
+            .unwrap()
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap();
+        assert_eq!(
+            batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
+            [65_536, 34_464]
+        );
+        assert_eq!(batches[1].column(1).as_ref(), batch(65_536..100_000).column(1).as_ref());
+        let metadata = ParquetRecordBatchReaderBuilder::try_new(bytes)
+            .unwrap()
+            .metadata()
+            .clone();
+        assert_eq!(metadata.row_group(0).sorting_columns().unwrap()[0].column_idx, 1);
+        assert!(metadata.row_group(0).column(1).statistics().is_some());
+    }
+
+    #[test]
+    fn large_rows_come_in_small_batches() {
+        let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
+        let mut writer = ArchiveWriter::new(schema.clone(), CommitRange { from: 1, to: 1 }).unwrap();
+        for n in 0..30 {
+            let text: String = (0..1_000_000)
+                .map(|i| char::from(b'a' + ((i * 7 + n) % 26) as u8))
+                .collect();
+            let text = StringArray::from(vec![text; 6]);
+            writer
+                .write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(text)]).unwrap())
+                .unwrap();
+        }
+        let (bytes, rows) = writer.finish().unwrap();
+        let read = read_archive(bytes)
+            .unwrap()
+            .map(|batch| batch.unwrap().num_rows())
+            .collect::<Vec<_>>();
+        assert_eq!(read.iter().sum::<usize>() as u64, rows);
+    }
+
+    #[test]
+    fn types_without_a_place_in_parquet_are_refused() {
+        let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+        let schema = Schema::new(vec![Field::new("wait", interval, true)]);
+        assert!(
+            check_storable(&schema, "view waits")
+                .unwrap_err()
+                .message
+                .starts_with("view waits cannot be kept")
+        );
+        assert!(check_storable(&batch(0..0).schema(), "view v").is_ok());
+    }
+}

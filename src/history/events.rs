@@ -1,0 +1,99 @@
+//! Reading the event history back: all accepted events of a table, in the order of their commits.
+
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+
+use super::archive::read_archive;
+use super::log::Commit;
+use super::paths::Dataset;
+use super::roller::{RollRecord, read_rolled};
+use super::rows::{BATCH_ROWS_MAX, fitted};
+use super::segment::read_section;
+use super::store::Store;
+use crate::catalog::Table;
+use crate::error::Result;
+
+/// Bytes that are joined into one batch at most, so that 32-bit string offsets cannot overflow.
+const JOINED_BYTES_MAX: usize = 64 << 20;
+
+/// Hands on all events of a table with the columns of `Table::event_schema`: first those of the rolled files, then
+/// those of the commits that are not rolled, in batches of at most `BATCH_ROWS_MAX` rows. Columns that a row was
+/// stored without are NULL. Holds one file or one section in memory.
+pub fn read_events(
+    store: &Store,
+    table: &Table,
+    (rolled, unrolled): (&[RollRecord], &[Commit]),
+    emit: impl FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let dataset = Dataset::Events(table.name.clone());
+    let schema = table.event_schema();
+    let mut joiner = Joiner {
+        schema: schema.clone(),
+        waiting: vec![],
+        rows: 0,
+        bytes: 0,
+        emit,
+    };
+    for file in rolled
+        .iter()
+        .flat_map(|record| &record.files)
+        .filter(|file| file.dataset == dataset)
+    {
+        for rows in read_archive(read_rolled(store, file)?)? {
+            joiner.push(fitted(&rows?, &schema)?)?;
+        }
+    }
+    for segment in unrolled.iter().filter_map(|commit| commit.segment.as_ref()) {
+        for section in segment.sections.iter().filter(|section| section.dataset == dataset) {
+            for rows in read_section(store, segment, section)? {
+                joiner.push(fitted(&rows?, &schema)?)?;
+            }
+        }
+    }
+    joiner.flush()
+}
+
+/// Joins small batches and splits large ones.
+struct Joiner<F> {
+    schema: SchemaRef,
+    waiting: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+    emit: F,
+}
+
+impl<F: FnMut(RecordBatch) -> Result<()>> Joiner<F> {
+    fn push(&mut self, rows: RecordBatch) -> Result<()> {
+        let mut from = 0;
+        while from < rows.num_rows() {
+            let count = (BATCH_ROWS_MAX - self.rows).min(rows.num_rows() - from);
+            let part = rows.slice(from, count);
+            let mut bytes = 0;
+            for column in part.columns() {
+                bytes += column.to_data().get_slice_memory_size()?;
+            }
+            if self.bytes > 0 && self.bytes + bytes > JOINED_BYTES_MAX {
+                self.flush()?;
+                continue;
+            }
+            self.waiting.push(part);
+            (self.rows, self.bytes, from) = (self.rows + count, self.bytes + bytes, from + count);
+            if self.rows == BATCH_ROWS_MAX {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        match &self.waiting[..] {
+            [] => return Ok(()),
+            [one] => (self.emit)(one.clone())?,
+            all => (self.emit)(concat_batches(&self.schema, all)?)?,
+        }
+        self.waiting.clear();
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
+    }
+}

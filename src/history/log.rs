@@ -1,0 +1,271 @@
+//! The log: the chain of manifests, and who may continue it.
+//!
+//! A start first takes a run number, then claims the log by an opening manifest without rows. A writer that is still
+//! alive finds its next number taken and is fenced. Whatever it wrote before without a manifest is an orphan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment, ViewForm};
+use super::paths::{self, LogObject};
+use super::store::{Created, Store};
+use super::tables::TableForm;
+use crate::checkpoint::Offsets;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Times that a start tries again when another writer commits or takes a run at the same moment.
+const OPEN_ATTEMPTS_MAX: usize = 16;
+
+/// One commit whose rows are not known to be in Parquet files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    pub number: u64,
+    pub committed_at_us: i64,
+    pub segment: Option<Segment>,
+}
+
+/// The end of the log, as its one writer holds it.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub run: u32,
+    pub newest: Manifest,
+    /// The commits after `newest.roller.rolled_to`, in order.
+    pub unrolled: Vec<Commit>,
+}
+
+/// Where a committer goes on: the log as a start left it, and what the first commit with an epoch will say of tables
+/// and views. Until then the manifests repeat what was said before.
+#[derive(Clone, Debug)]
+pub struct LogEnd {
+    pub log: Log,
+    pub tables: BTreeMap<String, TableForm>,
+    pub views: BTreeMap<String, ViewForm>,
+}
+
+impl Commit {
+    fn of(manifest: &Manifest) -> Commit {
+        let Manifest {
+            number,
+            committed_at_us,
+            segment,
+            ..
+        } = manifest;
+        Commit {
+            number: *number,
+            committed_at_us: *committed_at_us,
+            segment: segment.clone(),
+        }
+    }
+}
+
+impl Log {
+    /// Opens the log for writing: takes a run, claims the next number and sweeps. `accepts` sees the newest manifest
+    /// before anything is written. Answers that manifest too; None: the store was empty.
+    pub fn open(
+        store: &Store,
+        clock: &Clock,
+        accepts: impl Fn(&Manifest) -> Result<()>,
+    ) -> Result<(Log, Option<Manifest>)> {
+        let mut run = None;
+        for _ in 0..OPEN_ATTEMPTS_MAX {
+            let found = newest(store)?;
+            found.iter().try_for_each(&accepts)?;
+            let run = match run {
+                Some(run) => run,
+                None => *run.insert(take_run(store)?),
+            };
+            let opening = opening(found.as_ref(), run, clock.now_us());
+            if create_manifest(store, &opening)? == Created::New {
+                let unrolled = unrolled(store, &opening)?;
+                let log = Log {
+                    run,
+                    newest: opening,
+                    unrolled,
+                };
+                log.sweep(store)?;
+                return Ok((log, found));
+            }
+        }
+        Err(
+            Error::unavailable(format!("other writers keep committing to {}", store.name()))
+                .hint("stop the other processes that use this data directory"),
+        )
+    }
+
+    /// A log that is never written.
+    pub fn unwritten() -> Log {
+        Log {
+            run: 1,
+            newest: opening(None, 1, 0),
+            unrolled: vec![],
+        }
+    }
+
+    /// Creates the next manifest; its segment must exist by then. Can be called again with the same manifest after
+    /// `Unavailable`. `Fenced` if another run has taken the number.
+    pub fn append(&mut self, store: &Store, next: &Manifest) -> Result<()> {
+        if create_manifest(store, next)? == Created::Exists {
+            let path = paths::manifest(next.number);
+            let there: Manifest = manifest::decode(&path, &store.read(&path)?)?;
+            if there.run != self.run {
+                return Err(fenced(store, there.run));
+            }
+            if there != *next {
+                return Err(Error::internal(format!(
+                    "{path} exists with other contents of this run"
+                )));
+            }
+        }
+        self.unrolled.push(Commit::of(next));
+        self.unrolled.retain(|commit| commit.number > next.roller.rolled_to);
+        self.newest = next.clone();
+        Ok(())
+    }
+
+    /// The commits of a range, or an error: the log holds them until their roll is marked done.
+    pub fn commits(&self, range: CommitRange) -> Result<Vec<Commit>> {
+        let inside = |commit: &&Commit| (range.from..=range.to).contains(&commit.number);
+        let commits: Vec<Commit> = self.unrolled.iter().filter(inside).cloned().collect();
+        if commits.len() as u64 != range.to - range.from + 1 {
+            return Err(Error::internal(format!(
+                "commits {} to {} are not in the log",
+                range.from, range.to
+            )));
+        }
+        Ok(commits)
+    }
+
+    /// Fenced if another run has continued the log.
+    pub fn check_not_fenced(&self, store: &Store) -> Result<()> {
+        let path = paths::manifest(self.newest.number + 1);
+        match store.read(&path) {
+            Err(e) if e.kind == ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(e),
+            Ok(bytes) => Err(fenced(store, manifest::decode::<Manifest>(&path, &bytes)?.run)),
+        }
+    }
+
+    /// Deletes what no reader and no recovery needs: rolled segments, their manifests, and segments that no manifest
+    /// names. Only numbers up to the newest manifest are touched: what lies beyond may belong to a newer writer.
+    pub fn sweep(&self, store: &Store) -> Result<()> {
+        let kept: BTreeSet<&str> = self
+            .unrolled
+            .iter()
+            .filter_map(|c| c.segment.as_ref())
+            .map(|s| &*s.path)
+            .collect();
+        for path in store.list_flat(&paths::log())? {
+            let gone = match paths::log_object(&path) {
+                Some(LogObject::Segment(number)) => number <= self.newest.number && !kept.contains(path.as_ref()),
+                Some(LogObject::Manifest(number)) => {
+                    number <= self.newest.roller.rolled_to && number < self.newest.number
+                }
+                None => false,
+            };
+            if gone {
+                store.delete(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fenced(store: &Store, run: u32) -> Error {
+    Error::new(
+        ErrorKind::Fenced,
+        format!("another process (run {run}) has taken over {}", store.name()),
+    )
+    .hint("only one process writes to a data directory; give this one its own with --data")
+}
+
+fn create_manifest(store: &Store, manifest: &Manifest) -> Result<Created> {
+    store.create(
+        &paths::manifest(manifest.number),
+        Bytes::from(manifest::encode(manifest)?),
+    )
+}
+
+/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest.
+fn newest(store: &Store) -> Result<Option<Manifest>> {
+    for _ in 0..OPEN_ATTEMPTS_MAX {
+        let listed = store.list_flat(&paths::log())?;
+        let number = |path| match paths::log_object(path) {
+            Some(LogObject::Manifest(number)) => Some(number),
+            _ => None,
+        };
+        let Some(number) = listed.iter().filter_map(number).max() else {
+            return Ok(None);
+        };
+        let path = paths::manifest(number);
+        match store.read(&path) {
+            Ok(bytes) => return manifest::decode(&path, &bytes).map(Some),
+            Err(e) if e.kind == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Error::unavailable(format!(
+        "the log in {} changes faster than it can be read",
+        store.name()
+    )))
+}
+
+fn take_run(store: &Store) -> Result<u32> {
+    for _ in 0..OPEN_ATTEMPTS_MAX {
+        let taken = store
+            .list_flat(&paths::runs())?
+            .iter()
+            .filter_map(paths::run_of)
+            .max()
+            .unwrap_or(0);
+        if store.create(&paths::run(taken + 1), Bytes::new())? == Created::New {
+            return Ok(taken + 1);
+        }
+    }
+    Err(Error::unavailable(format!(
+        "too many processes start on {} at the same moment",
+        store.name()
+    )))
+}
+
+/// The manifest that claims the log: everything as before, under a new run.
+fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
+    match before {
+        Some(before) => Manifest {
+            format: FORMAT,
+            number: before.number + 1,
+            run,
+            epoch: 0,
+            committed_at_us: now_us.max(before.committed_at_us),
+            segment: None,
+            ..before.clone()
+        },
+        None => Manifest {
+            format: FORMAT,
+            number: 1,
+            run,
+            epoch: 0,
+            committed_at_us: now_us,
+            offsets: Offsets::new(),
+            segment: None,
+            tables: BTreeMap::<String, TableForm>::new(),
+            views: BTreeMap::<String, ViewForm>::new(),
+            roller: RollerState::default(),
+        },
+    }
+}
+
+fn unrolled(store: &Store, newest: &Manifest) -> Result<Vec<Commit>> {
+    let mut commits = vec![];
+    for number in newest.roller.rolled_to + 1..newest.number {
+        let path = paths::manifest(number);
+        let bytes = store.read(&path).map_err(|e| match e.kind {
+            ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
+            _ => e,
+        })?;
+        commits.push(Commit::of(&manifest::decode(&path, &bytes)?));
+    }
+    commits.push(Commit::of(newest));
+    Ok(commits)
+}

@@ -1,0 +1,152 @@
+//! The name of every object, in one place: what is written where, and how names are read back.
+//!
+//! ```text
+//! runs/000001                                             one a start of a writer
+//! log/000000000012.json                                   manifest of commit 12
+//! log/000000000012-000001.seg                             its segment, written by run 1
+//! log/rolls/000000000001-000000000012.json                what the roll of commits 1 to 12 wrote
+//! events/<table>/_date=2026-03-01/000000000001-000000000012.parquet
+//! views/<view>/gen=1/_date=2026-03-01/000000000001-000000000012.parquet
+//! dead_letters/_date=2026-03-01/000000000001-000000000012.parquet
+//! ```
+
+use chrono::{DateTime, NaiveDate};
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::CommitRange;
+
+/// What a row of the history belongs to; each is one folder of Parquet files.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dataset {
+    /// Accepted events of a table.
+    Events(String),
+    /// Changes of one generation of a view.
+    View {
+        name: String,
+        generation: u32,
+    },
+    DeadLetters,
+}
+
+impl Dataset {
+    /// The folder of the Parquet files.
+    pub fn folder(&self) -> Path {
+        match self {
+            Dataset::Events(table) => Path::from_iter(["events", table.as_str()]),
+            Dataset::View { name, generation } => {
+                Path::from_iter(["views", name.as_str(), &format!("gen={generation}")])
+            }
+            Dataset::DeadLetters => Path::from("dead_letters"),
+        }
+    }
+
+    /// The Parquet file of a roll and a day.
+    pub fn file(&self, date: NaiveDate, range: CommitRange) -> Path {
+        self.folder()
+            .join(format!("_date={date}"))
+            .join(format!("{:012}-{:012}.parquet", range.from, range.to))
+    }
+}
+
+/// The UTC date of a time in microseconds since 1970-01-01.
+pub fn date_of(us: i64) -> NaiveDate {
+    DateTime::from_timestamp_micros(us).unwrap_or_default().date_naive()
+}
+
+pub fn runs() -> Path {
+    Path::from("runs")
+}
+
+pub fn run(run: u32) -> Path {
+    Path::from(format!("runs/{run:06}"))
+}
+
+/// The run that an object of `runs` stands for.
+pub fn run_of(path: &Path) -> Option<u32> {
+    path.filename()?.parse().ok()
+}
+
+pub fn log() -> Path {
+    Path::from("log")
+}
+
+pub fn manifest(number: u64) -> Path {
+    Path::from(format!("log/{number:012}.json"))
+}
+
+/// The run is part of the name, so that what an earlier run left behind without a manifest is never in the way.
+pub fn segment(number: u64, run: u32) -> Path {
+    Path::from(format!("log/{number:012}-{run:06}.seg"))
+}
+
+pub fn rolls() -> Path {
+    Path::from("log/rolls")
+}
+
+pub fn roll(range: CommitRange) -> Path {
+    Path::from(format!("log/rolls/{:012}-{:012}.json", range.from, range.to))
+}
+
+/// The commits that a roll's record or Parquet file covers.
+pub fn range_of(path: &Path) -> Option<CommitRange> {
+    let (stem, _) = path.filename()?.rsplit_once('.')?;
+    let (from, to) = stem.split_once('-')?;
+    Some(CommitRange {
+        from: from.parse().ok()?,
+        to: to.parse().ok()?,
+    })
+}
+
+/// An object directly in `log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogObject {
+    Manifest(u64),
+    Segment(u64),
+}
+
+/// What a path in `log` is; None: not ours.
+pub fn log_object(path: &Path) -> Option<LogObject> {
+    match path.filename()?.rsplit_once('.')? {
+        (number, "json") => Some(LogObject::Manifest(number.parse().ok()?)),
+        (stem, "seg") => Some(LogObject::Segment(stem.split_once('-')?.0.parse().ok()?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        assert_eq!(log_object(&manifest(12)), Some(LogObject::Manifest(12)));
+        assert_eq!(log_object(&segment(12, 3)), Some(LogObject::Segment(12)));
+        assert_eq!(log_object(&Path::from("log/readme.txt")), None);
+        assert_eq!(run_of(&run(7)), Some(7));
+        let range = CommitRange { from: 3, to: 14 };
+        assert_eq!(range_of(&roll(range)), Some(range));
+        assert_eq!(range_of(&Dataset::DeadLetters.file(date_of(0), range)), Some(range));
+    }
+
+    #[test]
+    fn files_lie_where_the_documented_glob_finds_them() {
+        let (range, date) = (CommitRange { from: 3, to: 14 }, date_of(1_772_409_599_999_999));
+        let view = Dataset::View {
+            name: "balance".into(),
+            generation: 2,
+        };
+        let file = "_date=2026-03-01/000000000003-000000000014.parquet";
+        assert_eq!(view.file(date, range).as_ref(), format!("views/balance/gen=2/{file}"));
+        assert_eq!(
+            Dataset::Events("txn".into()).file(date, range).as_ref(),
+            format!("events/txn/{file}")
+        );
+        assert_eq!(
+            Dataset::DeadLetters.file(date, range).as_ref(),
+            format!("dead_letters/{file}")
+        );
+        assert_eq!(date_of(1_772_409_600_000_000).to_string(), "2026-03-02");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the dataflow hands to the history after each published epoch, and the settings of the history.
+
+use std::sync::Arc;
+
+use crate::changes::{Changes, DeadLetter, EventBatch};
+use crate::checkpoint::Offsets;
+
+/// Everything that one published epoch adds to the history.
+#[derive(Clone, Debug)]
+pub struct EpochRecord {
+    pub epoch: u32,
+    /// Wall time of the publication, in microseconds since 1970-01-01 UTC.
+    pub published_at_us: i64,
+    /// Accepted events.
+    pub events: Vec<EventBatch>,
+    /// Rejected events.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Changes of the views that are kept (`history = 'changes'`).
+    pub view_changes: Vec<ViewChanges>,
+    /// The next offsets to read after this epoch.
+    pub offsets: Offsets,
+}
+
+/// Changes of one view in one epoch.
+#[derive(Clone, Debug)]
+pub struct ViewChanges {
+    pub view: Arc<str>,
+    /// As `Recovered::generations` says.
+    pub generation: u32,
+    pub changes: Changes,
+}
+
+/// A view whose changes are kept, as the planner knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewIdentity {
+    pub name: String,
+    /// Fingerprint of the canonical plan.
+    pub fingerprint: String,
+    /// Text of its definition.
+    pub sql: String,
+}
+
+/// When the history is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Milliseconds between two commits.
+    pub commit_every_ms: u64,
+    /// Bytes of committed segments that begin a roll.
+    pub roll_bytes: u64,
+    /// Milliseconds after which even a small segment is rolled.
+    pub roll_after_ms: u64,
+    /// Off: nothing at all is written, and a start finds nothing.
+    pub enabled: bool,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        HistorySettings {
+            commit_every_ms: 2_000,
+            roll_bytes: 128 << 20,
+            roll_after_ms: 300_000,
+            enabled: true,
+        }
+    }
+}
+
+/// The number of an epoch in the history: unlike the epoch alone it never means two things, and it grows from run to
+/// run. The upper 32 bits are the run, the lower ones the epoch.
+pub fn epoch_number(run: u32, epoch: u32) -> i64 {
+    (u64::from(run) << 32 | u64::from(epoch)).cast_signed()
+}

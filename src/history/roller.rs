@@ -1,0 +1,181 @@
+//! The roller: committed segments become Parquet files.
+//!
+//! A roll is decided in a manifest, executed, and marked done in a later manifest; only then are its segments deleted.
+//! Between decision and mark it can be repeated at will: its files are a function of the segments, and a file that
+//! exists is left as it is. So a glob over the files sees committed rows only, each once, at every moment.
+//!
+//! Memory: one section of one segment, one file as it will be stored (compressed), and one row group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::archive::{ArchiveWriter, archive_rows};
+use super::log::Commit;
+use super::manifest::{self, CommitRange, FORMAT, Section, Segment, checksum};
+use super::paths::{self, Dataset};
+use super::rows::{expand_weights, expanded_schema, fitted};
+use super::segment::read_section;
+use super::store::{Created, Store};
+use crate::error::{Error, Result};
+
+/// What one roll wrote: the proof that its files are all there, and whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollRecord {
+    pub format: u32,
+    pub commits: CommitRange,
+    pub files: Vec<RolledFile>,
+}
+
+/// One Parquet file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledFile {
+    pub path: String,
+    pub dataset: Dataset,
+    pub rows: u64,
+    pub bytes: u64,
+    /// xxh3 of the file, 16 hexadecimal digits.
+    pub checksum: String,
+}
+
+/// Executes a roll over the commits of its range: writes each file, then the record. A roll without rows has a record
+/// without files.
+pub fn roll(store: &Store, range: CommitRange, commits: &[Commit]) -> Result<RollRecord> {
+    let mut files = vec![];
+    for ((dataset, date), parts) in parts_by_file(commits) {
+        let path = dataset.file(date, range);
+        let (bytes, rows) = encode(store, range, &parts)?;
+        let stored = match store.create(&path, bytes.clone())? {
+            Created::New => bytes,
+            Created::Exists => store.read(&path)?,
+        };
+        if archive_rows(stored.clone())? != rows {
+            return Err(Error::data(format!(
+                "{path} exists and does not hold the {rows} rows of its commits"
+            ))
+            .hint("move this file away: it was not written by a roll of these commits"));
+        }
+        let (bytes, checksum) = (stored.len() as u64, checksum(&stored));
+        files.push(RolledFile {
+            path: path.to_string(),
+            dataset,
+            rows,
+            bytes,
+            checksum,
+        });
+    }
+    let record = RollRecord {
+        format: FORMAT,
+        commits: range,
+        files,
+    };
+    let path = paths::roll(range);
+    if store.create(&path, manifest::encode(&record)?.into())? == Created::Exists {
+        let there: RollRecord = manifest::decode(&path, &store.read(&path)?)?;
+        if there != record {
+            return Err(Error::data(format!(
+                "{path} does not describe the files of its commits"
+            )));
+        }
+    }
+    Ok(record)
+}
+
+/// The records of all rolls up to a commit, in order. `Data` if one is missing.
+pub fn rolls(store: &Store, rolled_to: u64) -> Result<Vec<RollRecord>> {
+    let mut records: Vec<RollRecord> = vec![];
+    let mut next = 1;
+    for path in store.list_flat(&paths::rolls())? {
+        let Some(range) = paths::range_of(&path).filter(|range| range.to <= rolled_to) else {
+            continue;
+        };
+        if range.from != next {
+            return Err(missing(next));
+        }
+        records.push(manifest::decode(&path, &store.read(&path)?)?);
+        next = range.to + 1;
+    }
+    if next == rolled_to + 1 {
+        Ok(records)
+    } else {
+        Err(missing(next))
+    }
+}
+
+fn missing(from: u64) -> Error {
+    let folder = paths::rolls();
+    Error::data(format!(
+        "the record in {folder} that begins with commit {from} is missing"
+    ))
+    .hint("restore the file from a copy")
+}
+
+/// The sections of each file, in the order of their commits.
+type Parts<'a> = Vec<(&'a Segment, &'a Section)>;
+
+fn parts_by_file(commits: &[Commit]) -> BTreeMap<(Dataset, NaiveDate), Parts<'_>> {
+    let mut files: BTreeMap<(Dataset, NaiveDate), Parts> = BTreeMap::new();
+    for commit in commits {
+        let date = paths::date_of(commit.committed_at_us);
+        if let Some(segment) = &commit.segment {
+            for section in &segment.sections {
+                files
+                    .entry((section.dataset.clone(), date))
+                    .or_default()
+                    .push((segment, section));
+            }
+        }
+    }
+    files
+}
+
+/// One Parquet file, and its rows. Its schema is that of the newest section: a table's schema only grows.
+fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(bytes::Bytes, u64)> {
+    let schemas: BTreeSet<&str> = parts.iter().map(|(_, section)| section.schema.as_str()).collect();
+    let widest = if schemas.len() == 1 {
+        parts.first()
+    } else {
+        parts.last()
+    };
+    let Some((segment, section)) = widest else {
+        return Err(Error::internal("a file without sections"));
+    };
+    let stored = read_section(store, segment, section)?.schema();
+    let is_view = matches!(section.dataset, Dataset::View { .. });
+    let mut writer = ArchiveWriter::new(
+        if is_view {
+            expanded_schema(&stored)
+        } else {
+            stored.clone()
+        },
+        range,
+    )?;
+    for (segment, section) in parts {
+        for rows in read_section(store, segment, section)? {
+            let rows = fitted(&rows?, &stored)?;
+            if is_view {
+                expand_weights(&rows, |rows| writer.write(&rows))?
+            } else {
+                writer.write(&rows)?
+            }
+        }
+    }
+    writer.finish()
+}
+
+/// The bytes of a rolled file. `Data` that names it if it is missing or damaged.
+pub fn read_rolled(store: &Store, file: &RolledFile) -> Result<bytes::Bytes> {
+    let path = Path::from(file.path.as_str());
+    let bytes = store.read(&path).map_err(|e| match e.kind {
+        crate::error::ErrorKind::NotFound => {
+            Error::data(format!("{path} is missing")).hint("restore the file from a copy")
+        }
+        _ => e,
+    })?;
+    if checksum(&bytes) != file.checksum {
+        return Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"));
+    }
+    Ok(bytes)
+}

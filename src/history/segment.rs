@@ -1,0 +1,242 @@
+//! Log segments: the rows of one commit, an Arrow IPC stream for each dataset, back to back in one object.
+//!
+//! Streams are not compressed: they live for minutes, and the time that compression costs is taken from the events.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use bytes::Bytes;
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::StreamWriter;
+
+use super::manifest::{Section, Segment, checksum};
+use super::paths::Dataset;
+use super::rows::schema_fingerprint;
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Small batches wait until they are this many rows: each batch of a stream costs about 2 KB of metadata.
+const JOINED_ROWS: usize = 8_192;
+/// Or this many bytes, so that joining them cannot overflow the 32-bit offsets of a string column.
+const JOINED_BYTES: usize = 8 << 20;
+
+/// A segment that is being collected. Rows are encoded as they come, so that their batches can be freed.
+#[derive(Default)]
+pub struct SegmentWriter {
+    sections: BTreeMap<Dataset, SectionWriter>,
+}
+
+struct SectionWriter {
+    schema: SchemaRef,
+    stream: StreamWriter<Vec<u8>>,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
+    rows: u64,
+}
+
+impl SegmentWriter {
+    /// Adds rows of a dataset. All batches of one dataset must have the same schema.
+    pub fn push(&mut self, dataset: Dataset, rows: RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        if !self.sections.contains_key(&dataset) {
+            self.sections
+                .insert(dataset.clone(), SectionWriter::new(rows.schema())?);
+        }
+        let section = self.sections.get_mut(&dataset).expect("inserted above");
+        if section.schema != rows.schema() {
+            return Err(Error::internal(format!(
+                "rows of {dataset:?} changed their schema within one commit"
+            )));
+        }
+        section.push(rows)
+    }
+
+    /// Memory held, in bytes; close to the size of the segment.
+    pub fn bytes(&self) -> u64 {
+        self.sections
+            .values()
+            .map(|s| (s.stream.get_ref().len() + s.waiting_bytes) as u64)
+            .sum()
+    }
+
+    /// The segment's bytes and what they hold. Needs twice its memory for a moment.
+    pub fn finish(self) -> Result<(Bytes, Vec<Section>)> {
+        let mut bytes: Vec<u8> = vec![];
+        let mut sections = vec![];
+        for (dataset, section) in self.sections {
+            let (rows, schema) = (section.rows, schema_fingerprint(&section.schema));
+            let stream = section.finish()?;
+            sections.push(Section {
+                dataset,
+                offset: bytes.len() as u64,
+                length: stream.len() as u64,
+                rows,
+                schema,
+                checksum: checksum(&stream),
+            });
+            bytes.extend_from_slice(&stream);
+        }
+        Ok((bytes.into(), sections))
+    }
+}
+
+impl SectionWriter {
+    fn new(schema: SchemaRef) -> Result<Self> {
+        let stream = StreamWriter::try_new(vec![], &schema)?;
+        Ok(SectionWriter {
+            schema,
+            stream,
+            waiting: vec![],
+            waiting_rows: 0,
+            waiting_bytes: 0,
+            rows: 0,
+        })
+    }
+
+    fn push(&mut self, rows: RecordBatch) -> Result<()> {
+        self.rows += rows.num_rows() as u64;
+        self.waiting_rows += rows.num_rows();
+        for column in rows.columns() {
+            self.waiting_bytes += column.to_data().get_slice_memory_size()?;
+        }
+        self.waiting.push(rows);
+        if self.waiting_rows >= JOINED_ROWS || self.waiting_bytes >= JOINED_BYTES {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        match &self.waiting[..] {
+            [] => return Ok(()),
+            [one] => self.stream.write(one)?,
+            [small @ .., last] if last.num_rows() >= JOINED_ROWS => {
+                self.stream.write(&concat_batches(&self.schema, small)?)?;
+                self.stream.write(last)?;
+            }
+            all => self.stream.write(&concat_batches(&self.schema, all)?)?,
+        }
+        self.waiting.clear();
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>> {
+        self.flush()?;
+        self.stream.finish()?;
+        Ok(self.stream.into_inner()?)
+    }
+}
+
+/// The batches of one section, decoded one by one.
+pub type SectionRows = StreamReader<Cursor<Bytes>>;
+
+/// Opens a section, after checking its bytes. Holds the whole section in memory. `Data` that names the segment if it
+/// is missing or damaged.
+pub fn read_section(store: &Store, segment: &Segment, section: &Section) -> Result<SectionRows> {
+    let path = segment.object();
+    let bytes = store
+        .read_range(&path, section.offset..section.offset + section.length)
+        .map_err(|e| match e.kind {
+            ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
+            _ => e,
+        })?;
+    if checksum(&bytes) != section.checksum {
+        return Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"));
+    }
+    Ok(StreamReader::try_new(Cursor::new(bytes), None)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::Int64Array;
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::history::paths;
+
+    fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from_iter_values(range))]).unwrap()
+    }
+
+    fn stored() -> (Store, Segment) {
+        let mut writer = SegmentWriter::default();
+        for (from, to) in [(0, 3), (3, 5), (5, 20_000), (20_000, 20_001)] {
+            writer.push(Dataset::Events("a".into()), numbers(from..to)).unwrap();
+        }
+        writer.push(Dataset::DeadLetters, numbers(7..9)).unwrap();
+        writer.push(Dataset::DeadLetters, numbers(9..9)).unwrap();
+        let held = writer.bytes();
+        let (bytes, sections) = writer.finish().unwrap();
+        assert!(
+            held > 20_000 * 8 && held <= bytes.len() as u64,
+            "{held} of {}",
+            bytes.len()
+        );
+        let store = Store::open("memory://").unwrap();
+        let path = paths::segment(1, 1);
+        let segment = Segment {
+            path: path.to_string(),
+            bytes: bytes.len() as u64,
+            sections,
+        };
+        store.create(&path, bytes).unwrap();
+        (store, segment)
+    }
+
+    #[test]
+    fn sections_are_read_back_in_order() {
+        let (store, segment) = stored();
+        let rows = |section: &Section| {
+            read_section(&store, &segment, section)
+                .unwrap()
+                .collect::<Result<Vec<_>, _>>()
+                .unwrap()
+        };
+        let [events, dead] = &segment.sections[..] else {
+            panic!("{:?}", segment.sections)
+        };
+        assert_eq!((&events.dataset, events.rows), (&Dataset::Events("a".into()), 20_001));
+        let batches = rows(events);
+        assert_eq!(
+            batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
+            [5, 19_995, 1]
+        );
+        assert_eq!(
+            concat_batches(&batches[0].schema(), &batches).unwrap(),
+            numbers(0..20_001)
+        );
+        assert_eq!((&dead.dataset, dead.rows), (&Dataset::DeadLetters, 2));
+        assert_eq!(rows(dead), [numbers(7..9)]);
+    }
+
+    #[test]
+    fn damage_names_the_segment() {
+        let (store, segment) = stored();
+        let damaged = Section {
+            checksum: "0".repeat(16),
+            ..segment.sections[0].clone()
+        };
+        let error = read_section(&store, &segment, &damaged).unwrap_err();
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (ErrorKind::Data, "log/000000000001-000001.seg is damaged")
+        );
+        store.delete(&segment.object()).unwrap();
+        let error = read_section(&store, &segment, &segment.sections[0]).unwrap_err();
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (ErrorKind::Data, "log/000000000001-000001.seg is missing")
+        );
+    }
+}

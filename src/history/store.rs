@@ -1,0 +1,259 @@
+//! The object store handle: everything durable goes through it.
+//!
+//! Objects are only ever created whole or deleted, never changed. `create` is atomic and refuses an existing name; on
+//! a local directory it also syncs the file and its directories, so that what was answered survives a power cut.
+//! Calls block: they belong on threads that may wait.
+
+use std::fs;
+use std::io::{ErrorKind as IoErrorKind, Write};
+use std::ops::Range;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::executor::block_on;
+use futures::{StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+
+use crate::error::{Error, Result};
+
+/// Objects that one listing returns at most: above it something is out of hand, and memory would be too.
+const LISTED_OBJECTS_MAX: usize = 4_000_000;
+
+/// A storage URL, opened. Clones share the same objects.
+#[derive(Clone, Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    /// The directory of a local store: there `create` is our own, because `LocalFileSystem` never syncs.
+    root: Option<Arc<PathBuf>>,
+    name: Arc<str>,
+}
+
+/// What `Store::create` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    New,
+    /// An object of this name is there already; it was not touched.
+    Exists,
+}
+
+impl Store {
+    /// Opens a directory (`data`, `file:///var/data`; created when missing), or a new empty store in memory
+    /// (`memory://`).
+    pub fn open(url: &str) -> Result<Store> {
+        match url.split_once("://") {
+            Some(("memory", _)) => Ok(Store::over(Arc::new(InMemory::new()), url)),
+            Some(("file", path)) => Store::directory(FilePath::new(path)),
+            Some((scheme, _)) => Err(Error::refused(format!("storage {scheme}:// is not supported"))
+                .hint("use a directory, file:///directory or memory://")),
+            None => Store::directory(FilePath::new(url)),
+        }
+    }
+
+    /// A store over any object store.
+    pub fn over(objects: Arc<dyn ObjectStore>, name: &str) -> Store {
+        Store {
+            objects,
+            root: None,
+            name: name.into(),
+        }
+    }
+
+    fn directory(path: &FilePath) -> Result<Store> {
+        let unusable = |e: &dyn std::fmt::Display| {
+            Error::unavailable(format!("cannot use data directory {}: {e}", path.display()))
+                .hint("name a directory that this user can write, with --data")
+        };
+        fs::create_dir_all(path).map_err(|e| unusable(&e))?;
+        let root = path.canonicalize().map_err(|e| unusable(&e))?;
+        let objects = LocalFileSystem::new_with_prefix(&root).map_err(|e| unusable(&e))?;
+        let name = path.display().to_string().into();
+        Ok(Store {
+            objects: Arc::new(objects),
+            root: Some(Arc::new(root)),
+            name,
+        })
+    }
+
+    /// The URL as the user gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Creates an object, whole or not at all. Errors of kind `Unavailable` leave open whether it exists now.
+    pub fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
+        if let Some(root) = &self.root {
+            return create_file(root, path, &bytes).map_err(|e| self.unavailable("write", path).caused_by(e));
+        }
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        match block_on(self.objects.put_opts(path, bytes.into(), options)) {
+            Ok(_) => Ok(Created::New),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Exists),
+            Err(e) => Err(self.unavailable("write", path).caused_by(e)),
+        }
+    }
+
+    /// The whole object; `NotFound` if there is none.
+    pub fn read(&self, path: &Path) -> Result<Bytes> {
+        let bytes = block_on(async { self.objects.get(path).await?.bytes().await });
+        bytes.map_err(|e| self.read_error(path, e))
+    }
+
+    /// Some bytes of an object; `NotFound` if there is none, `Data` if it is too short.
+    pub fn read_range(&self, path: &Path, range: Range<u64>) -> Result<Bytes> {
+        let wanted = range.end - range.start;
+        let read = async {
+            if self.objects.head(path).await?.size < range.end {
+                return Ok(Bytes::new());
+            }
+            self.objects.get_range(path, range).await
+        };
+        let bytes = block_on(read).map_err(|e| self.read_error(path, e))?;
+        if bytes.len() as u64 != wanted {
+            return Err(Error::data(format!(
+                "{path} in {} is shorter than its manifest says",
+                self.name
+            )));
+        }
+        Ok(bytes)
+    }
+
+    /// All objects below a folder, also in folders of it, in order of their paths.
+    pub fn list(&self, folder: &Path) -> Result<Vec<Path>> {
+        let listed = self
+            .objects
+            .list(Some(folder))
+            .take(LISTED_OBJECTS_MAX + 1)
+            .map_ok(|meta| meta.location);
+        let mut paths: Vec<Path> =
+            block_on(listed.try_collect()).map_err(|e| self.unavailable("list", folder).caused_by(e))?;
+        if paths.len() > LISTED_OBJECTS_MAX {
+            return Err(Error::unavailable(format!(
+                "more than {LISTED_OBJECTS_MAX} objects in {folder}"
+            )));
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The objects of a folder, without folders of it, in order of their paths.
+    pub fn list_flat(&self, folder: &Path) -> Result<Vec<Path>> {
+        let listed = block_on(self.objects.list_with_delimiter(Some(folder)));
+        let listed = listed.map_err(|e| self.unavailable("list", folder).caused_by(e))?;
+        let mut paths: Vec<Path> = listed.objects.into_iter().map(|meta| meta.location).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Deletes an object; it is no error if there is none.
+    pub fn delete(&self, path: &Path) -> Result<()> {
+        match block_on(self.objects.delete(path)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(self.unavailable("delete", path).caused_by(e)),
+        }
+    }
+
+    fn read_error(&self, path: &Path, error: object_store::Error) -> Error {
+        match error {
+            object_store::Error::NotFound { .. } => Error::not_found(format!("no {path} in {}", self.name)),
+            e => self.unavailable("read", path).caused_by(e),
+        }
+    }
+
+    fn unavailable(&self, action: &str, path: &Path) -> Error {
+        Error::unavailable(format!("cannot {action} {path} in {}", self.name))
+    }
+}
+
+/// Numbers the temporary files of this process.
+static TEMPORARY: AtomicU64 = AtomicU64::new(0);
+
+/// Writes a temporary file, syncs it, links it under its name and syncs the directories. The link is atomic and fails
+/// if the name exists. Temporary names end in `#` and digits, which `LocalFileSystem` never lists.
+fn create_file(root: &FilePath, path: &Path, bytes: &[u8]) -> std::io::Result<Created> {
+    let target = root.join(path.as_ref());
+    if target.exists() {
+        return Ok(Created::Exists);
+    }
+    let folder = target.parent().unwrap_or(root);
+    let folder_is_new = !folder.exists();
+    fs::create_dir_all(folder)?;
+    let number = u64::from(std::process::id()) << 32 | TEMPORARY.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX);
+    let temporary = PathBuf::from(format!("{}#{number}", target.display()));
+    let linked = write_synced(&temporary, bytes).and_then(|()| fs::hard_link(&temporary, &target));
+    // A temporary file that stays behind is never read.
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => {}
+        Err(e) if e.kind() == IoErrorKind::AlreadyExists => return Ok(Created::Exists),
+        Err(e) => return Err(e),
+    }
+    let mut folders = folder.ancestors().take_while(|folder| folder.starts_with(root));
+    let synced = if folder_is_new { usize::MAX } else { 1 };
+    folders
+        .by_ref()
+        .take(synced)
+        .try_for_each(|folder| fs::File::open(folder)?.sync_all())?;
+    Ok(Created::New)
+}
+
+fn write_synced(path: &FilePath, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn behaves(store: &Store) {
+        let path = Path::from("a/_date=2026-01-02/000001.json");
+        assert_eq!(store.create(&path, Bytes::from_static(b"hello")).unwrap(), Created::New);
+        assert_eq!(
+            store.create(&path, Bytes::from_static(b"other")).unwrap(),
+            Created::Exists
+        );
+        assert_eq!(store.create(&Path::from("a/b"), Bytes::new()).unwrap(), Created::New);
+        assert_eq!(store.read(&path).unwrap(), "hello");
+        assert_eq!(store.read_range(&path, 1..4).unwrap(), "ell");
+        assert_eq!(store.read_range(&path, 1..9).unwrap_err().kind, ErrorKind::Data);
+        assert_eq!(store.list(&Path::from("a")).unwrap(), [path.clone(), Path::from("a/b")]);
+        assert_eq!(store.list_flat(&Path::from("a")).unwrap(), [Path::from("a/b")]);
+        assert!(store.list(&Path::from("nothing")).unwrap().is_empty());
+        store.delete(&path).unwrap();
+        store.delete(&path).unwrap();
+        assert_eq!(store.read(&path).unwrap_err().kind, ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn memory_and_directory_behave_alike() {
+        behaves(&Store::open("memory://").unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        behaves(&Store::open(&folder.path().join("new/data").display().to_string()).unwrap());
+        behaves(&Store::open(&format!("file://{}", folder.path().display())).unwrap());
+    }
+
+    #[test]
+    fn a_half_written_file_is_not_an_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().display().to_string()).unwrap();
+        fs::create_dir(folder.path().join("log")).unwrap();
+        fs::write(folder.path().join("log/000001.json#77"), "{").unwrap();
+        assert!(store.list(&Path::from("log")).unwrap().is_empty());
+        assert!(store.list_flat(&Path::from("log")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn other_storage_is_refused() {
+        assert_eq!(Store::open("ftp://x/y").unwrap_err().kind, ErrorKind::Refused);
+    }
+}

@@ -1,0 +1,190 @@
+//! A start: the newest manifest, the event history, and the right to go on.
+//!
+//! `open` claims the log, which fences a writer that is still alive; `replay` then hands on every event that was ever
+//! accepted. A new process continues from `offsets`, and gives the committer `end`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::catalog::Table;
+use crate::changes::EventBatch;
+use crate::checkpoint::Offsets;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::history::{
+    HistorySettings, Log, LogEnd, Manifest, RollRecord, Store, TableForm, ViewForm, ViewIdentity, read_events, rolls,
+};
+
+/// What a start opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    pub store: &'a Store,
+    pub tables: &'a [Arc<Table>],
+    /// The views that are kept (`history = 'changes'`).
+    pub views: &'a [ViewIdentity],
+    pub clock: &'a Clock,
+    pub settings: HistorySettings,
+}
+
+/// What a start found, and where it goes on.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// The number of this start, from 1.
+    pub run: u32,
+    /// The newest manifest before this start; None: nothing was stored.
+    pub manifest: Option<Manifest>,
+    /// The next offset to read in each partition; one that is not named was never read.
+    pub offsets: Offsets,
+    /// The generation under which changes of each kept view are to be added.
+    pub generations: BTreeMap<Arc<str>, u32>,
+    /// The kept views that begin a generation: the first epoch added must hold their full contents as inserts.
+    pub rebuilt: BTreeSet<Arc<str>>,
+    /// Where the committer goes on.
+    pub end: LogEnd,
+    store: Store,
+    tables: Vec<Arc<Table>>,
+    rolled: Vec<RollRecord>,
+}
+
+/// What a replay handed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    pub rows: u64,
+    pub batches: u64,
+}
+
+/// Opens the storage for writing. `Refused` if a table has changed in a way that stored events cannot follow, `Data`
+/// that names the object if one is missing or damaged. With the history switched off nothing is read or written.
+pub fn open(opening: Opening<'_>) -> Result<Recovered> {
+    let Opening {
+        store,
+        tables,
+        views,
+        clock,
+        settings,
+    } = opening;
+    let current: BTreeMap<String, TableForm> = tables.iter().map(|t| (t.name.clone(), TableForm::of(t))).collect();
+    let accepts = |manifest: &Manifest| {
+        let stored = manifest
+            .tables
+            .iter()
+            .filter_map(|(name, stored)| Some((name, current.get(name)?, stored)));
+        stored
+            .into_iter()
+            .try_for_each(|(name, now, stored)| now.reads(stored, name))
+    };
+    let (log, manifest) = if settings.enabled {
+        Log::open(store, clock, accepts)?
+    } else {
+        (Log::unwritten(), None)
+    };
+    let rolled = if settings.enabled {
+        rolls(store, log.newest.roller.rolled_to)?
+    } else {
+        vec![]
+    };
+    let mut tables_after = log.newest.tables.clone();
+    tables_after.extend(current);
+    let (views_after, rebuilt) = next_views(&log.newest.views, views);
+    let live = views_after.iter().filter(|(_, view)| view.live);
+    Ok(Recovered {
+        run: log.run,
+        manifest,
+        offsets: log.newest.offsets.clone(),
+        generations: live
+            .map(|(name, view)| (name.as_str().into(), view.generation))
+            .collect(),
+        rebuilt,
+        end: LogEnd {
+            log,
+            tables: tables_after,
+            views: views_after,
+        },
+        store: store.clone(),
+        tables: tables.to_vec(),
+        rolled,
+    })
+}
+
+/// The views as the next commit names them, and those that begin a generation: new ones, changed ones, and ones that
+/// were gone in between. A view that is gone now keeps its number, so that it is never used again.
+fn next_views(
+    before: &BTreeMap<String, ViewForm>,
+    views: &[ViewIdentity],
+) -> (BTreeMap<String, ViewForm>, BTreeSet<Arc<str>>) {
+    let mut next: BTreeMap<String, ViewForm> = before.clone();
+    next.values_mut().for_each(|view| view.live = false);
+    let mut rebuilt = BTreeSet::new();
+    for ViewIdentity { name, fingerprint, sql } in views {
+        let same = before
+            .get(name)
+            .filter(|view| view.live && view.fingerprint == *fingerprint);
+        let generation = match same {
+            Some(view) => view.generation,
+            None => {
+                rebuilt.insert(name.as_str().into());
+                before.get(name).map_or(0, |view| view.generation) + 1
+            }
+        };
+        let view = ViewForm {
+            fingerprint: fingerprint.clone(),
+            generation,
+            sql: sql.clone(),
+            live: true,
+        };
+        next.insert(name.clone(), view);
+    }
+    (next, rebuilt)
+}
+
+impl Recovered {
+    /// Hands on all events of the open tables up to the newest manifest, table by table, in the order in which they
+    /// were committed, in batches of at most 65,536 rows. To be called before the first commit of this run: later the
+    /// segments may be rolled away.
+    pub fn replay(&self, mut emit: impl FnMut(EventBatch) -> Result<()>) -> Result<Replayed> {
+        let mut replayed = Replayed::default();
+        for table in &self.tables {
+            read_events(&self.store, table, (&self.rolled, &self.end.log.unrolled), |rows| {
+                replayed.rows += rows.num_rows() as u64;
+                replayed.batches += 1;
+                emit(EventBatch {
+                    table: table.clone(),
+                    rows,
+                })
+            })?;
+        }
+        Ok(replayed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(name: &str, fingerprint: &str) -> ViewIdentity {
+        ViewIdentity {
+            name: name.into(),
+            fingerprint: fingerprint.into(),
+            sql: format!("-- {name}"),
+        }
+    }
+
+    #[test]
+    fn a_changed_or_returning_view_begins_a_generation() {
+        let generation = |views: &BTreeMap<String, ViewForm>, name: &str| (views[name].generation, views[name].live);
+        let (first, rebuilt) = next_views(&BTreeMap::new(), &[identity("a", "1"), identity("b", "1")]);
+        assert_eq!(rebuilt.len(), 2);
+        let (second, rebuilt) = next_views(&first, &[identity("a", "2")]);
+        assert_eq!(
+            (generation(&second, "a"), generation(&second, "b")),
+            ((2, true), (1, false))
+        );
+        assert_eq!(rebuilt.into_iter().collect::<Vec<_>>(), ["a".into()]);
+        let (third, rebuilt) = next_views(&second, &[identity("a", "2"), identity("b", "1")]);
+        assert_eq!(
+            (generation(&third, "a"), generation(&third, "b")),
+            ((2, true), (2, true))
+        );
+        assert_eq!(rebuilt.into_iter().collect::<Vec<_>>(), ["b".into()]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Commits, rolls and restarts over memory, a directory, and stores that fail at every single write.
+
+mod faulty;
+mod world;
+
+mod crashes;
+mod restarts;
