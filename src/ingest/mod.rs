@@ -5,5 +5,6 @@
 mod decode;
 
 pub use decode::{
-    BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, COLUMNS_MAX, Decoded, Decoder, Fault, MESSAGE_BYTES_MAX, Message, Reason, Reject,
+    BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, COLUMNS_MAX, Decoded, Decoder, Fault, MESSAGE_BYTES_MAX, Message, Reason,
+    Reject,
 };

@@ -122,7 +122,13 @@ mod tests {
         let pool = b"\"\\\x00\x1f\x20\x21\x5b\x5d\x7f\x80\xc3\xffazAZ09";
         for _ in 0..20_000 {
             let mut draw = || -> [u8; 16] {
-                std::array::from_fn(|_| if random.u8(..) < 40 { pool[random.usize(..pool.len())] } else { random.u8(b' '..) })
+                std::array::from_fn(|_| {
+                    if random.u8(..) < 40 {
+                        pool[random.usize(..pool.len())]
+                    } else {
+                        random.u8(b' '..)
+                    }
+                })
             };
             let (left, mut right) = (draw(), draw());
             right[..7].copy_from_slice(&left[..7]);
@@ -131,11 +137,23 @@ mod tests {
             let expected_special = mask(&|i| stops(left[i]) || left[i] >= 0x80);
             let expected_stop = mask(&|i| stops(left[i]));
             let expected_same = mask(&|i| left[i] == right[i]);
-            assert_eq!(special(&left).trailing_zeros(), expected_special.trailing_zeros(), "{left:?}");
+            assert_eq!(
+                special(&left).trailing_zeros(),
+                expected_special.trailing_zeros(),
+                "{left:?}"
+            );
             assert_eq!(stop(&left).trailing_zeros(), expected_stop.trailing_zeros(), "{left:?}");
             assert_eq!(same(&left, &right), expected_same, "{left:?} {right:?}");
-            assert_eq!(words::special(&left).trailing_zeros(), expected_special.trailing_zeros(), "{left:?}");
-            assert_eq!(words::stop(&left).trailing_zeros(), expected_stop.trailing_zeros(), "{left:?}");
+            assert_eq!(
+                words::special(&left).trailing_zeros(),
+                expected_special.trailing_zeros(),
+                "{left:?}"
+            );
+            assert_eq!(
+                words::stop(&left).trailing_zeros(),
+                expected_stop.trailing_zeros(),
+                "{left:?}"
+            );
             assert_eq!(words::same(&left, &right), expected_same, "{left:?} {right:?}");
         }
     }

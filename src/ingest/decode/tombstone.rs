@@ -17,7 +17,9 @@ pub(super) enum Tombstones {
 
 impl Tombstones {
     pub fn new(table: &Table) -> Self {
-        let Some(upsert) = &table.upsert else { return Tombstones::Refused(Fault::NoValue) };
+        let Some(upsert) = &table.upsert else {
+            return Tombstones::Refused(Fault::NoValue);
+        };
         if upsert.version.is_some() {
             // A delete without a version cannot be ordered among the events of its key.
             return Tombstones::Refused(Fault::NoVersion);
@@ -31,7 +33,10 @@ impl Tombstones {
             unknown_fields: UnknownFields::Reject,
         });
         match (upsert.key_format, upsert.key.as_slice()) {
-            (KeyFormat::Raw, &[column]) => Tombstones::Raw { column, others: reader.all_columns() & !key_bits },
+            (KeyFormat::Raw, &[column]) => Tombstones::Raw {
+                column,
+                others: reader.all_columns() & !key_bits,
+            },
             (KeyFormat::Raw, _) => Tombstones::Refused(Fault::RawKeyOfSeveralColumns),
             (KeyFormat::Json, _) => Tombstones::Json(Box::new(reader)),
         }
@@ -52,7 +57,11 @@ impl Tombstones {
                 let key = key.ok_or(Refusal::whole(Fault::NoKey))?;
                 let place = Place::Column(*column);
                 let read = rows.columns[*column].set_raw(key, row);
-                read.map_err(|fault| Refusal { place, fault, in_key: true })?;
+                read.map_err(|fault| Refusal {
+                    place,
+                    fault,
+                    in_key: true,
+                })?;
                 rows.set_nulls(*others, row);
                 Ok(())
             }

@@ -1,0 +1,3 @@
+//! Integration tests in one binary: each further one would link DataFusion again.
+
+mod decode;
