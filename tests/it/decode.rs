@@ -283,5 +283,5 @@ fn documents_depths_and_lengths() {
             .chunks(50)
             .for_each(|part| compare(&mut decoder, &table, part, &mut seen));
     }
-    assert!(seen.accepted > 200 && seen.text > 1_000, "{seen:?}");
+    assert!(seen.accepted > 100 && seen.text > 1_000, "{seen:?}");
 }

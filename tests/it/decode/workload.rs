@@ -171,8 +171,9 @@ fn value(data_type: &DataType, random: &mut Rng) -> String {
         DataType::Int32 => (random.i64(..) >> random.u32(32..63)).to_string(),
         DataType::Decimal128(precision, scale) => {
             // One digit too many at times, before the point or after it.
-            let digits = random.u32(..=u32::from(precision - *scale as u8).min(17) + u32::from(random.u8(..30) == 0));
-            let fraction = random.usize(..=(*scale as usize).min(3) + usize::from(random.u8(..30) == 0));
+            let excess = [random.u8(..30) == 0, random.u8(..30) == 0];
+            let digits = random.u32(..=u32::from(precision - *scale as u8).min(17) + u32::from(excess[0]));
+            let fraction = random.usize(..=(*scale as usize).min(3) + usize::from(excess[1]));
             let mut text = random.u64(..10u64.pow(digits)).to_string();
             if fraction > 0 {
                 text += &format!(".{:0fraction$}", random.u64(..10u64.pow(fraction as u32)));
