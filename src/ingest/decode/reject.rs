@@ -105,7 +105,8 @@ impl Reason {
         match self.expected {
             Some(DataType::Utf8) => "a string",
             Some(DataType::Int64 | DataType::Int32) => "an integer",
-            Some(DataType::Decimal128(..)) => "a number or a string with exactly one",
+            Some(DataType::Decimal128(..)) if self.fault == Fault::BadText => "exactly one number",
+            Some(DataType::Decimal128(..)) => "a number, or a string with exactly one,",
             Some(DataType::Timestamp(..)) => "an RFC 3339 time with an offset or epoch milliseconds",
             Some(DataType::Boolean) => "true or false",
             Some(DataType::Float64) => "a number",
