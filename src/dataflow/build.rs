@@ -1,0 +1,398 @@
+//! From the plans of all views to one graph of operators.
+//!
+//! Two steps: first the graph is drafted, and each arrangement collects the indexes that joins and readers ask of it;
+//! then arrangements and operators are made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+
+use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
+use super::run::{Dataflow, Node, OutputNode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::operators::{Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, Side, Union};
+use crate::planner::{Op, Plan};
+use crate::state::{Arrangement, Layout};
+
+/// Builds the dataflow of these views, which come in dependency order.
+///
+/// Errors: `Invalid` for a `key` that the view does not have, with its place.
+pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
+    let mut drafting = Drafting::default();
+    let served = views
+        .iter()
+        .map(|spec| drafting.view(spec))
+        .collect::<Result<Vec<_>>>()?;
+    let arrangements = drafting.arrangements.into_iter().map(|draft| {
+        let ArrangementDraft {
+            schema,
+            identity,
+            order,
+            links,
+        } = draft;
+        Arrangement::new(Layout {
+            schema,
+            identity,
+            order,
+            links,
+        })
+        .map(Arc::new)
+    });
+    let arrangements: Vec<Arc<Arrangement>> = arrangements.collect::<Result<_>>()?;
+    let mut nodes = vec![];
+    for i in 0..drafting.nodes.len() {
+        let inputs: Vec<SchemaRef> = drafting.nodes[i]
+            .inputs
+            .iter()
+            .map(|&n| drafting.nodes[n].schema.clone())
+            .collect();
+        let node = &drafting.nodes[i];
+        let operator = operator(node, &inputs, &arrangements)?;
+        nodes.push(Node::new(
+            node.draft.name(),
+            operator,
+            node.inputs.clone(),
+            node.schema.clone(),
+        ));
+    }
+    let outputs = served.into_iter().map(
+        |Served {
+             node,
+             arrangement,
+             draft,
+         }| {
+            let OutputDraft {
+                name,
+                schema,
+                key,
+                unique,
+                columns,
+                by_key,
+                by_first,
+            } = draft;
+            let arrangement = arrangements[arrangement].clone();
+            OutputNode {
+                node,
+                output: Output {
+                    name,
+                    schema,
+                    key,
+                    unique,
+                    arrangement,
+                    columns,
+                    by_key,
+                    by_first,
+                },
+            }
+        },
+    );
+    Ok(Dataflow::new(nodes, drafting.sources, outputs.collect()))
+}
+
+struct DraftNode {
+    draft: Draft,
+    inputs: Vec<usize>,
+    schema: SchemaRef,
+}
+
+struct Served {
+    node: usize,
+    arrangement: usize,
+    draft: OutputDraft,
+}
+
+#[derive(Default)]
+struct Drafting {
+    nodes: Vec<DraftNode>,
+    by_text: HashMap<String, usize>,
+    arrangements: Vec<ArrangementDraft>,
+    sources: BTreeMap<Arc<str>, usize>,
+    views: BTreeMap<Arc<str>, usize>,
+}
+
+impl Drafting {
+    fn add(&mut self, draft: Draft, inputs: Vec<usize>, schema: SchemaRef) -> usize {
+        self.nodes.push(DraftNode { draft, inputs, schema });
+        self.nodes.len() - 1
+    }
+
+    fn arrangement(&mut self, draft: ArrangementDraft) -> usize {
+        self.arrangements.push(draft);
+        self.arrangements.len() - 1
+    }
+
+    /// The node that makes a plan's rows; equal plans have the same.
+    fn node(&mut self, plan: &Plan) -> Result<usize> {
+        let text = plan.text();
+        if let Some(&node) = self.by_text.get(&text) {
+            return Ok(node);
+        }
+        let schema = plan.schema.clone();
+        let node = match &plan.op {
+            Op::Table(name) => {
+                let node = self.add(Draft::Source, vec![], schema);
+                self.sources.insert(name.clone(), node);
+                node
+            }
+            Op::View(name) => *self
+                .views
+                .get(name)
+                .ok_or_else(|| Error::internal(format!("view {name} is not built yet")))?,
+            Op::Linear {
+                input,
+                filter,
+                project,
+                columns,
+            } => {
+                let input = self.node(input)?;
+                let (filter, project, columns) = (filter.clone(), project.clone(), columns.clone());
+                self.add(
+                    Draft::Linear {
+                        filter,
+                        project,
+                        columns,
+                    },
+                    vec![input],
+                    schema,
+                )
+            }
+            Op::Union(inputs) => {
+                let inputs = inputs
+                    .iter()
+                    .map(|input| self.node(input))
+                    .collect::<Result<Vec<_>>>()?;
+                self.add(Draft::Union, inputs, schema)
+            }
+            Op::Latest {
+                input,
+                partition,
+                order,
+            } => {
+                let (node, partition, order) = (self.node(input)?, partition.clone(), order.clone());
+                let draft = if input.insert_only {
+                    let draft = ArrangementDraft {
+                        schema: schema.clone(),
+                        identity: partition,
+                        order,
+                        links: vec![],
+                    };
+                    Draft::Latest(self.arrangement(draft))
+                } else {
+                    Draft::OrderedLatest { partition, order }
+                };
+                self.add(draft, vec![node], schema)
+            }
+            Op::Join(join) => {
+                let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
+                let (left_node, left) = self.side(&join.left, left_key)?;
+                let (right_node, right) = self.side(&join.right, right_key)?;
+                self.add(
+                    Draft::Join(Box::new((left, right))),
+                    vec![left_node, right_node],
+                    schema,
+                )
+            }
+            Op::Aggregate { input, functions, .. } => {
+                let input = self.node(input)?;
+                self.add(Draft::Aggregate(functions.clone()), vec![input], schema)
+            }
+        };
+        self.by_text.insert(text, node);
+        Ok(node)
+    }
+
+    /// The arrangement that a node's rows are in already, if they are.
+    fn arranged(&self, node: usize) -> Option<Arranged> {
+        let DraftNode { draft, inputs, schema } = &self.nodes[node];
+        match draft {
+            Draft::Latest(arrangement) | Draft::Arrange(arrangement) => Some(Arranged {
+                arrangement: *arrangement,
+                columns: (0..schema.fields().len()).collect(),
+            }),
+            Draft::Linear {
+                columns: Some(columns), ..
+            } => {
+                let inner = self.arranged(inputs[0])?;
+                let columns = columns.iter().map(|&c| inner.columns[c]).collect();
+                Some(Arranged {
+                    arrangement: inner.arrangement,
+                    columns,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// A node that keeps the rows of `node`, of which no two have the same `identity`.
+    fn arrange(&mut self, node: usize, identity: Vec<usize>) -> (usize, Arranged) {
+        let text = format!("arrange({node}, {identity:?})");
+        let schema = self.nodes[node].schema.clone();
+        let columns = (0..schema.fields().len()).collect();
+        if let Some(&kept) = self.by_text.get(&text)
+            && let Draft::Arrange(arrangement) = self.nodes[kept].draft
+        {
+            return (kept, Arranged { arrangement, columns });
+        }
+        let draft = ArrangementDraft {
+            schema: schema.clone(),
+            identity,
+            order: vec![],
+            links: vec![],
+        };
+        let arrangement = self.arrangement(draft);
+        let kept = self.add(Draft::Arrange(arrangement), vec![node], schema);
+        self.by_text.insert(text, kept);
+        (kept, Arranged { arrangement, columns })
+    }
+
+    /// How an arrangement finds rows by these of its columns; an index is added if there is none.
+    fn found(&mut self, arrangement: usize, columns: Vec<usize>) -> Found {
+        let draft = &mut self.arrangements[arrangement];
+        if draft.identity == columns {
+            return Found::Identity;
+        }
+        let at = draft.links.iter().position(|link| *link == columns).unwrap_or_else(|| {
+            draft.links.push(columns);
+            draft.links.len() - 1
+        });
+        Found::Link(at)
+    }
+
+    fn side(&mut self, plan: &Plan, key: Vec<usize>) -> Result<(usize, SideDraft)> {
+        let node = self.node(plan)?;
+        let (node, arranged) = match self.arranged(node) {
+            Some(arranged) => (node, arranged),
+            None => self.arrange(node, identity(plan)),
+        };
+        let columns = key.iter().map(|&c| arranged.columns[c]).collect();
+        let found = self.found(arranged.arrangement, columns);
+        Ok((node, SideDraft { arranged, found, key }))
+    }
+
+    fn view(&mut self, spec: &ViewSpec) -> Result<Served> {
+        let plan = &spec.planned.plan;
+        let key = served_key(spec)?;
+        let node = self.node(plan)?;
+        let width = plan.schema.fields().len();
+        // An arrangement with further columns would show changes of those as changes of the view.
+        let exact = |a: &Arranged| self.arrangements[a.arrangement].schema.fields().len() == width;
+        let (node, arranged) = match self.arranged(node).filter(|a| exact(a) && is_permutation(&a.columns)) {
+            Some(arranged) => (node, arranged),
+            None => {
+                let mut identity = identity(plan);
+                if same_columns(&identity, &key) {
+                    identity.clone_from(&key);
+                }
+                self.arrange(node, identity)
+            }
+        };
+        let in_arrangement: Vec<usize> = key.iter().map(|&c| arranged.columns[c]).collect();
+        let by_key = (!key.is_empty()).then(|| self.found(arranged.arrangement, in_arrangement.clone()));
+        let by_first = (!key.is_empty()).then(|| self.found(arranged.arrangement, in_arrangement[..1].to_vec()));
+        let name: Arc<str> = spec.view.name.as_str().into();
+        self.views.insert(name.clone(), node);
+        let unique = plan
+            .key
+            .as_ref()
+            .is_some_and(|unique| unique.iter().all(|c| key.contains(c)));
+        let draft = OutputDraft {
+            name,
+            schema: spec.planned.schema.clone(),
+            unique: unique && !key.is_empty(),
+            key,
+            columns: arranged.columns,
+            by_key,
+            by_first,
+        };
+        Ok(Served {
+            node,
+            arrangement: arranged.arrangement,
+            draft,
+        })
+    }
+}
+
+/// The columns that tell the rows of a plan apart: its key, or all.
+fn identity(plan: &Plan) -> Vec<usize> {
+    plan.key
+        .clone()
+        .unwrap_or_else(|| (0..plan.schema.fields().len()).collect())
+}
+
+fn is_permutation(columns: &[usize]) -> bool {
+    (0..columns.len()).all(|c| columns.contains(&c))
+}
+
+fn same_columns(a: &[usize], b: &[usize]) -> bool {
+    a.len() == b.len() && a.iter().all(|c| b.contains(c))
+}
+
+/// The lookup key of a view: as written, else the plan's.
+fn served_key(spec: &ViewSpec) -> Result<Vec<usize>> {
+    let schema = &spec.planned.schema;
+    let Some(written) = &spec.view.key else {
+        return Ok(spec.planned.plan.key.clone().unwrap_or_default());
+    };
+    let mut key = vec![];
+    for name in written {
+        match schema.index_of(name) {
+            Ok(c) if !key.contains(&c) => key.push(c),
+            _ => {
+                let source = &spec.view.source;
+                let at = source.text.find(name.as_str()).unwrap_or(0);
+                let columns: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+                let diagnostic = crate::error::Diagnostic {
+                    kind: ErrorKind::Invalid,
+                    file: source.path.clone(),
+                    text: source.text.clone(),
+                    span: at..at + name.len(),
+                    message: format!(
+                        "the key names {name}, which is not a column of view {} (or is named twice)",
+                        spec.view.name
+                    ),
+                    hint: Some(format!("its columns are {}", columns.join(", "))),
+                };
+                return Err(Error::from_diagnostics(vec![diagnostic]));
+            }
+        }
+    }
+    Ok(key)
+}
+
+fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangement>]) -> Result<Box<dyn Operator>> {
+    let schema = node.schema.clone();
+    Ok(match &node.draft {
+        // What comes in goes out: a union of the one input that the epoch brings.
+        Draft::Source | Draft::Union => Box::new(Union::new(schema)),
+        Draft::Linear { filter, project, .. } => {
+            let project = project.iter().map(|e| e.physical.clone()).collect();
+            Box::new(Linear::new(
+                schema,
+                filter.as_ref().map(|f| f.physical.clone()),
+                project,
+            ))
+        }
+        Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone())),
+        Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
+        Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
+        Draft::Join(sides) => Box::new(Join::new(
+            schema,
+            side(&sides.0, arrangements),
+            side(&sides.1, arrangements),
+        )),
+        Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
+    })
+}
+
+fn side(draft: &SideDraft, arrangements: &[Arc<Arrangement>]) -> Side {
+    Side {
+        arrangement: arrangements[draft.arranged.arrangement].clone(),
+        link: match draft.found {
+            Found::Identity => None,
+            Found::Link(link) => Some(link),
+        },
+        columns: draft.arranged.columns.clone(),
+        key: draft.key.clone(),
+    }
+}

@@ -1,0 +1,257 @@
+//! The engine: tables, views and epochs, in memory. The pipeline drives it from Kafka; tests and embedders drive it
+//! with batches.
+//!
+//! ```text
+//! let mut engine = Engine::new(1, Clock::System);
+//! engine.create(&SourceFile::new("t.sql", "CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT)"))?;
+//! engine.create(&SourceFile::new("s.sql", "CREATE MATERIALIZED VIEW s AS SELECT k, SUM(v) AS v FROM t GROUP BY k"))?;
+//! let changes = engine.apply(BTreeMap::from([("t".into(), Changes::inserts(events))]))?;
+//! engine.publish(vec![])?;
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::logical_expr::LogicalPlan;
+
+use crate::catalog::{Catalog, Definition, SourceFile, Table, View, parse_definitions};
+use crate::changes::Changes;
+use crate::clock::Clock;
+use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
+use crate::error::{Error, Result};
+use crate::hot::{Hot, HotTable, Link, PartitionOffset, Snapshot, ViewState};
+use crate::planner::{Planner, ViewPlan};
+
+/// The epochs of one run are numbered with 32 bits: at a hundred a second they last for more than a year.
+const EPOCH_MAX: u32 = u32::MAX - 1;
+
+/// What an epoch changed.
+#[derive(Debug)]
+pub struct EpochOutput {
+    pub epoch: u32,
+    /// The consolidated changes of each view that changed.
+    pub views: Vec<(Arc<str>, Changes)>,
+}
+
+/// See the module.
+pub struct Engine {
+    run: u64,
+    clock: Clock,
+    catalog: Catalog,
+    planner: Planner,
+    retractable: BTreeSet<String>,
+    specs: Vec<ViewSpec>,
+    canonical: BTreeMap<String, LogicalPlan>,
+    flow: Dataflow,
+    hot: Arc<Hot>,
+    epoch: u32,
+    /// Everything applied, when views may still be added (in memory only).
+    log: Option<Vec<BTreeMap<Arc<str>, Changes>>>,
+}
+
+impl Engine {
+    /// An empty engine that remembers what was applied, so that views can be created at any time.
+    pub fn new(run: u64, clock: Clock) -> Result<Self> {
+        Ok(Engine {
+            run,
+            clock,
+            catalog: Catalog::default(),
+            planner: Planner::new(),
+            retractable: BTreeSet::new(),
+            specs: vec![],
+            canonical: BTreeMap::new(),
+            flow: dataflow::build(&[])?,
+            hot: Arc::new(Hot::new(run)),
+            epoch: 0,
+            log: Some(vec![]),
+        })
+    }
+
+    /// An engine for a catalog that stays as it is: what was applied is kept only as far as the views need it.
+    pub fn for_catalog(catalog: &Catalog, run: u64, clock: Clock) -> Result<Self> {
+        let mut engine = Engine::new(run, clock)?;
+        for table in &catalog.tables {
+            engine.planner.add_table(table, false)?;
+        }
+        let mut faults = vec![];
+        for view in &catalog.views {
+            match engine.plan(view) {
+                Ok(()) => {}
+                // Views that read a faulty one would only repeat its fault.
+                Err(error) if !error.diagnostics.is_empty() => faults.extend(error.diagnostics),
+                Err(error) if faults.is_empty() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Error::from_diagnostics(faults));
+        }
+        engine.catalog = catalog.clone();
+        engine.log = None;
+        engine.rebuild()?;
+        Ok(engine)
+    }
+
+    /// Lets rows of a table be taken out again. Kafka tables never do; call it before `create` of the table.
+    pub fn allow_retractions(&mut self, table: &str) {
+        self.retractable.insert(table.to_string());
+    }
+
+    /// Adds the tables and views of a text. Views that exist are rebuilt over what was applied.
+    pub fn create(&mut self, source: &SourceFile) -> Result<()> {
+        for definition in parse_definitions(source).map_err(Error::from_diagnostics)? {
+            let mut catalog = self.catalog.clone();
+            catalog.add(definition.clone())?;
+            match definition {
+                Definition::Table(table) => {
+                    self.planner.add_table(&table, self.retractable.contains(&table.name))?;
+                }
+                Definition::View(view) => self.plan(&Arc::new(view))?,
+            }
+            self.catalog = catalog;
+        }
+        self.restart()
+    }
+
+    fn plan(&mut self, view: &Arc<View>) -> Result<()> {
+        let planned = self.planner.plan(view)?;
+        self.canonical.insert(view.name.clone(), planned.canonical.clone());
+        if view.materialized {
+            self.planner.add_materialized(&view.name, &planned)?;
+            self.specs.push(ViewSpec {
+                view: view.clone(),
+                planned,
+            });
+        } else {
+            self.planner.add_plain(&view.name, &planned)?;
+        }
+        Ok(())
+    }
+
+    /// Builds all views anew over what was applied, as a restart does.
+    pub fn restart(&mut self) -> Result<()> {
+        self.rebuild()?;
+        for epoch in self.log.take().unwrap_or_default() {
+            self.apply(epoch.clone())?;
+            self.log.get_or_insert_default().push(epoch);
+        }
+        self.log.get_or_insert_default();
+        self.publish(vec![])
+    }
+
+    fn rebuild(&mut self) -> Result<()> {
+        self.flow = dataflow::build(&self.specs)?;
+        let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
+        self.hot.set_tables(
+            self.flow
+                .outputs()
+                .map(|output| hot_table(output, views[&*output.name])),
+        )
+    }
+
+    /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
+    pub fn apply(&mut self, tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
+        if self.epoch == EPOCH_MAX {
+            return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
+        }
+        if let Some(log) = &mut self.log {
+            log.push(tables.clone());
+        }
+        self.epoch += 1;
+        let views = self.flow.run(self.epoch, tables)?;
+        Ok(EpochOutput {
+            epoch: self.epoch,
+            views,
+        })
+    }
+
+    /// Makes the last epoch visible, then reclaims what nobody can see any more. `offsets`: what it includes.
+    pub fn publish(&mut self, offsets: Vec<PartitionOffset>) -> Result<()> {
+        let states = self.flow.states();
+        let views = self.flow.outputs().zip(states).map(|(output, state)| {
+            let (rows, bytes, errors, failed) = (state.rows, state.bytes, state.errors, state.failed);
+            (
+                output.name.clone(),
+                ViewState {
+                    rows,
+                    bytes,
+                    errors,
+                    failed,
+                },
+            )
+        });
+        let snapshot = Snapshot {
+            run: self.run,
+            epoch: self.epoch,
+            published_at_us: self.clock.now_us(),
+            offsets,
+            views: views.collect(),
+        };
+        self.hot.publish(snapshot);
+        self.flow.maintain(self.hot.oldest_pinned(self.clock.instant()))
+    }
+
+    /// Where readers find the views.
+    pub fn hot(&self) -> &Arc<Hot> {
+        &self.hot
+    }
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.catalog.tables.iter().find(|t| t.name == name)
+    }
+    pub fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.specs.iter().map(|s| &s.view)
+    }
+    /// Whether some view reads this table.
+    pub fn reads(&self, table: &str) -> bool {
+        self.flow.reads(table)
+    }
+    /// The plan of a materialized view.
+    pub fn planned(&self, view: &str) -> Option<&ViewPlan> {
+        self.specs.iter().find(|s| s.view.name == view).map(|s| &s.planned)
+    }
+    /// The canonical plan of a view: what the batch oracle runs.
+    pub fn canonical(&self, view: &str) -> Option<&LogicalPlan> {
+        self.canonical.get(view)
+    }
+    /// Figures of each operator.
+    pub fn statistics(&self) -> Vec<NodeStatistics> {
+        self.flow.statistics()
+    }
+
+    /// All rows of a view at the published epoch, each as often as its weight, in no particular order.
+    pub fn rows(&self, view: &str) -> Result<RecordBatch> {
+        let published = self.hot.snapshot();
+        let table = published
+            .table(view)
+            .ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
+        let reader = table.arrangement.read(published.epoch)?;
+        let rows: Vec<&[u8]> = (0..crate::state::SLOTS).flat_map(|slot| reader.scan(slot)).collect();
+        let batch = reader.decode(&rows)?.project(&table.columns)?;
+        Ok(batch.with_schema(table.schema.clone())?)
+    }
+}
+
+fn hot_table(output: &Output, view: &View) -> HotTable {
+    let link = |found: Option<Found>| {
+        found.map(|f| match f {
+            Found::Identity => Link::Identity,
+            Found::Link(k) => Link::Further(k),
+        })
+    };
+    HotTable {
+        name: output.name.clone(),
+        schema: output.schema.clone(),
+        key: output.key.clone(),
+        unique: output.unique,
+        on_error: view.on_error,
+        class: "incremental".to_string(),
+        arrangement: output.arrangement.clone(),
+        columns: output.columns.clone(),
+        key_link: link(output.by_key),
+        first_link: link(output.by_first),
+    }
+}
