@@ -14,12 +14,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::catalog::{Catalog, Definition, SourceFile, Table, View, parse_definitions};
+use crate::catalog::{Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
 use crate::error::{Error, Result};
+use crate::history::ViewIdentity;
 use crate::hot::{Hot, HotTable, Link, PartitionOffset, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
 
@@ -69,8 +71,8 @@ impl Engine {
     }
 
     /// An engine for a catalog that stays as it is: what was applied is kept only as far as the views need it.
-    pub fn for_catalog(catalog: &Catalog, run: u64, clock: Clock) -> Result<Self> {
-        let mut engine = Engine::new(run, clock)?;
+    pub fn for_catalog(catalog: &Catalog, clock: Clock) -> Result<Self> {
+        let mut engine = Engine::new(0, clock)?;
         for table in &catalog.tables {
             engine.planner.add_table(table, false)?;
         }
@@ -91,6 +93,36 @@ impl Engine {
         engine.log = None;
         engine.rebuild()?;
         Ok(engine)
+    }
+
+    /// Numbers the epochs as those of a run. Nothing was applied yet.
+    pub fn begin_run(&mut self, run: u64) -> Result<()> {
+        self.run = run;
+        self.hot = Arc::new(Hot::new(run));
+        self.rebuild()
+    }
+
+    /// The views whose changes are kept, each with the fingerprint of its canonical plan and of those it reads.
+    pub fn kept_views(&self) -> Vec<ViewIdentity> {
+        let mut texts: BTreeMap<&str, String> = BTreeMap::new();
+        let mut kept = vec![];
+        for spec in &self.specs {
+            let mut text = spec.planned.canonical.display_indent_schema().to_string();
+            for read in &spec.view.reads {
+                text.push_str(texts.get(read.as_str()).map_or(read, String::as_str));
+            }
+            let fingerprint = format!("{:016x}", xxh3_64(text.as_bytes()));
+            texts.insert(&spec.view.name, fingerprint.clone());
+            if spec.view.history == History::Changes {
+                let sql = spec.view.source.text.clone();
+                kept.push(ViewIdentity {
+                    name: spec.view.name.clone(),
+                    fingerprint,
+                    sql,
+                });
+            }
+        }
+        kept
     }
 
     /// Lets rows of a table be taken out again. Kafka tables never do; call it before `create` of the table.
@@ -190,6 +222,16 @@ impl Engine {
         };
         self.hot.publish(snapshot);
         self.flow.maintain(self.hot.oldest_pinned(self.clock.instant()))
+    }
+
+    /// Reclaims after an epoch that no reader will see, as during a replay.
+    pub fn maintain_unpublished(&mut self) -> Result<()> {
+        self.flow.maintain(self.epoch)
+    }
+
+    /// Bytes that all operators hold.
+    pub fn state_bytes(&self) -> usize {
+        self.flow.statistics().iter().map(|node| node.bytes).sum()
     }
 
     /// Where readers find the views.

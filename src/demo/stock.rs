@@ -13,6 +13,11 @@ const MOVE_TYPES: [&str; 10] = [
     "RESTOCK", "RESERVE", "RESERVE", "RESERVE", "RELEASE", "SELL", "SELL", "SELL", "RETURN", "RESERVE",
 ];
 
+/// The id of an article; low numbers are the hot ones.
+pub fn sku_id(number: u64) -> String {
+    format!("k{number:05}")
+}
+
 /// The movement with this number.
 pub(super) fn movement(number: u64, random: &mut Random) -> StockMovement {
     let sku = if random.chance(0.2) {
@@ -24,7 +29,7 @@ pub(super) fn movement(number: u64, random: &mut Random) -> StockMovement {
     let event_time = FIRST_DAY_US + number as i64 * 20_000 + random.below(20) as i64 * 1000;
     StockMovement {
         movement_id: format!("s{number:010}"),
-        sku_id: format!("k{sku:05}"),
+        sku_id: sku_id(sku),
         warehouse_id: format!("w{}", 1 + random.below(WAREHOUSES)),
         move_type,
         qty: if move_type == "RESTOCK" {
