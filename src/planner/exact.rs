@@ -16,8 +16,8 @@ const PRECISION_MAX: u8 = 38;
 /// Digits that the running total may have: those of a 256-bit decimal.
 const TOTAL_PRECISION: u8 = 76;
 
-/// SUM of a total, as `output` (BIGINT or a decimal of the same scale). None: it does not fit.
-pub fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
+/// A total as `output` (BIGINT or a decimal of the same scale). None: it does not fit.
+fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
     let narrow = total.to_i128()?;
     match output {
         DataType::Int64 => Some(ScalarValue::Int64(Some(i64::try_from(narrow).ok()?))),
@@ -29,23 +29,22 @@ pub fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
     }
 }
 
-/// AVG of a total over `count` > 0 values of `input` type, as `output`: DOUBLE for integers, for decimals the quotient
-/// truncated at four more digits, as DataFusion does. None: it does not fit.
-pub fn average_value(total: i256, count: i64, input: &DataType, output: &DataType) -> Option<ScalarValue> {
-    match (input, output) {
-        (_, DataType::Float64) => {
-            let total = total.to_i128()?;
-            Some(ScalarValue::Float64(Some(total as f64 / count as f64)))
-        }
-        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => {
-            let factor = i256::from_i128(10i128.pow(u32::try_from(to - from).ok()?));
-            let quotient = total
-                .checked_mul(factor)?
-                .checked_div(i256::from_i128(i128::from(count)))?;
-            total_value(quotient, output)
-        }
-        _ => None,
+/// AVG of a total over `count` values of a decimal, in units of the last digit of `output`: the quotient truncated
+/// there, as DataFusion does. None: the types are not such.
+pub fn average_units(total: i256, count: i128, input: &DataType, output: &DataType) -> Option<i256> {
+    let (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) = (input, output) else {
+        return None;
+    };
+    let factor = i256::from_i128(10i128.checked_pow(u32::try_from(to - from).ok()?)?);
+    total.checked_mul(factor)?.checked_div(i256::from_i128(count))
+}
+
+/// AVG of a total over `count` > 0 values of `input` type, as `output`: DOUBLE for integers. None: it does not fit.
+fn average_value(total: i256, count: i64, input: &DataType, output: &DataType) -> Option<ScalarValue> {
+    if *output == DataType::Float64 {
+        return Some(ScalarValue::Float64(Some(total.to_i128()? as f64 / count as f64)));
     }
+    total_value(average_units(total, i128::from(count), input, output)?, output)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
