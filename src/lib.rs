@@ -4,6 +4,11 @@
 pub mod catalog;
 pub mod changes;
 pub mod clock;
+pub mod config;
 pub mod error;
+pub mod hot;
+pub mod query;
+pub mod serve;
 pub mod state;
 pub mod tasks;
+pub mod telemetry;
