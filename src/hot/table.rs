@@ -79,7 +79,10 @@ impl HotTable {
         let fields = self.schema.fields();
         let types_fit = fields.len() == self.columns.len()
             && fields.iter().zip(&self.columns).all(|(field, &c)| {
-                stored.fields().get(c).is_some_and(|s| s.data_type() == field.data_type())
+                stored
+                    .fields()
+                    .get(c)
+                    .is_some_and(|s| s.data_type() == field.data_type())
             });
         if !types_fit || self.key.iter().any(|&c| c >= fields.len()) {
             return Err(self.misfit("columns"));

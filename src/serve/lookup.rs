@@ -32,7 +32,7 @@ async fn find(shared: &Shared, path: Result<Path<String>, PathRejection>, uri: &
     let mut published = hot.snapshot();
     let mut lookup = Lookup::new(&published, &view, &parameters)?;
     if parameters.waits() {
-        published = wait::pin(hot, &parameters).await?;
+        published = wait::pin(hot, &parameters, shared.app.wait_max).await?;
         lookup = Lookup::new(&published, &view, &parameters)?;
     }
     let mut body = Vec::with_capacity(1_024);

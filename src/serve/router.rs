@@ -1,6 +1,7 @@
 //! The routes. Handlers note their own figures: a layer around every request would cost more than a lookup.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,10 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
+use super::wait::WAIT_MAX;
 use super::{health, listing, lookup, sql};
 use crate::clock::Clock;
+use crate::error::Result;
 use crate::hot::Hot;
-use crate::query::Sql;
+use crate::query::{Sql, SqlLimits};
 use crate::telemetry::{Metrics, Readiness, RouteMetrics};
 
 /// Bytes of a request's body.
@@ -27,6 +30,23 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     pub sql: Arc<Sql>,
     pub clock: Clock,
+    /// How long a request waits for `min_epoch` or `min_offset`.
+    pub wait_max: Duration,
+}
+
+impl AppState {
+    /// With the usual limits.
+    pub fn new(hot: Arc<Hot>, readiness: Arc<Readiness>, metrics: Arc<Metrics>, clock: Clock) -> Result<Self> {
+        let sql = Arc::new(Sql::new(SqlLimits::default())?);
+        Ok(AppState {
+            hot,
+            readiness,
+            metrics,
+            sql,
+            clock,
+            wait_max: WAIT_MAX,
+        })
+    }
 }
 
 /// The state of a running router: shared by all requests.
@@ -80,13 +100,19 @@ pub fn app(state: AppState) -> Router {
 /// A JSON answer.
 pub(super) fn json(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 async fn unknown_path(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     let hint = "the paths are: /v1/views, /v1/views/{view}, /v1/sql, /health/live, /health/ready, /metrics";
-    let problem = Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), hint);
+    let problem = Problem::new(
+        StatusCode::NOT_FOUND,
+        format!("there is nothing at {}", uri.path()),
+        hint,
+    );
     shared.answer(&shared.other, async { Err(problem) }).await
 }
 
@@ -94,5 +120,8 @@ async fn wrong_method(State(shared): State<Arc<Shared>>, method: Method, uri: Ur
     let allowed = if uri.path() == "/v1/sql" { "POST" } else { "GET" };
     let detail = format!("{method} is not a method of {}", uri.path());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail, format!("use {allowed}"));
-    shared.answer(&shared.other, async { Err(problem) }).await.into_response()
+    shared
+        .answer(&shared.other, async { Err(problem) })
+        .await
+        .into_response()
 }
