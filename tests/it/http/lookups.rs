@@ -111,6 +111,7 @@ async fn pages_follow_each_other_without_loss_or_repetition() {
                 let page = answer["rows"].as_array().expect("rows");
                 assert!(page.len() <= limit, "{uri}");
                 pages.extend_from_slice(page);
+                assert!(pages.len() <= rows, "{uri}: rows come twice");
                 let Some(cursor) = answer["next"].as_str() else { break };
                 assert_eq!(page.len(), limit, "{uri}: a page before the last is full");
                 next = format!("&after={cursor}");
