@@ -36,6 +36,7 @@ use super::scan::TableScan;
 use super::statement;
 use crate::error::{Error, Result};
 use crate::hot::{HotTable, Published};
+use crate::planner::{exact_avg, exact_sum};
 use crate::tasks::{self, Stop};
 
 /// Limits of SQL.
@@ -173,6 +174,9 @@ impl Sql {
             .with_runtime_env(runtime)
             .with_default_features()
             .build();
+        // The meaning that SUM and AVG have in views: they do not wrap.
+        state.register_udaf(Arc::new(exact_sum()))?;
+        state.register_udaf(Arc::new(exact_avg()))?;
         for name in AMPLIFIERS {
             state.deregister_udf(name)?;
             state.deregister_udtf(name)?;
