@@ -212,6 +212,7 @@ impl Compiler<'_> {
             functions.push(function(expr, output, &mut exprs)?);
         }
         let input = self.linear(input, &aggregate.input, None, &exprs)?;
+        check_exact(&functions, &input)?;
         let schema = nullable(aggregate.schema.as_arrow());
         Ok(Plan {
             op: Op::Aggregate {
@@ -278,6 +279,19 @@ impl Compiler<'_> {
             text: plain.to_string(),
         })
     }
+}
+
+/// Totals of floating numbers depend on the order of addition and cannot be taken back.
+fn check_exact(functions: &[Function], input: &Plan) -> Result<()> {
+    for function in functions {
+        let float = |c: usize| input.schema.field(c).data_type().is_floating();
+        let total = matches!(function.kind, AggregateKind::Sum | AggregateKind::Avg);
+        if total && function.argument.is_some_and(float) {
+            return Err(refused("SUM and AVG of DOUBLE are not maintained yet")
+                .hint("cast the argument to DECIMAL(precision, scale)"));
+        }
+    }
+    Ok(())
 }
 
 /// One aggregate; its argument and filter are added to `exprs`.

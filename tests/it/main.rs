@@ -3,4 +3,5 @@
 mod decode;
 mod generated;
 mod history;
+mod http;
 mod refused_catalog;
