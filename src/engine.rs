@@ -20,7 +20,7 @@ use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
 use crate::error::{Error, Result};
-use crate::hot::{Hot, HotTable, Link, PartitionOffset, Snapshot, ViewState};
+use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
 
 /// The epochs of one run are numbered with 32 bits: at a hundred a second they last for more than a year.
@@ -98,20 +98,38 @@ impl Engine {
         self.retractable.insert(table.to_string());
     }
 
-    /// Adds the tables and views of a text. Views that exist are rebuilt over what was applied.
+    /// Adds the tables and views of a text, all or none. Views that exist are rebuilt over what was applied.
     pub fn create(&mut self, source: &SourceFile) -> Result<()> {
-        for definition in parse_definitions(source).map_err(Error::from_diagnostics)? {
-            let mut catalog = self.catalog.clone();
+        let definitions = parse_definitions(source).map_err(Error::from_diagnostics)?;
+        let mut catalog = self.catalog.clone();
+        for definition in &definitions {
             catalog.add(definition.clone())?;
+        }
+        let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
+        let specs_before = self.specs.len();
+        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
+        if let Err(error) = planned {
+            self.specs.truncate(specs_before);
+            for name in &names {
+                self.planner.remove(name)?;
+                self.canonical.remove(name);
+            }
+            return Err(error);
+        }
+        self.catalog = catalog;
+        self.restart()
+    }
+
+    fn plan_all(&mut self, definitions: Vec<Definition>) -> Result<()> {
+        for definition in definitions {
             match definition {
                 Definition::Table(table) => {
                     self.planner.add_table(&table, self.retractable.contains(&table.name))?;
                 }
                 Definition::View(view) => self.plan(&Arc::new(view))?,
             }
-            self.catalog = catalog;
         }
-        self.restart()
+        Ok(())
     }
 
     fn plan(&mut self, view: &Arc<View>) -> Result<()> {
@@ -132,11 +150,11 @@ impl Engine {
     /// Builds all views anew over what was applied, as a restart does.
     pub fn restart(&mut self) -> Result<()> {
         self.rebuild()?;
-        for epoch in self.log.take().unwrap_or_default() {
-            self.apply(epoch.clone())?;
-            self.log.get_or_insert_default().push(epoch);
+        // A view without GROUP BY has its row before the first event.
+        self.run_epoch(BTreeMap::new())?;
+        for epoch in self.log.clone().unwrap_or_default() {
+            self.run_epoch(epoch)?;
         }
-        self.log.get_or_insert_default();
         self.publish(vec![])
     }
 
@@ -152,11 +170,15 @@ impl Engine {
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
     pub fn apply(&mut self, tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
-        if self.epoch == EPOCH_MAX {
-            return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
-        }
         if let Some(log) = &mut self.log {
             log.push(tables.clone());
+        }
+        self.run_epoch(tables)
+    }
+
+    fn run_epoch(&mut self, tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
+        if self.epoch == EPOCH_MAX {
+            return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
         }
         self.epoch += 1;
         let views = self.flow.run(self.epoch, tables)?;
@@ -202,6 +224,9 @@ impl Engine {
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.catalog.tables.iter().find(|t| t.name == name)
     }
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.catalog.tables.iter()
+    }
     pub fn views(&self) -> impl Iterator<Item = &Arc<View>> {
         self.specs.iter().map(|s| &s.view)
     }
@@ -224,7 +249,11 @@ impl Engine {
 
     /// All rows of a view at the published epoch, each as often as its weight, in no particular order.
     pub fn rows(&self, view: &str) -> Result<RecordBatch> {
-        let published = self.hot.snapshot();
+        self.rows_at(&self.hot.snapshot(), view)
+    }
+
+    /// All rows of a view at an epoch that the caller holds.
+    pub fn rows_at(&self, published: &Published, view: &str) -> Result<RecordBatch> {
         let table = published
             .table(view)
             .ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;

@@ -16,5 +16,6 @@ pub mod ingest;
 pub mod operators;
 pub mod planner;
 pub mod recovery;
+pub mod slt;
 pub mod state;
 pub mod tasks;

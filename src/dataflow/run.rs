@@ -134,8 +134,15 @@ impl Dataflow {
             }
         }
         self.started = true;
-        let changed = |o: &OutputNode| values[o.node].clone().map(|changes| (o.output.name.clone(), changes));
-        Ok(self.outputs.iter().filter_map(changed).collect())
+        let mut changed = vec![];
+        for o in &self.outputs {
+            if let Some(changes) = &values[o.node] {
+                // Views that share a node may name its columns differently.
+                let rows = changes.rows.clone().with_schema(o.output.schema.clone())?;
+                changed.push((o.output.name.clone(), Changes::new(rows, changes.weights.clone())));
+            }
+        }
+        Ok(changed)
     }
 
     /// Reclaims what no reader at `oldest` or later can see.

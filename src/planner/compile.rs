@@ -107,7 +107,13 @@ impl Compiler<'_> {
         let mut exprs = partition.clone();
         exprs.extend(order.iter().map(|s| s.expr.clone()));
         let (input, positions) = self.with_columns(input, &window.input, &exprs)?;
-        let mut seen: Vec<usize> = positions[..partition.len()].to_vec();
+        let mut columns: Vec<usize> = vec![];
+        for &column in &positions[..partition.len()] {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let mut seen = columns.clone();
         let mut ordered = vec![];
         for (sort, &column) in order.iter().zip(&positions[partition.len()..]) {
             if !seen.contains(&column) {
@@ -119,16 +125,7 @@ impl Compiler<'_> {
                 ordered.push((column, options));
             }
         }
-        let latest = Plan {
-            schema: input.schema.clone(),
-            key: Some(positions[..partition.len()].to_vec()),
-            insert_only: false,
-            op: Op::Latest {
-                input: Box::new(input),
-                partition: positions[..partition.len()].to_vec(),
-                order: ordered,
-            },
-        };
+        let latest = latest_plan(input, columns, ordered);
         let mut project: Vec<Expression> = (0..width).map(|c| column_expression(&latest.schema, c)).collect();
         project.push(Expression {
             physical: lit(1u64),
@@ -273,10 +270,10 @@ impl Compiler<'_> {
     fn expression(&self, expr: &Expr, input: &LogicalPlan) -> Result<Expression> {
         let plain = expr.clone().unalias_nested().data;
         let physical = self.state.create_physical_expr(plain.clone(), input.schema())?;
-        Ok(Expression {
-            physical,
-            text: plain.to_string(),
-        })
+        // The logical text has the types of literals, the physical one the positions of columns: a name alone may mean
+        // two different columns of equal inputs.
+        let text = format!("{plain} = {physical}");
+        Ok(Expression { physical, text })
     }
 }
 
@@ -322,6 +319,20 @@ fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Func
     })
 }
 
+/// The first row of each partition. No column is named twice.
+fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize, SortOptions)>) -> Plan {
+    Plan {
+        schema: input.schema.clone(),
+        key: Some(partition.clone()),
+        insert_only: false,
+        op: Op::Latest {
+            input: Box::new(input),
+            partition,
+            order,
+        },
+    }
+}
+
 /// How the rows of a table come about from its events.
 pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
     let events = nullable(&table.event_schema());
@@ -346,15 +357,8 @@ pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
         descending: true,
         nulls_first: false,
     };
-    let latest = |input: Plan, partition: Vec<usize>, order: Vec<usize>| Plan {
-        schema: input.schema.clone(),
-        key: Some(partition.clone()),
-        insert_only: false,
-        op: Op::Latest {
-            input: Box::new(input),
-            partition,
-            order: order.into_iter().map(|c| (c, newest)).collect(),
-        },
+    let latest = |input: Plan, partition: Vec<usize>, order: Vec<usize>| {
+        latest_plan(input, partition, order.into_iter().map(|c| (c, newest)).collect())
     };
     let rows = match upsert.version {
         Some(version) => latest(source, upsert.key.clone(), vec![version, timestamp, partition, offset]),

@@ -4,3 +4,4 @@ mod decode;
 mod generated;
 mod history;
 mod refused_catalog;
+mod slt;
