@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::catalog::{Catalog, Definition, SourceFile, Table, View, parse_definitions};
@@ -259,8 +259,11 @@ impl Engine {
             .ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
         let reader = table.arrangement.read(published.epoch)?;
         let rows: Vec<&[u8]> = (0..crate::state::SLOTS).flat_map(|slot| reader.scan(slot)).collect();
-        let batch = reader.decode(&rows)?.project(&table.columns)?;
-        Ok(batch.with_schema(table.schema.clone())?)
+        let batch = reader.decode(&rows)?;
+        let columns = table.columns.iter().map(|&c| batch.column(c).clone()).collect();
+        // The arrangement may be shared with a view that names its columns differently.
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::graph::Output;
@@ -138,7 +139,8 @@ impl Dataflow {
         for o in &self.outputs {
             if let Some(changes) = &values[o.node] {
                 // Views that share a node may name its columns differently.
-                let rows = changes.rows.clone().with_schema(o.output.schema.clone())?;
+                let columns = changes.rows.columns().to_vec();
+                let rows = RecordBatch::try_new(o.output.schema.clone(), columns)?;
                 changed.push((o.output.name.clone(), Changes::new(rows, changes.weights.clone())));
             }
         }

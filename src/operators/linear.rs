@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -40,7 +40,10 @@ impl Linear {
             return Ok(Changes::new(self.projected(&input.rows)?, input.weights.clone()));
         };
         let passes = filter.evaluate(&input.rows)?.into_array(input.len())?;
-        let passes = compute::prep_null_mask_filter(passes.as_boolean());
+        let mut passes = passes.as_boolean().clone();
+        if passes.null_count() > 0 {
+            passes = compute::prep_null_mask_filter(&passes);
+        }
         if passes.true_count() == input.len() {
             return Ok(Changes::new(self.projected(&input.rows)?, input.weights.clone()));
         }
