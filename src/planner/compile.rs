@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{JoinType, NullEquality};
+use datafusion::common::{JoinType, NullEquality, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Operator, Projection, TableScan, Window};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection, TableScan, Window};
 use datafusion::logical_expr::{Join as LogicalJoin, Union};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, cast, lit};
 
@@ -198,7 +198,13 @@ impl Compiler<'_> {
             return Err(refused("GROUPING SETS, ROLLUP and CUBE are not maintained yet"));
         }
         let input = self.compile(&aggregate.input)?;
-        let mut exprs = aggregate.group_expr.clone();
+        // GROUP BY a, a has one column.
+        let mut exprs: Vec<Expr> = vec![];
+        for expr in &aggregate.group_expr {
+            if !exprs.contains(expr) {
+                exprs.push(expr.clone());
+            }
+        }
         let groups = exprs.len();
         let output_types: Vec<DataType> = aggregate.schema.fields()[groups..]
             .iter()
@@ -207,6 +213,12 @@ impl Compiler<'_> {
         let mut functions = vec![];
         for (expr, output) in aggregate.aggr_expr.iter().zip(output_types) {
             functions.push(function(expr, output, &mut exprs)?);
+        }
+        // COUNT(NULL): state has no type NULL, any other type will do.
+        for argument in &mut exprs[groups..] {
+            if argument.get_type(aggregate.input.schema())? == DataType::Null {
+                *argument = Expr::Literal(ScalarValue::Int64(None), None);
+            }
         }
         let input = self.linear(input, &aggregate.input, None, &exprs)?;
         let schema = nullable(aggregate.schema.as_arrow());
