@@ -39,12 +39,7 @@ fn rows_of(batch: &RecordBatch) -> Vec<(i64, i64, String)> {
 }
 
 fn arrangement() -> Arrangement {
-    let layout = Layout {
-        schema: schema(),
-        identity: vec![2],
-        order: vec![],
-        links: vec![vec![1]],
-    };
+    let layout = Layout { schema: schema(), identity: vec![2], order: vec![], links: vec![vec![1]] };
     Arrangement::new(layout).expect("types are supported")
 }
 
@@ -53,20 +48,12 @@ fn check(arrangement: &Arrangement, epoch: u32, model: &Model) {
     let expected: Vec<_> = model.iter().map(|(k, (g, t))| (*k, *g, t.clone())).collect();
     let reader = arrangement.read(epoch).expect("the epoch is held");
     let scanned: Vec<&[u8]> = (0..SLOTS).flat_map(|slot| reader.scan(slot)).collect();
-    assert_eq!(
-        rows_of(&reader.decode(&scanned).expect("decodes")),
-        expected,
-        "epoch {epoch}"
-    );
+    assert_eq!(rows_of(&reader.decode(&scanned).expect("decodes")), expected, "epoch {epoch}");
     for group in 0..5 {
         let key: ArrayRef = Arc::new(Int64Array::from(vec![group]));
         let found = reader.lookup(Some(0), &[key]).expect("looks up");
         let of_group: Vec<_> = expected.iter().filter(|r| r.1 == group).cloned().collect();
-        assert_eq!(
-            rows_of(&reader.decode(&found).expect("decodes")),
-            of_group,
-            "group {group} at epoch {epoch}"
-        );
+        assert_eq!(rows_of(&reader.decode(&found).expect("decodes")), of_group, "group {group} at epoch {epoch}");
     }
     let keys: ArrayRef = Arc::new(Int64Array::from((0..40).collect::<Vec<i64>>()));
     let matches = reader.probe(None, &[keys]).expect("probes");
@@ -77,10 +64,7 @@ fn check(arrangement: &Arrangement, epoch: u32, model: &Model) {
 
 /// Sets or removes keys in one epoch, as an operator does.
 fn write(arrangement: &Arrangement, epoch: u32, changes: &[(i64, Option<(i64, String)>)]) {
-    let rows: Vec<_> = changes
-        .iter()
-        .map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t)))
-        .collect();
+    let rows: Vec<_> = changes.iter().map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t))).collect();
     let batch = arrangement.batch(&batch(&rows)).expect("encodes");
     let mut state = arrangement.write();
     for (i, (_, value)) in changes.iter().enumerate() {
@@ -124,15 +108,8 @@ fn readers_at_every_pinned_epoch_see_their_rows_while_rows_are_reclaimed_and_mov
         let held = random.u32(oldest..=epoch);
         check(&arrangement, held, &history[&held]);
     }
-    assert!(
-        moved > 100 && reclaimed > 1_000,
-        "compaction ({moved}) and reclaiming ({reclaimed}) took part"
-    );
-    assert!(
-        arrangement.size() < 40 << 20,
-        "dead rows do not pile up: {} bytes",
-        arrangement.size()
-    );
+    assert!(moved > 100 && reclaimed > 1_000, "compaction ({moved}) and reclaiming ({reclaimed}) took part");
+    assert!(arrangement.size() < 40 << 20, "dead rows do not pile up: {} bytes", arrangement.size());
 }
 
 #[test]
@@ -148,14 +125,11 @@ fn an_epoch_that_is_reclaimed_is_an_error_not_a_wrong_answer() {
 #[test]
 fn a_null_key_meets_nothing_but_can_be_looked_up() {
     let arrangement = arrangement();
-    let row = RecordBatch::try_new(
-        schema(),
-        vec![
-            Arc::new(StringArray::from(vec!["n"])),
-            Arc::new(Int64Array::from(vec![None::<i64>])),
-            Arc::new(Int64Array::from(vec![9])),
-        ],
-    )
+    let row = RecordBatch::try_new(schema(), vec![
+        Arc::new(StringArray::from(vec!["n"])),
+        Arc::new(Int64Array::from(vec![None::<i64>])),
+        Arc::new(Int64Array::from(vec![9])),
+    ])
     .expect("columns fit");
     let encoded = arrangement.batch(&row).expect("encodes");
     arrangement.write().insert(&encoded, 0, 1, 1).expect("there is room");
@@ -171,14 +145,8 @@ fn ordered_rows_find_first_and_last_of_a_prefix_and_refuse_what_is_not_there() {
     for row in [&b"a1"[..], b"a2", b"b1", b"\xff\xff1", b"\xff\xff2"] {
         rows.add(row, 1).expect("inserts");
     }
-    assert_eq!(
-        (rows.first(b"a"), rows.last(b"a")),
-        (Some(&b"a1"[..]), Some(&b"a2"[..]))
-    );
-    assert_eq!(
-        (rows.first(b"\xff\xff"), rows.last(b"\xff\xff")),
-        (Some(&b"\xff\xff1"[..]), Some(&b"\xff\xff2"[..]))
-    );
+    assert_eq!((rows.first(b"a"), rows.last(b"a")), (Some(&b"a1"[..]), Some(&b"a2"[..])));
+    assert_eq!((rows.first(b"\xff\xff"), rows.last(b"\xff\xff")), (Some(&b"\xff\xff1"[..]), Some(&b"\xff\xff2"[..])));
     assert_eq!((rows.first(b"c"), rows.last(b"c")), (None, None));
     rows.add(b"a1", -1).expect("it is there");
     assert_eq!(rows.first(b"a"), Some(&b"a2"[..]));

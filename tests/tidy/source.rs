@@ -45,7 +45,7 @@ impl Source {
     }
 
     pub fn place(&self, at: usize) -> String {
-        format!("{}:{}", self.path, self.code[..at].lines().count().max(1))
+        format!("{}:{}", self.path, self.code[..at].matches('\n').count() + 1)
     }
 }
 
