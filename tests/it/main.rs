@@ -5,3 +5,4 @@ mod generated;
 mod history;
 mod http;
 mod refused_catalog;
+mod slt;
