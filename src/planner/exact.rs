@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float64Type, Int64Type, i256,
-};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float64Type, Int64Type, i256};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
@@ -118,11 +116,7 @@ impl AggregateUDFImpl for Exact {
             return plan_err!("{}(DISTINCT ...) is not maintained yet", self.name());
         }
         if *args.expr_fields[0].data_type() == DataType::Float64 {
-            return Ok(Box::new(FloatAccumulator {
-                average: self.average,
-                total: 0.0,
-                count: 0,
-            }));
+            return Ok(Box::new(FloatAccumulator { average: self.average, total: 0.0, count: 0 }));
         }
         Ok(Box::new(ExactAccumulator {
             average: self.average,
@@ -223,19 +217,12 @@ impl Accumulator for FloatAccumulator {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let value = if self.average {
-            self.total / self.count as f64
-        } else {
-            self.total
-        };
+        let value = if self.average { self.total / self.count as f64 } else { self.total };
         Ok(ScalarValue::Float64((self.count > 0).then_some(value)))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![
-            ScalarValue::Float64(Some(self.total)),
-            ScalarValue::Int64(Some(self.count)),
-        ])
+        Ok(vec![ScalarValue::Float64(Some(self.total)), ScalarValue::Int64(Some(self.count))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
