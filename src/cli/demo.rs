@@ -96,6 +96,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
     };
     let options = FeedOptions {
         brokers,
+        topic_suffix: String::new(),
         generator,
         events: arguments.events,
         rate: arguments.rate,

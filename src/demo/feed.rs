@@ -42,6 +42,8 @@ pub type Consumed = Box<dyn Fn() -> HashMap<(String, i32), i64> + Send>;
 pub struct FeedOptions {
     /// `host:port,...`. The three topics must exist there with `PARTITIONS` partitions each.
     pub brokers: String,
+    /// What follows the names in `TOPICS` in the names of the topics there; empty for the names alone.
+    pub topic_suffix: String,
     pub generator: GeneratorOptions,
     /// Stops by itself after this many messages.
     pub events: Option<u64>,
@@ -105,6 +107,7 @@ impl Feed {
         let producer = connect(&options.brokers)?;
         let mut lanes = vec![];
         for topic in TOPICS {
+            let topic = format!("{topic}{}", options.topic_suffix);
             for partition in 0..PARTITIONS {
                 let failed = |e| {
                     Error::unavailable(format!("cannot find partition {partition} of topic {topic}"))
@@ -116,9 +119,9 @@ impl Feed {
                 };
                 let (_, next) = producer
                     .client()
-                    .fetch_watermarks(topic, partition, CONNECT_MAX)
+                    .fetch_watermarks(&topic, partition, CONNECT_MAX)
                     .map_err(failed)?;
-                lanes.push(Lane::new(topic, partition, next));
+                lanes.push(Lane::new(&topic, partition, next));
             }
         }
         let generator = Generator::new(options.generator.clone());
@@ -208,10 +211,10 @@ impl Feed {
     }
 
     fn send(&mut self, lane: usize, message: &Generated, clock: &Clock) -> Result<()> {
-        let (topic, partition) = (message.topic, self.lanes[lane].name.1);
+        let (topic, partition) = &self.lanes[lane].name;
         let begin = clock.instant();
         let mut record = BaseRecord::to(topic)
-            .partition(partition)
+            .partition(*partition)
             .key(&message.key)
             .payload(&message.value);
         while let Err((error, back)) = self.producer.send(record) {
@@ -223,7 +226,7 @@ impl Feed {
             record = back;
         }
         self.lanes[lane].sent(message, self.consumed.is_some());
-        let count = self.topics.entry(topic).or_default();
+        let count = self.topics.entry(message.topic).or_default();
         if message.row.is_some() {
             count.accepted += 1;
         } else {

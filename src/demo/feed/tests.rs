@@ -17,6 +17,7 @@ type Positions = Arc<Mutex<HashMap<(String, i32), i64>>>;
 fn options(broker: &EmbeddedBroker, events: Option<u64>, rate: u64) -> FeedOptions {
     FeedOptions {
         brokers: broker.brokers(),
+        topic_suffix: String::new(),
         generator: GeneratorOptions::default(),
         events,
         rate,
@@ -145,12 +146,13 @@ fn a_missing_broker_is_an_error_that_names_the_topic() {
     let brokers = "127.0.0.1:1".to_string();
     let options = FeedOptions {
         brokers,
+        topic_suffix: "-2".to_string(),
         generator: GeneratorOptions::default(),
         events: Some(1),
         rate: 0,
     };
     let error = Feed::new(options, None).err().expect("nobody listens on port 1");
-    assert!(error.message.contains("affiliate_txn"), "{error}");
+    assert!(error.message.contains("topic affiliate_txn-2"), "{error}");
 }
 
 #[test]
