@@ -37,6 +37,15 @@ impl Compiler<'_> {
             LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => Ok(Plan {
+                op: Op::Union(vec![]),
+                schema: nullable(empty.schema.as_arrow()),
+                key: None,
+                insert_only: true,
+            }),
+            LogicalPlan::EmptyRelation(_) => {
+                Err(refused("a query that reads no table is not maintained").hint("read a table or a view"))
+            }
             other => Err(refused(&format!("{} is not maintained yet", other.display()))),
         }?;
         for field in compiled.schema.fields() {

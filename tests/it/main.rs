@@ -3,5 +3,6 @@
 mod decode;
 mod generated;
 mod history;
+mod random;
 mod refused_catalog;
 mod slt;
