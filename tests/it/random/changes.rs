@@ -33,7 +33,14 @@ const COLUMNS: [(&str, Type, &str); 7] = [
 ];
 
 pub fn tables(random: &mut Rng) -> Vec<Table> {
-    let kinds = [Kind::InsertOnly, Kind::Append, Kind::Append, Kind::Upsert, Kind::Versioned, Kind::VersionedDeleted];
+    let kinds = [
+        Kind::InsertOnly,
+        Kind::Append,
+        Kind::Append,
+        Kind::Upsert,
+        Kind::Versioned,
+        Kind::VersionedDeleted,
+    ];
     let table = |number: usize, random: &mut Rng| Table {
         name: format!("t{number}"),
         kind: kinds[random.usize(..kinds.len())],
@@ -70,7 +77,9 @@ impl Table {
         let name = &self.name;
         let can_delete = matches!(self.kind, Kind::Append | Kind::Upsert | Kind::VersionedDeleted);
         match random.u8(0..10) {
-            0 if self.kind == Kind::Append => format!("UPDATE {name} SET g = {} WHERE {}", small(random), condition(random)),
+            0 if self.kind == Kind::Append => {
+                format!("UPDATE {name} SET g = {} WHERE {}", small(random), condition(random))
+            }
             0 | 1 if self.kind != Kind::InsertOnly => {
                 let column = ["v", "d", "ts", "ver"][random.usize(..4)];
                 let value = self.value(random, column);
