@@ -139,7 +139,9 @@ impl Engine {
         }
         let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
         let specs_before = self.specs.len();
-        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
+        let planned = self
+            .plan_all(definitions)
+            .and_then(|()| dataflow::build(&self.specs).map(|_| ()));
         if let Err(error) = planned {
             self.specs.truncate(specs_before);
             for name in &names {
@@ -305,7 +307,11 @@ impl Engine {
         let columns = table.columns.iter().map(|&c| batch.column(c).clone()).collect();
         // The arrangement may be shared with a view that names its columns differently.
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            table.schema.clone(),
+            columns,
+            &options,
+        )?)
     }
 }
 

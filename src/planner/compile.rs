@@ -8,7 +8,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{JoinType, NullEquality, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection, TableScan, Window};
+use datafusion::logical_expr::{
+    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection, TableScan, Window,
+};
 use datafusion::logical_expr::{Join as LogicalJoin, Union};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, cast, lit};
 
@@ -37,6 +39,15 @@ impl Compiler<'_> {
             LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => Ok(Plan {
+                op: Op::Union(vec![]),
+                schema: nullable(empty.schema.as_arrow()),
+                key: None,
+                insert_only: true,
+            }),
+            LogicalPlan::EmptyRelation(_) => {
+                Err(refused("a query that reads no table is not maintained").hint("read a table or a view"))
+            }
             other => Err(refused(&format!("{} is not maintained yet", other.display()))),
         }?;
         for field in compiled.schema.fields() {

@@ -34,6 +34,7 @@ pub enum Op {
         project: Vec<Expression>,
         columns: Option<Vec<usize>>,
     },
+    /// Of no inputs: a relation that stays empty.
     Union(Vec<Plan>),
     /// The first row of each partition, in this order (completed by all other columns).
     Latest {
@@ -104,6 +105,8 @@ impl Plan {
                 input.write(out)?;
                 out.write_char(')')
             }
+            // Nothing else tells empty relations apart.
+            Op::Union(inputs) if inputs.is_empty() => write!(out, "empty({:?})", self.schema.fields()),
             Op::Union(inputs) => {
                 out.write_str("union(")?;
                 for input in inputs {

@@ -191,7 +191,15 @@ pub fn at_place(view: &View, error: DataFusionError) -> Error {
         .map(|h| &h.message)
         .chain(found.notes.iter().map(|n| &n.message));
     let words: Vec<String> = words.map(|w| lower_first(w)).collect();
-    diagnostic.hint = (!words.is_empty()).then(|| words.join("; "));
+    let near: Vec<&str> = words
+        .iter()
+        .filter_map(|w| w.strip_prefix("possible column "))
+        .collect();
+    diagnostic.hint = match (near.is_empty(), words.is_empty()) {
+        (false, _) => Some(format!("did you mean {}?", near.join(" or "))),
+        (true, false) => Some(words.join("; ")),
+        (true, true) => None,
+    };
     Error::from_diagnostics(vec![diagnostic])
 }
 

@@ -11,8 +11,9 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use datafusion::optimizer::{
     OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, eliminate_cross_join::EliminateCrossJoin,
-    extract_equijoin_predicate::ExtractEquijoinPredicate, optimize_projections::OptimizeProjections,
-    push_down_filter::PushDownFilter, simplify_expressions::SimplifyExpressions,
+    eliminate_filter::EliminateFilter, extract_equijoin_predicate::ExtractEquijoinPredicate,
+    optimize_projections::OptimizeProjections, push_down_filter::PushDownFilter,
+    simplify_expressions::SimplifyExpressions,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -204,6 +205,9 @@ fn session_state() -> SessionState {
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     vec![
         Arc::new(SimplifyExpressions::new()),
+        // Before filters are pushed down: a filter that is never true would pass below an aggregate without GROUP BY,
+        // which has a row over nothing.
+        Arc::new(EliminateFilter::new()),
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateCrossJoin::new()),
         Arc::new(PushDownFilter::new()),

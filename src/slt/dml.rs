@@ -31,8 +31,8 @@ pub(super) fn parse(sql: &str) -> Result<Option<Statement>> {
         return Ok(None);
     }
     let statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|e| Error::invalid(e.to_string()))?;
-    let [statement] = <[Statement; 1]>::try_from(statements)
-        .map_err(|_| Error::invalid("a record holds one statement"))?;
+    let [statement] =
+        <[Statement; 1]>::try_from(statements).map_err(|_| Error::invalid("a record holds one statement"))?;
     Ok(Some(statement))
 }
 
@@ -116,7 +116,10 @@ fn run_update(update: &Update, tables: &mut Tables, session: &Session) -> Result
         return Ok(events);
     };
     let key_names = upsert.key.iter().map(|&c| &table.table().columns[c].name);
-    if key_names.clone().any(|key| assigned.iter().any(|(name, _)| name == key)) {
+    if key_names
+        .clone()
+        .any(|key| assigned.iter().any(|(name, _)| name == key))
+    {
         return Err(Error::refused("a primary key does not change").hint("DELETE the row and INSERT another"));
     }
     columns.extend(partition_of(&old));
@@ -134,14 +137,15 @@ fn run_delete(delete: &Delete, tables: &mut Tables, session: &Session) -> Result
     let old = compute::take_record_batch(&table.current()?, &UInt32Array::from(matched.rows))?;
     match (upsert.version, upsert.deleted) {
         (None, _) => table.tombstones(&old),
-        (Some(_), None) => Err(Error::refused(format!("table {name} has versions and no `deleted` column"))),
+        (Some(_), None) => Err(Error::refused(format!(
+            "table {name} has versions and no `deleted` column"
+        ))),
         // The same version once more, deleted: the later offset makes it the newest.
         (Some(_), Some(deleted)) => {
             let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true; old.num_rows()]));
             let array = |(i, array): (usize, &ArrayRef)| if i == deleted { flags.clone() } else { array.clone() };
             let names = table.table().columns.iter().map(|c| c.name.clone());
-            let mut columns: Vec<(String, ArrayRef)> =
-                names.zip(old.columns().iter().enumerate().map(array)).collect();
+            let mut columns: Vec<(String, ArrayRef)> = names.zip(old.columns().iter().enumerate().map(array)).collect();
             columns.extend(partition_of(&old));
             table.insert(&columns, old.num_rows())
         }
@@ -195,7 +199,10 @@ fn matched(
 
 /// The rows of all tables.
 pub(super) fn relations(tables: &Tables) -> Result<Relations> {
-    tables.iter().map(|(name, table)| Ok((name.clone(), table.rows()?))).collect()
+    tables
+        .iter()
+        .map(|(name, table)| Ok((name.clone(), table.rows()?)))
+        .collect()
 }
 
 fn copy<'a>(tables: &'a mut Tables, name: &str) -> Result<&'a mut TableCopy> {

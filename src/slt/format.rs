@@ -34,14 +34,14 @@ fn cell(column: &ArrayRef, formatter: &ArrayFormatter<'_>, i: usize) -> Result<S
 }
 
 /// The rows as lines, sorted: equal multisets of rows give equal lists.
-pub(super) fn sorted_lines(batch: &RecordBatch) -> Result<Vec<String>> {
+pub fn sorted_lines(batch: &RecordBatch) -> Result<Vec<String>> {
     let mut lines: Vec<String> = cells(batch)?.into_iter().map(|row| row.join(" | ")).collect();
     lines.sort_unstable();
     Ok(lines)
 }
 
 /// What `found` has too little (`-`) and too much (`+`) against `expected`; None: nothing.
-pub(super) fn difference(expected: &[String], found: &[String]) -> Option<String> {
+pub fn difference(expected: &[String], found: &[String]) -> Option<String> {
     let mut weights: BTreeMap<&str, i64> = BTreeMap::new();
     for line in expected {
         *weights.entry(line).or_default() -= 1;

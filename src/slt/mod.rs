@@ -18,5 +18,7 @@ mod table_copy;
 #[cfg(test)]
 mod tests;
 
+pub use format::{difference, sorted_lines};
+pub use oracle::BatchAnswer;
 pub use runner::{Report, Runner, Schedule};
 pub use script::Script;

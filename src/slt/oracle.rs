@@ -17,13 +17,46 @@ use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::{Aggregate, Expr, Join, LogicalPlan, Projection, TableScanBuilder};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
+use super::dml::{self, Tables};
 use super::session::{Relations, Session, mem_table};
+use super::table_copy::TableCopy;
+use crate::catalog::Table;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::planner::Planner;
 
+/// The batch answer over events that a caller brings: for tests that do not write scripts.
+pub struct BatchAnswer {
+    session: Session,
+    tables: Tables,
+}
+
+impl BatchAnswer {
+    pub fn new() -> Result<Self> {
+        Ok(BatchAnswer {
+            session: Session::new()?,
+            tables: Tables::new(),
+        })
+    }
+
+    /// Adds events of a table, with `Table::event_schema`.
+    pub fn add_events(&mut self, table: &Arc<Table>, events: &RecordBatch) -> Result<()> {
+        let copy = self.tables.entry(table.name.clone());
+        copy.or_insert_with(|| TableCopy::new(table.clone())).add_events(events)
+    }
+
+    /// The rows of every materialized view of the engine, by name.
+    pub fn contents(&self, engine: &Engine) -> Result<BTreeMap<String, RecordBatch>> {
+        contents(engine, &dml::relations(&self.tables)?, &self.session)
+    }
+}
+
 /// The rows of every materialized view, computed from the rows of the tables.
-pub(super) fn contents(engine: &Engine, tables: &Relations, session: &Session) -> Result<BTreeMap<String, RecordBatch>> {
+pub(super) fn contents(
+    engine: &Engine,
+    tables: &Relations,
+    session: &Session,
+) -> Result<BTreeMap<String, RecordBatch>> {
     let mut known = tables.clone();
     let mut views = BTreeMap::new();
     // Views come after the views that they read.
@@ -113,7 +146,12 @@ fn plain(exprs: &[Expr]) -> Vec<Expr> {
         Expr::WindowFunction(window) => {
             let params = window.params;
             let order = params.order_by.into_iter().map(|sort| sort.expr);
-            params.args.into_iter().chain(params.partition_by).chain(order).collect()
+            params
+                .args
+                .into_iter()
+                .chain(params.partition_by)
+                .chain(order)
+                .collect()
         }
         Expr::AggregateFunction(function) => {
             let params = function.params;
@@ -136,7 +174,9 @@ fn each_row(
     input: &RecordBatch,
     f: impl Fn(&RecordBatch) -> DataFusionResult<RecordBatch>,
 ) -> DataFusionResult<Vec<RecordBatch>> {
-    Ok((0..input.num_rows()).filter_map(|i| f(&input.slice(i, 1)).ok()).collect())
+    Ok((0..input.num_rows())
+        .filter_map(|i| f(&input.slice(i, 1)).ok())
+        .collect())
 }
 
 fn projected(projection: &Projection, row: &RecordBatch, session: &Session) -> DataFusionResult<RecordBatch> {
@@ -149,7 +189,13 @@ fn projected(projection: &Projection, row: &RecordBatch, session: &Session) -> D
 /// Nullability differs between plan and values; the names are the plan's.
 fn relabeled(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> DataFusionResult<RecordBatch> {
     let fields = schema.fields().iter().zip(&arrays);
-    let fields = fields.map(|(field, array)| field.as_ref().clone().with_nullable(true).with_data_type(array.data_type().clone()));
+    let fields = fields.map(|(field, array)| {
+        field
+            .as_ref()
+            .clone()
+            .with_nullable(true)
+            .with_data_type(array.data_type().clone())
+    });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
@@ -191,7 +237,11 @@ fn without_errors(
         .iter()
         .filter(|expr| expr.column_refs().iter().all(|c| schema.has_column(c)))
         .collect();
-    let fits = |i: usize| exprs.iter().all(|e| value(e, &input.slice(i, 1), schema, session).is_ok());
+    let fits = |i: usize| {
+        exprs
+            .iter()
+            .all(|e| value(e, &input.slice(i, 1), schema, session).is_ok())
+    };
     let fits: BooleanArray = (0..input.num_rows()).map(|i| Some(fits(i))).collect();
     Ok(compute::filter_record_batch(input, &fits)?)
 }
@@ -217,7 +267,9 @@ fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<Reco
     let plan = LogicalPlan::Aggregate(aggregate.clone());
     let output = Arc::new(aggregate.schema.as_arrow().clone());
     let parts = groups(aggregate, &input, session)?;
-    let results = parts.into_iter().filter_map(|rows| over(&plan, vec![rows], session).ok());
+    let results = parts
+        .into_iter()
+        .filter_map(|rows| over(&plan, vec![rows], session).ok());
     concat(&output, &results.collect::<Vec<_>>())
 }
 
@@ -227,7 +279,10 @@ fn groups(aggregate: &Aggregate, input: &RecordBatch, session: &Session) -> Data
         return Ok(vec![input.clone()]);
     }
     let schema = aggregate.input.schema();
-    let keys = aggregate.group_expr.iter().map(|expr| value(expr, input, schema, session));
+    let keys = aggregate
+        .group_expr
+        .iter()
+        .map(|expr| value(expr, input, schema, session));
     let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone()));
     let rows = RowConverter::new(fields.collect())?.convert_columns(&keys)?;

@@ -39,7 +39,11 @@ pub(super) struct Variant {
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tables = if self.all_retractable { ", all tables retractable" } else { "" };
+        let tables = if self.all_retractable {
+            ", all tables retractable"
+        } else {
+            ""
+        };
         write!(f, "schedule: {}{tables}", self.schedule)
     }
 }

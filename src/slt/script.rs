@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use sqllogictest::{
-    DefaultColumnType, ExpectedError, QueryExpect, Record, SortMode, StatementExpect, parse_with_name,
-};
+use sqllogictest::{DefaultColumnType, ExpectedError, QueryExpect, Record, SortMode, StatementExpect, parse_with_name};
 
 use crate::error::{Error, Result};
 
@@ -22,9 +20,18 @@ pub(super) struct Expected {
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     /// `error`: the pattern of the error that it must give.
-    Statement { sql: String, error: Option<ExpectedError> },
-    Query { sql: String, expected: Expected },
-    QueryError { sql: String, error: ExpectedError },
+    Statement {
+        sql: String,
+        error: Option<ExpectedError>,
+    },
+    Query {
+        sql: String,
+        expected: Expected,
+    },
+    QueryError {
+        sql: String,
+        error: ExpectedError,
+    },
     /// `# check`: compare all views with the oracle.
     Check,
 }
@@ -66,8 +73,8 @@ impl Script {
 
     pub fn load(path: &Path) -> Result<Script> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::not_found(format!("cannot read {name}")).caused_by(e))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Error::not_found(format!("cannot read {name}")).caused_by(e))?;
         Self::parse(&name, &text)
     }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt32Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array, new_null_array,
 };
 use datafusion::arrow::compute::{self, CastOptions, cast_with_options, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -73,7 +73,9 @@ impl TableCopy {
         let metadata = |name: &str| self.metadata(name);
         let partitions = metadata("_partition")?.as_primitive::<Int32Type>().clone();
         let offsets = metadata("_offset")?.as_primitive::<Int64Type>().clone();
-        let timestamps = metadata("_timestamp")?.as_primitive::<TimestampMicrosecondType>().clone();
+        let timestamps = metadata("_timestamp")?
+            .as_primitive::<TimestampMicrosecondType>()
+            .clone();
         let operations = metadata("_op")?.as_string::<i32>().clone();
         let version = |i: usize| match upsert.version {
             Some(column) => ScalarValue::try_from_array(self.events.column(column), i).map(Some),
@@ -196,10 +198,18 @@ impl TableCopy {
         Ok(self.one_by_one(&batch, 1))
     }
 
+    /// Adds whole events.
+    pub fn add_events(&mut self, events: &RecordBatch) -> Result<()> {
+        self.events = concat_batches(&self.events.schema(), [&self.events, events])?;
+        Ok(())
+    }
+
     /// Takes rows of an append-only table out again: positions in `current`.
     pub fn retract(&mut self, rows: &[u32]) -> Result<Vec<Event>> {
         let taken = compute::take_record_batch(&self.events, &UInt32Array::from(rows.to_vec()))?;
-        let stays: BooleanArray = (0..self.events.num_rows() as u32).map(|i| Some(!rows.contains(&i))).collect();
+        let stays: BooleanArray = (0..self.events.num_rows() as u32)
+            .map(|i| Some(!rows.contains(&i)))
+            .collect();
         self.events = compute::filter_record_batch(&self.events, &stays)?;
         Ok(self.one_by_one(&taken, -1))
     }

@@ -1,8 +1,12 @@
 //! The integration tests, in one binary: each further one would link DataFusion again.
 
+mod cost;
 mod decode;
 mod generated;
 mod history;
 mod http;
+mod product;
+mod random;
+mod refused;
 mod refused_catalog;
 mod slt;

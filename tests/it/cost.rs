@@ -1,0 +1,132 @@
+//! Work follows the changes: a fixed change touches the same number of state rows when unrelated rows double. An
+//! operator that ran its view again could not pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+};
+use datafusion::arrow::datatypes::DataType;
+use rebateflow::catalog::SourceFile;
+use rebateflow::changes::Changes;
+use rebateflow::clock::Clock;
+use rebateflow::engine::Engine;
+
+const ROWS: i64 = 2_000;
+
+/// Rows of a table (k, v), keys `from` to `to`, each with two values.
+fn rows(engine: &Engine, table: &str, keys: std::ops::Range<i64>) -> RecordBatch {
+    let table = engine.table(table).expect("a table");
+    let numbers: Vec<i64> = keys.flat_map(|key| [key, key]).collect();
+    let count = numbers.len();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(numbers.clone())),
+        Arc::new(Int64Array::from_iter_values(0..count as i64)),
+        Arc::new(StringArray::from(vec!["insert"; count])),
+        new_null_array(&DataType::Utf8, count),
+        Arc::new(StringArray::from(vec![table.topic.as_str(); count])),
+        Arc::new(Int32Array::from(vec![0; count])),
+        Arc::new(Int64Array::from(numbers.clone())),
+        Arc::new(TimestampMicrosecondArray::from(numbers)),
+    ];
+    RecordBatch::try_new(table.event_schema(), columns).expect("the schema of events")
+}
+
+fn apply(engine: &mut Engine, keys: std::ops::Range<i64>, weight: i64) {
+    let mut changes = BTreeMap::new();
+    for table in ["t", "u"] {
+        let batch = rows(engine, table, keys.clone());
+        let weights = vec![weight; batch.num_rows()];
+        changes.insert(Arc::from(table), Changes::new(batch, weights));
+    }
+    engine.apply(changes).expect("an epoch");
+    engine.publish(vec![]).expect("a published epoch");
+}
+
+/// State rows that each operator touched so far: (read, written).
+fn touched(engine: &Engine) -> Vec<(&'static str, u64, u64)> {
+    let statistics = engine.statistics();
+    statistics
+        .iter()
+        .map(|node| (node.name, node.touched.read, node.touched.written))
+        .collect()
+}
+
+/// What the change of the keys 0 to 4 touches, with this many unrelated keys beside them.
+fn cost(view: &str, retractable: bool, unrelated: i64) -> Vec<(&'static str, u64, u64)> {
+    let mut engine = Engine::new(1, Clock::System).expect("an engine");
+    if retractable {
+        engine.allow_retractions("t");
+        engine.allow_retractions("u");
+    }
+    let tables = "CREATE TABLE t (k BIGINT, v BIGINT); CREATE TABLE u (k BIGINT, w BIGINT);";
+    let sql = format!("{tables} CREATE MATERIALIZED VIEW r AS {view}");
+    engine
+        .create(&SourceFile::new("cost.sql", sql))
+        .expect("a maintained view");
+    apply(&mut engine, 0..5, 1);
+    apply(&mut engine, 100..100 + unrelated, 1);
+    let before = touched(&engine);
+    apply(&mut engine, 0..5, 1);
+    if retractable {
+        apply(&mut engine, 0..5, -1);
+    }
+    let after = touched(&engine);
+    let difference = before.iter().zip(after).map(|(b, a)| (a.0, a.1 - b.1, a.2 - b.2));
+    difference.collect()
+}
+
+/// The cost is the same beside twice as many rows, some operator of this name has one, and it is small.
+fn assert_fixed(view: &str, retractable: bool, operator: &str) {
+    let (once, twice) = (cost(view, retractable, ROWS), cost(view, retractable, 2 * ROWS));
+    assert_eq!(once, twice, "{view}");
+    let own = once
+        .iter()
+        .find(|node| node.0 == operator)
+        .unwrap_or_else(|| panic!("no {operator} in {once:?}"));
+    assert!(own.1 + own.2 >= 10, "{operator} counts nothing: {once:?}");
+    assert!(once.iter().all(|node| node.1 + node.2 < ROWS as u64 / 10), "{once:?}");
+}
+
+#[test]
+fn arrange_touches_only_what_changes() {
+    assert_fixed("SELECT k, v FROM t WHERE v >= 0", true, "arrange");
+}
+
+#[test]
+fn latest_touches_only_what_changes() {
+    let view = "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) = 1";
+    assert_fixed(view, false, "latest-by-key (insert-only)");
+    assert_fixed(view, true, "latest-by-key");
+}
+
+#[test]
+fn aggregates_touch_only_what_changes() {
+    let totals = "SELECT k, SUM(v) AS s, COUNT(*) AS n, AVG(v) AS a FROM t GROUP BY k";
+    assert_fixed(totals, true, "aggregate");
+    assert_fixed(
+        "SELECT k, MIN(v) AS lo, MAX(v) AS hi FROM t GROUP BY k",
+        true,
+        "aggregate",
+    );
+    assert_fixed("SELECT SUM(v) AS s, MAX(v) AS hi FROM t", true, "aggregate");
+}
+
+#[test]
+fn joins_touch_only_what_changes() {
+    assert_fixed("SELECT t.k, v, w FROM t JOIN u ON t.k = u.k", true, "inner join");
+    assert_fixed(
+        "SELECT a.k, a.v, b.v AS o FROM t a JOIN t b ON a.k = b.k AND a.v < b.v",
+        true,
+        "inner join",
+    );
+}
+
+#[test]
+fn chains_of_operators_touch_only_what_changes() {
+    let latest = "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) = 1";
+    let view = format!("SELECT u.w, SUM(x.v) AS s FROM ({latest}) x JOIN u ON x.k = u.k GROUP BY u.w");
+    assert_fixed(&view, false, "aggregate");
+    assert_fixed(&view, true, "inner join");
+}

@@ -1,0 +1,4 @@
+-- expect: no_such_function
+CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
+CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+CREATE MATERIALIZED VIEW r AS SELECT no_such_function(k) AS f FROM t;

@@ -1,0 +1,5 @@
+-- expect: LATERAL is not maintained
+-- expect: write it as a join
+CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
+CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+CREATE MATERIALIZED VIEW r AS SELECT t.k FROM t JOIN LATERAL (SELECT w FROM u WHERE u.k = t.k) l ON TRUE;
