@@ -3,4 +3,5 @@
 mod decode;
 mod generated;
 mod history;
+mod kafka;
 mod refused_catalog;
