@@ -21,8 +21,13 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 /// Attempts to finish at the end, when nobody waits for a store to come back.
 const LAST_ATTEMPTS: usize = 5;
 
-/// Runs until the flow ends, then commits and rolls everything.
+/// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first epoch:
+/// until then the flow replays the segments that a roll would sweep away.
 pub(super) fn run(mut committer: Committer, records: &Receiver<EpochRecord>, shared: &Shared) -> Result<()> {
+    let Ok(first) = records.recv() else {
+        return Ok(());
+    };
+    committer.add(first)?;
     loop {
         match records.recv_timeout(IDLE_WAIT) {
             Ok(record) => committer.add(record)?,

@@ -65,6 +65,8 @@ struct Intake {
     dead_letters: Vec<DeadLetter>,
     messages: usize,
     newest_ms: i64,
+    /// Kafka was read to its end with these.
+    caught_up: bool,
 }
 
 impl Flow {
@@ -89,7 +91,9 @@ impl Flow {
         out: &SyncSender<EpochRecord>,
         shared: &Shared,
     ) -> Result<FlowSummary> {
-        self.replay(out, shared)?;
+        if !self.replay(out, shared)? {
+            return Ok(self.summary);
+        }
         loop {
             self.look(shared);
             if self.over_budget(shared) {
@@ -99,11 +103,15 @@ impl Flow {
                 Ok(first) => {
                     let start = shared.clock.instant();
                     let intake = self.gather(first, fetched, shared);
-                    self.epoch(intake, out, shared)?;
-                    shared
-                        .metrics
-                        .epoch_seconds
-                        .observe((shared.clock.instant() - start).as_secs_f64());
+                    let caught_up = intake.caught_up;
+                    if intake.messages > 0 {
+                        self.epoch(intake, out, shared)?;
+                        let took = shared.clock.instant() - start;
+                        shared.metrics.epoch_seconds.observe(took.as_secs_f64());
+                    }
+                    if caught_up {
+                        shared.readiness.remove(NotReady::Behind);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(self.summary),
@@ -112,22 +120,28 @@ impl Flow {
     }
 
     /// Brings the views to the committed offsets: every accepted event runs through them again. Nothing is published
-    /// before the end, so that no reader sees half of it.
-    fn replay(&mut self, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<()> {
+    /// before the end, so that no reader sees half of it. False when told to stop before the end.
+    fn replay(&mut self, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<bool> {
         let Some(recovered) = self.recovered.take() else {
-            return Ok(());
+            return Ok(true);
         };
         shared.readiness.add(NotReady::ReplayingHistory);
         shared.readiness.remove(NotReady::Starting);
         let (engine, start) = (&mut self.engine, shared.clock.instant());
+        let mut stopped = false;
         let replayed = recovered.replay(|events| {
             if shared.stop.raised() {
+                stopped = true;
                 return Err(Error::unavailable("told to stop during the replay"));
             }
             let table: Arc<str> = events.table.name.as_str().into();
             engine.apply(BTreeMap::from([(table, Changes::inserts(events.rows))]))?;
             engine.maintain_unpublished()
-        })?;
+        });
+        if stopped {
+            return Ok(false);
+        }
+        let replayed = replayed?;
         if replayed.rows > 0 {
             tracing::info!(events = replayed.rows, took = ?(shared.clock.instant() - start), "replayed the history");
         }
@@ -159,7 +173,7 @@ impl Flow {
             )?;
         }
         shared.readiness.remove(NotReady::ReplayingHistory);
-        Ok(())
+        Ok(true)
     }
 
     /// Adds what is waiting to the first batch, within the limits.
@@ -187,6 +201,7 @@ impl Flow {
 
     fn take_in(&mut self, intake: &mut Intake, batch: Fetched) {
         intake.messages += batch.messages;
+        intake.caught_up |= batch.caught_up;
         intake.newest_ms = intake.newest_ms.max(batch.newest_ms);
         intake.dead_letters.extend(batch.dead_letters);
         for events in batch.events {

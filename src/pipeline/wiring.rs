@@ -56,7 +56,8 @@ pub struct Shared {
 /// A running pipeline.
 pub struct Pipeline {
     hot: Arc<Hot>,
-    fetch: JoinHandle<Result<()>>,
+    drain: bool,
+    fetch: JoinHandle<Result<bool>>,
     flow: JoinHandle<Result<FlowSummary>>,
     commit: JoinHandle<Result<()>>,
 }
@@ -111,6 +112,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     })?;
     Ok(Pipeline {
         hot,
+        drain: options.drain,
         fetch,
         flow,
         commit,
@@ -134,15 +136,13 @@ fn stage<T: Send + 'static>(
     })
 }
 
-fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<()> {
+fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
+    // Flow removes it, once it has published what was there.
     shared.readiness.add(NotReady::Behind);
     let mut report = |state: FetchState| {
         shared
             .readiness
             .set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
-        if state != FetchState::Unreachable {
-            shared.readiness.set(NotReady::Behind, state == FetchState::Behind);
-        }
     };
     fetch(
         options,
@@ -166,14 +166,20 @@ impl Pipeline {
         self.fetch.is_finished() && self.flow.is_finished() && self.commit.is_finished()
     }
 
-    /// Waits for the end. The first error of any stage, in the order of the stages.
+    /// Waits for the end. The first error of any stage, in the order of the stages; a drain that was told to stop
+    /// before its end is an error, too.
     pub fn wait(self) -> Result<FlowSummary> {
         let fetch = joined("fetch", self.fetch);
         let flow = joined("flow", self.flow);
         let commit = joined("commit", self.commit);
-        fetch?;
+        let read_all = fetch?;
         let summary = flow?;
-        commit.map(|()| summary)
+        commit?;
+        if self.drain && !read_all {
+            return Err(Error::unavailable("told to stop before everything was processed")
+                .hint("what was processed is committed; the next run goes on from there"));
+        }
+        Ok(summary)
     }
 }
 
