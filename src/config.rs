@@ -59,7 +59,7 @@ impl Default for Settings {
             schemas: PathBuf::from("./schemas"),
             data: "./data".to_string(),
             http: "127.0.0.1:8080".to_string(),
-            epoch_rows_max: 65_536,
+            epoch_rows_max: 16_384,
             epoch_ms_max: 10,
             history: true,
             commit_every_ms: 2_000,

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
 use crate::error::{Error, Result};
 use crate::history::ViewIdentity;
-use crate::hot::{Hot, HotTable, Link, PartitionOffset, Snapshot, ViewState};
+use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
 
 /// The epochs of one run are numbered with 32 bits: at a hundred a second they last for more than a year.
@@ -130,20 +130,38 @@ impl Engine {
         self.retractable.insert(table.to_string());
     }
 
-    /// Adds the tables and views of a text. Views that exist are rebuilt over what was applied.
+    /// Adds the tables and views of a text, all or none. Views that exist are rebuilt over what was applied.
     pub fn create(&mut self, source: &SourceFile) -> Result<()> {
-        for definition in parse_definitions(source).map_err(Error::from_diagnostics)? {
-            let mut catalog = self.catalog.clone();
+        let definitions = parse_definitions(source).map_err(Error::from_diagnostics)?;
+        let mut catalog = self.catalog.clone();
+        for definition in &definitions {
             catalog.add(definition.clone())?;
+        }
+        let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
+        let specs_before = self.specs.len();
+        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
+        if let Err(error) = planned {
+            self.specs.truncate(specs_before);
+            for name in &names {
+                self.planner.remove(name)?;
+                self.canonical.remove(name);
+            }
+            return Err(error);
+        }
+        self.catalog = catalog;
+        self.restart()
+    }
+
+    fn plan_all(&mut self, definitions: Vec<Definition>) -> Result<()> {
+        for definition in definitions {
             match definition {
                 Definition::Table(table) => {
                     self.planner.add_table(&table, self.retractable.contains(&table.name))?;
                 }
                 Definition::View(view) => self.plan(&Arc::new(view))?,
             }
-            self.catalog = catalog;
         }
-        self.restart()
+        Ok(())
     }
 
     fn plan(&mut self, view: &Arc<View>) -> Result<()> {
@@ -164,11 +182,11 @@ impl Engine {
     /// Builds all views anew over what was applied, as a restart does.
     pub fn restart(&mut self) -> Result<()> {
         self.rebuild()?;
-        for epoch in self.log.take().unwrap_or_default() {
-            self.apply(epoch.clone())?;
-            self.log.get_or_insert_default().push(epoch);
+        // A view without GROUP BY has its row before the first event.
+        self.run_epoch(BTreeMap::new())?;
+        for epoch in self.log.clone().unwrap_or_default() {
+            self.run_epoch(epoch)?;
         }
-        self.log.get_or_insert_default();
         self.publish(vec![])
     }
 
@@ -184,11 +202,15 @@ impl Engine {
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
     pub fn apply(&mut self, tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
-        if self.epoch == EPOCH_MAX {
-            return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
-        }
         if let Some(log) = &mut self.log {
             log.push(tables.clone());
+        }
+        self.run_epoch(tables)
+    }
+
+    fn run_epoch(&mut self, tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
+        if self.epoch == EPOCH_MAX {
+            return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
         }
         self.epoch += 1;
         let views = self.flow.run(self.epoch, tables)?;
@@ -244,6 +266,9 @@ impl Engine {
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.catalog.tables.iter().find(|t| t.name == name)
     }
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.catalog.tables.iter()
+    }
     pub fn views(&self) -> impl Iterator<Item = &Arc<View>> {
         self.specs.iter().map(|s| &s.view)
     }
@@ -266,14 +291,21 @@ impl Engine {
 
     /// All rows of a view at the published epoch, each as often as its weight, in no particular order.
     pub fn rows(&self, view: &str) -> Result<RecordBatch> {
-        let published = self.hot.snapshot();
+        self.rows_at(&self.hot.snapshot(), view)
+    }
+
+    /// All rows of a view at an epoch that the caller holds.
+    pub fn rows_at(&self, published: &Published, view: &str) -> Result<RecordBatch> {
         let table = published
             .table(view)
             .ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
         let reader = table.arrangement.read(published.epoch)?;
         let rows: Vec<&[u8]> = (0..crate::state::SLOTS).flat_map(|slot| reader.scan(slot)).collect();
-        let batch = reader.decode(&rows)?.project(&table.columns)?;
-        Ok(batch.with_schema(table.schema.clone())?)
+        let batch = reader.decode(&rows)?;
+        let columns = table.columns.iter().map(|&c| batch.column(c).clone()).collect();
+        // The arrangement may be shared with a view that names its columns differently.
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod planner;
 pub mod query;
 pub mod recovery;
 pub mod serve;
+pub mod slt;
 pub mod state;
 pub mod tasks;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::graph::Output;
@@ -134,8 +135,16 @@ impl Dataflow {
             }
         }
         self.started = true;
-        let changed = |o: &OutputNode| values[o.node].clone().map(|changes| (o.output.name.clone(), changes));
-        Ok(self.outputs.iter().filter_map(changed).collect())
+        let mut changed = vec![];
+        for o in &self.outputs {
+            if let Some(changes) = &values[o.node] {
+                // Views that share a node may name its columns differently.
+                let columns = changes.rows.columns().to_vec();
+                let rows = RecordBatch::try_new(o.output.schema.clone(), columns)?;
+                changed.push((o.output.name.clone(), Changes::new(rows, changes.weights.clone())));
+            }
+        }
+        Ok(changed)
     }
 
     /// Reclaims what no reader at `oldest` or later can see.

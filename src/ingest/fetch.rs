@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::decode::{Decoder, Message};
-use super::queue::{Batch, Entry, Kind, Queue};
+use super::queue::{Batch, Entry, Kind, Queue, log_as_ours};
 use crate::catalog::Table;
 use crate::changes::{DeadLetter, EventBatch, Position};
 use crate::checkpoint::Offsets;
@@ -86,6 +86,7 @@ pub struct FetchContext<'a> {
 /// Errors: `Data` when Kafka no longer has the events that come next.
 pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: FetchContext<'_>) -> Result<bool> {
     let consumer = consumer(options)?;
+    log_as_ours(&consumer);
     let Some(positions) = assign(&consumer, options, &mut context)? else {
         return Ok(false);
     };

@@ -1,10 +1,10 @@
 //! librdkafka's consumer queue, read in batches: a third less CPU than one `poll` a message.
 //!
-//! The only unsafe code of ingest. Every pointer that librdkafka gives lives until its message is destroyed, and a
+//! The only unsafe code of ingest, with the client's log beside it. Every pointer that librdkafka gives lives until its message is destroyed, and a
 //! message is destroyed when its `Batch` is dropped.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -39,6 +39,27 @@ pub enum Kind {
     PositionLost,
     /// Anything else that the client reports; librdkafka goes on by itself.
     Trouble,
+}
+
+/// Takes the client's log lines, which it would print to stderr in a form of its own. They come by its queue: none
+/// before the first `take`.
+pub fn log_as_ours(consumer: &BaseConsumer) {
+    // SAFETY: the client is alive, and the function lives as long as the process.
+    unsafe { sys::rd_kafka_set_logger(consumer.client().native_ptr().cast(), Some(log)) };
+}
+
+/// A log line of librdkafka; levels are those of syslog.
+unsafe extern "C" fn log(_: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
+    if facility.is_null() || line.is_null() {
+        return;
+    }
+    // SAFETY: librdkafka gives NUL-terminated texts that outlive this call.
+    let (facility, line) = unsafe { (CStr::from_ptr(facility), CStr::from_ptr(line)) };
+    let (facility, line) = (facility.to_string_lossy(), line.to_string_lossy());
+    match level {
+        ..=4 => tracing::warn!(%facility, "Kafka client: {line}"),
+        _ => tracing::debug!(%facility, "Kafka client: {line}"),
+    }
 }
 
 impl<'c> Queue<'c> {

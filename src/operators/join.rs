@@ -54,7 +54,14 @@ impl Join {
         let keys: Vec<ArrayRef> = key.iter().map(|&c| changes.rows.column(c).clone()).collect();
         let matches = other.arrangement.read(epoch)?.probe(other.link, &keys)?;
         let probes = UInt32Array::from(matches.probes);
-        let ours = compute::take_record_batch(&changes.rows, &probes)?;
+        // Mostly each change meets exactly one row: then its columns pass as they are.
+        let one_each =
+            probes.len() == changes.len() && probes.values().iter().enumerate().all(|(i, &p)| p as usize == i);
+        let ours = if one_each {
+            changes.rows.clone()
+        } else {
+            compute::take_record_batch(&changes.rows, &probes)?
+        };
         let theirs = matches.rows.project(&other.columns)?;
         let (a, b) = if left { (&ours, &theirs) } else { (&theirs, &ours) };
         let columns = a.columns().iter().chain(b.columns()).cloned().collect();

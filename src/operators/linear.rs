@@ -40,12 +40,10 @@ impl Linear {
             return Ok(Changes::new(self.projected(&input.rows)?, input.weights.clone()));
         };
         let passes = filter.evaluate(&input.rows)?.into_array(input.len())?;
-        let passes = passes.as_boolean();
-        let passes = if passes.null_count() > 0 {
-            compute::prep_null_mask_filter(passes)
-        } else {
-            passes.clone()
-        };
+        let mut passes = passes.as_boolean().clone();
+        if passes.null_count() > 0 {
+            passes = compute::prep_null_mask_filter(&passes);
+        }
         if passes.true_count() == input.len() {
             return Ok(Changes::new(self.projected(&input.rows)?, input.weights.clone()));
         }

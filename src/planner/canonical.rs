@@ -4,7 +4,7 @@
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
-use datafusion::logical_expr::expr::{Sort, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
@@ -45,6 +45,15 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
             Ok(Transformed::yes(checked::negate(*operand)))
         }
+        // What FILTER leaves out is not evaluated.
+        Expr::AggregateFunction(mut function) => {
+            let guarded = guard_arguments(&mut function);
+            Ok(if guarded {
+                Transformed::yes(Expr::AggregateFunction(function))
+            } else {
+                Transformed::no(Expr::AggregateFunction(function))
+            })
+        }
         // An order decides between any two different rows.
         Expr::WindowFunction(window) => Ok(complete_order(*window, schema)),
         other => Ok(Transformed::no(other)),
@@ -53,6 +62,25 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 fn is_integer(expr: &Expr, schema: &DFSchema) -> bool {
     expr.get_type(schema).is_ok_and(|t| t.is_integer())
+}
+
+/// `SUM(x) FILTER (WHERE c)` with an `x` that may fail becomes `SUM(CASE WHEN c THEN x END) FILTER (WHERE c)`.
+fn guard_arguments(function: &mut AggregateFunction) -> bool {
+    let Some(filter) = &function.params.filter else {
+        return false;
+    };
+    let mut guarded = false;
+    for argument in &mut function.params.args {
+        let is_guarded = matches!(argument, Expr::Case(case)
+            if case.when_then_expr.first().is_some_and(|(when, _)| when == filter));
+        if is_guarded || matches!(argument, Expr::Column(_) | Expr::Literal(..)) {
+            continue;
+        }
+        let when_then = vec![(filter.clone(), Box::new(argument.clone()))];
+        *argument = Expr::Case(Case::new(None, when_then, None));
+        guarded = true;
+    }
+    guarded
 }
 
 /// Adds to ORDER BY every column of the input that is not there yet: ascending, NULL last, in schema order.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{JoinType, NullEquality};
+use datafusion::common::{JoinType, NullEquality, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Operator, Projection, TableScan, Window};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection, TableScan, Window};
 use datafusion::logical_expr::{Join as LogicalJoin, Union};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, cast, lit};
 
@@ -107,7 +107,13 @@ impl Compiler<'_> {
         let mut exprs = partition.clone();
         exprs.extend(order.iter().map(|s| s.expr.clone()));
         let (input, positions) = self.with_columns(input, &window.input, &exprs)?;
-        let mut seen: Vec<usize> = positions[..partition.len()].to_vec();
+        let mut columns: Vec<usize> = vec![];
+        for &column in &positions[..partition.len()] {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let mut seen = columns.clone();
         let mut ordered = vec![];
         for (sort, &column) in order.iter().zip(&positions[partition.len()..]) {
             if !seen.contains(&column) {
@@ -119,16 +125,7 @@ impl Compiler<'_> {
                 ordered.push((column, options));
             }
         }
-        let latest = Plan {
-            schema: input.schema.clone(),
-            key: Some(positions[..partition.len()].to_vec()),
-            insert_only: false,
-            op: Op::Latest {
-                input: Box::new(input),
-                partition: positions[..partition.len()].to_vec(),
-                order: ordered,
-            },
-        };
+        let latest = latest_plan(input, columns, ordered);
         let mut project: Vec<Expression> = (0..width).map(|c| column_expression(&latest.schema, c)).collect();
         project.push(Expression {
             physical: lit(1u64),
@@ -201,7 +198,13 @@ impl Compiler<'_> {
             return Err(refused("GROUPING SETS, ROLLUP and CUBE are not maintained yet"));
         }
         let input = self.compile(&aggregate.input)?;
-        let mut exprs = aggregate.group_expr.clone();
+        // GROUP BY a, a has one column.
+        let mut exprs: Vec<Expr> = vec![];
+        for expr in &aggregate.group_expr {
+            if !exprs.contains(expr) {
+                exprs.push(expr.clone());
+            }
+        }
         let groups = exprs.len();
         let output_types: Vec<DataType> = aggregate.schema.fields()[groups..]
             .iter()
@@ -211,7 +214,14 @@ impl Compiler<'_> {
         for (expr, output) in aggregate.aggr_expr.iter().zip(output_types) {
             functions.push(function(expr, output, &mut exprs)?);
         }
+        // COUNT(NULL): state has no type NULL, any other type will do.
+        for argument in &mut exprs[groups..] {
+            if argument.get_type(aggregate.input.schema())? == DataType::Null {
+                *argument = Expr::Literal(ScalarValue::Int64(None), None);
+            }
+        }
         let input = self.linear(input, &aggregate.input, None, &exprs)?;
+        check_exact(&functions, &input)?;
         let schema = nullable(aggregate.schema.as_arrow());
         Ok(Plan {
             op: Op::Aggregate {
@@ -273,11 +283,24 @@ impl Compiler<'_> {
     fn expression(&self, expr: &Expr, input: &LogicalPlan) -> Result<Expression> {
         let plain = expr.clone().unalias_nested().data;
         let physical = self.state.create_physical_expr(plain.clone(), input.schema())?;
-        Ok(Expression {
-            physical,
-            text: plain.to_string(),
-        })
+        // The logical text has the types of literals, the physical one the positions of columns: a name alone may mean
+        // two different columns of equal inputs.
+        let text = format!("{plain} = {physical}");
+        Ok(Expression { physical, text })
     }
+}
+
+/// Totals of floating numbers depend on the order of addition and cannot be taken back.
+fn check_exact(functions: &[Function], input: &Plan) -> Result<()> {
+    for function in functions {
+        let float = |c: usize| input.schema.field(c).data_type().is_floating();
+        let total = matches!(function.kind, AggregateKind::Sum | AggregateKind::Avg);
+        if total && function.argument.is_some_and(float) {
+            return Err(refused("SUM and AVG of DOUBLE are not maintained yet")
+                .hint("cast the argument to DECIMAL(precision, scale)"));
+        }
+    }
+    Ok(())
 }
 
 /// One aggregate; its argument and filter are added to `exprs`.
@@ -322,6 +345,20 @@ fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Func
     })
 }
 
+/// The first row of each partition. No column is named twice.
+fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize, SortOptions)>) -> Plan {
+    Plan {
+        schema: input.schema.clone(),
+        key: Some(partition.clone()),
+        insert_only: false,
+        op: Op::Latest {
+            input: Box::new(input),
+            partition,
+            order,
+        },
+    }
+}
+
 /// How the rows of a table come about from its events.
 pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
     let events = nullable(&table.event_schema());
@@ -346,15 +383,8 @@ pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
         descending: true,
         nulls_first: false,
     };
-    let latest = |input: Plan, partition: Vec<usize>, order: Vec<usize>| Plan {
-        schema: input.schema.clone(),
-        key: Some(partition.clone()),
-        insert_only: false,
-        op: Op::Latest {
-            input: Box::new(input),
-            partition,
-            order: order.into_iter().map(|c| (c, newest)).collect(),
-        },
+    let latest = |input: Plan, partition: Vec<usize>, order: Vec<usize>| {
+        latest_plan(input, partition, order.into_iter().map(|c| (c, newest)).collect())
     };
     let rows = match upsert.version {
         Some(version) => latest(source, upsert.key.clone(), vec![version, timestamp, partition, offset]),

@@ -16,6 +16,6 @@ mod plan;
 mod refuse;
 mod session;
 
-pub use exact::{average_value, total_value};
+pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
 pub use session::{Planner, Relation, ViewPlan};

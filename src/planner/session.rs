@@ -111,6 +111,13 @@ impl Planner {
         Ok(())
     }
 
+    /// Takes a table or a view out again, if it is there.
+    pub fn remove(&mut self, name: &str) -> Result<()> {
+        self.context.deregister_table(name)?;
+        self.relations.remove(name);
+        Ok(())
+    }
+
     /// Plans a view. Errors: `Invalid` for wrong SQL, `Refused` for what is not maintained, both with the place.
     pub fn plan(&self, view: &View) -> Result<ViewPlan> {
         refuse::check(view)?;

@@ -7,25 +7,17 @@ use crate::error::Error;
 /// An error of ours that came back through DataFusion keeps its kind; a full memory pool is `Unavailable`; a fault of
 /// the engine `Internal`; everything else is the query's.
 pub(super) fn query_error(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => query_error(*inner),
-        DataFusionError::Shared(shared) => match shared.find_root() {
-            DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
-                Some(ours) => copy(ours),
-                None => Error::internal(inner.to_string()),
-            },
-            root => Error::invalid(root.strip_backtrace()),
-        },
-        DataFusionError::External(inner) => match inner.downcast::<Error>() {
-            Ok(ours) => *ours,
-            Err(other) => Error::internal(other.to_string()),
+    match error.find_root() {
+        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
+            Some(ours) => copy(ours),
+            None => Error::internal(inner.to_string()),
         },
         DataFusionError::ResourcesExhausted(_) => {
             Error::unavailable("the query needs more memory than is free for SQL")
                 .hint("read fewer rows or columns, or ask again when fewer queries run")
         }
-        DataFusionError::Internal(message) => Error::internal(message),
-        other => Error::invalid(other.strip_backtrace()),
+        DataFusionError::Internal(message) => Error::internal(message.clone()),
+        root => Error::invalid(root.strip_backtrace()),
     }
 }
 
@@ -59,8 +51,12 @@ mod tests {
             assert_eq!((back.kind, back.message.as_str()), (ErrorKind::Unavailable, "too late"));
             assert_eq!(back.hint.as_deref(), Some("ask again"));
         }
-        let full = DataFusionError::ResourcesExhausted("pool".to_string());
-        assert_eq!(query_error(full).kind, ErrorKind::Unavailable);
+        let full = || DataFusionError::ResourcesExhausted("pool".to_string());
+        assert_eq!(query_error(full()).kind, ErrorKind::Unavailable);
+        assert_eq!(
+            query_error(DataFusionError::Shared(full().into())).kind,
+            ErrorKind::Unavailable
+        );
         assert_eq!(
             query_error(DataFusionError::Plan("no column x".to_string())).kind,
             ErrorKind::Invalid

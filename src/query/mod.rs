@@ -6,6 +6,7 @@
 
 mod answer;
 mod from_datafusion;
+mod interrupt;
 mod json;
 mod key;
 mod lookup;

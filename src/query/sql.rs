@@ -2,7 +2,7 @@
 //!
 //! A query runs on a thread of its own, so that it takes turns with lookups by the scheduler's measure and not by its
 //! own; at most `concurrent` run at once, sharing `memory_bytes`. When the asker goes away or the time is over, the query
-//! stops at its next batch.
+//! stops: `interrupt` says how.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +15,29 @@ use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
 };
 use datafusion::common::TableReference;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::answer::{serving, type_name};
 use super::from_datafusion::query_error;
+use super::interrupt;
 use super::json::{JsonColumns, write_string};
 use super::lookup::write_epoch;
 use super::scan::TableScan;
 use super::statement;
 use crate::error::{Error, Result};
 use crate::hot::{HotTable, Published};
-use crate::tasks;
+use crate::planner::{exact_avg, exact_sum};
+use crate::tasks::{self, Stop};
 
 /// Limits of SQL.
 #[derive(Clone, Debug)]
@@ -111,13 +116,39 @@ pub struct Sql {
 /// A query on its way, with the view of the world that it reads.
 struct Running {
     published: Arc<Published>,
-    statement: Statement,
+    query: String,
     format: Format,
     limit: usize,
     body_bytes_max: usize,
     context: SessionContext,
+    stop: Stop,
     /// Taken until the query has really ended.
     _permit: OwnedSemaphorePermit,
+}
+
+/// Functions that make much out of nothing, in memory that no pool counts, or rows without end.
+const AMPLIFIERS: [&str; 9] = [
+    "repeat",
+    "lpad",
+    "rpad",
+    "range",
+    "generate_series",
+    "array_repeat",
+    "array_resize",
+    "list_repeat",
+    "list_resize",
+];
+
+/// Plans are trees that are walked recursively, up to some kibibytes a level and a level a term of the query.
+const STACK_BYTES: usize = 64 << 20;
+
+/// The end of the asker is the end of the query.
+struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
 }
 
 const CATALOG: &str = "rebateflow";
@@ -138,11 +169,18 @@ impl Sql {
             .with_default_catalog_and_schema(CATALOG, SCHEMA);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
             .build();
+        // The meaning that SUM and AVG have in views: they do not wrap.
+        state.register_udaf(Arc::new(exact_sum()))?;
+        state.register_udaf(Arc::new(exact_avg()))?;
+        for name in AMPLIFIERS {
+            state.deregister_udf(name)?;
+            state.deregister_udtf(name)?;
+        }
         Ok(Sql {
             permits: Arc::new(Semaphore::new(limits.concurrent)),
             state,
@@ -164,31 +202,34 @@ impl Sql {
             let hint = format!("write a number from 1 to {}", self.limits.rows_max);
             return Err(Error::invalid(format!("limit is {limit}")).hint(hint));
         }
-        let statement = statement::parse(&request.query)?;
         let Ok(permit) = self.permits.clone().try_acquire_owned() else {
             return Ok(Outcome::Busy);
         };
         let running = Running {
             context: self.context(),
             published,
-            statement,
+            query: request.query,
             format: request.format,
             limit,
             body_bytes_max: self.limits.body_bytes_max,
+            stop: Stop::default(),
             _permit: permit,
         };
+        let _guard = StopOnDrop(running.stop.clone());
         let time = self.limits.time_max;
         // Dropped with this future: the query then stops.
-        let (asker, gone) = oneshot::channel::<()>();
-        let thread = tasks::spawn_blocking(move || running.block(time, gone));
+        let (_asker, gone) = oneshot::channel::<()>();
+        let (done, outcome) = oneshot::channel();
+        tasks::spawn_deep_thread("sql", STACK_BYTES, move || {
+            // Nobody listens any more when the asker has gone or the time is over.
+            let _ = done.send(running.block(time, gone));
+        })?;
         // The thread looks at the clock between batches; a batch that takes long does not keep the asker waiting.
-        let outcome = match tokio::time::timeout(time, thread).await {
+        match tokio::time::timeout(time, outcome).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(Error::internal("the query broke off").caused_by(panic)),
+            Ok(Err(gone)) => Err(Error::internal("the query broke off").caused_by(gone)),
             Err(_) => Ok(Outcome::OutOfTime),
-        };
-        drop(asker);
-        outcome
+        }
     }
 
     /// A session with the functions of all and a catalog of its own.
@@ -217,11 +258,12 @@ impl Running {
     }
 
     async fn answer(&self) -> Result<SqlAnswer> {
-        let errors = self.register()?;
+        let statement = statement::parse(&self.query)?;
+        let errors = self.register(&statement)?;
         let plan = self
             .context
             .state()
-            .statement_to_plan(self.statement.clone())
+            .statement_to_plan(statement)
             .await
             .map_err(query_error)?;
         let only_select = SQLOptions::new()
@@ -229,12 +271,9 @@ impl Running {
             .with_allow_dml(false)
             .with_allow_statements(false);
         only_select.verify_plan(&plan).map_err(query_error)?;
-        let frame = DataFrame::new(self.context.state(), plan);
-        // One row more than allowed tells whether there are more.
-        let frame = frame.limit(0, Some(self.limit + 1)).map_err(query_error)?;
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+        let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
         check_names(&schema)?;
-        let stream = frame.execute_stream().await.map_err(query_error)?;
+        let stream = self.execute(plan).await.map_err(query_error)?;
         let mut answer = SqlAnswer {
             body: vec![],
             rows: 0,
@@ -248,23 +287,30 @@ impl Running {
         Ok(answer)
     }
 
+    /// Starts the plan, so that it can be stopped.
+    async fn execute(&self, plan: LogicalPlan) -> datafusion::error::Result<SendableRecordBatchStream> {
+        // One row more than allowed tells whether there are more.
+        let plan = LogicalPlanBuilder::from(plan).limit(0, Some(self.limit + 1))?.build()?;
+        let state = self.context.state();
+        let plan = interrupt::check_joins(state.optimize(&plan)?, &self.stop)?;
+        let plan = state.query_planner().create_physical_plan(&plan, &state).await?;
+        execute_stream(interrupt::yield_often(plan)?, self.context.task_ctx())
+    }
+
     /// Makes the views that the query names known. Returns the rows that errors keep out of them.
-    fn register(&self) -> Result<i64> {
+    fn register(&self, statement: &Statement) -> Result<i64> {
         let schema = Arc::new(MemorySchemaProvider::new());
         let mut errors = 0;
         for reference in self
             .context
             .state()
-            .resolve_table_references(&self.statement)
+            .resolve_table_references(statement)
             .map_err(query_error)?
         {
             let TableReference::Bare { table: name } = &reference else {
                 return Err(Error::invalid(format!("there is no schema in {reference}")).hint("write the view's name"));
             };
             let Some(table) = self.published.table(name) else {
-                if self.context.state().table_functions().contains_key(&**name) {
-                    continue;
-                }
                 let names: Vec<&str> = self.published.tables().keys().map(|name| &**name).collect();
                 let hint = format!("the views are: {}", names.join(", "));
                 return Err(Error::invalid(format!("there is no view {name}")).hint(hint));

@@ -5,12 +5,16 @@ use std::collections::VecDeque;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::{Error, Result};
 
-/// Nesting of parentheses and subqueries.
-const DEPTH_MAX: usize = 50;
+/// Parentheses, brackets and CASEs within one another. The parser tries some of them (CASE, CAST, POSITION) in two or
+/// three ways, so a fault inside costs two or three times as much for each level around it.
+const NESTING_MAX: usize = 12;
+/// The parser's own measure of recursion, which counts more than the nesting that is written.
+const RECURSION_MAX: usize = 50;
 /// Words and operators of a query, without literals and commas: each can deepen the tree that is walked recursively.
 const TERMS_MAX: usize = 2_000;
 
@@ -21,7 +25,7 @@ pub(super) fn parse(query: &str) -> Result<Statement> {
     check_size(query)?;
     let mut statements: VecDeque<Statement> = DFParserBuilder::new(query)
         .with_dialect(&GenericDialect {})
-        .with_recursion_limit(DEPTH_MAX)
+        .with_recursion_limit(RECURSION_MAX)
         .build()
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|e| Error::invalid(format!("the query cannot be parsed: {}", e.strip_backtrace())))?;
@@ -55,7 +59,29 @@ fn check_size(query: &str) -> Result<()> {
         let message = format!("the query has {terms} words and operators, the limit is {TERMS_MAX}");
         return Err(Error::invalid(message).hint("use IN (...) in place of many ORs, or several queries"));
     }
+    if nesting(&tokens) > NESTING_MAX {
+        let message = format!("the query is nested more than {NESTING_MAX} levels deep");
+        return Err(Error::invalid(message).hint("name the inner parts with WITH"));
+    }
     Ok(())
+}
+
+/// The deepest nesting. An INTERVAL counts until its value comes.
+fn nesting(tokens: &[Token]) -> usize {
+    let (mut depth, mut intervals, mut deepest) = (0_usize, 0_usize, 0);
+    for token in tokens {
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
+            Token::Word(word) if word.keyword == Keyword::CASE => depth += 1,
+            Token::Word(word) if word.keyword == Keyword::END => depth = depth.saturating_sub(1),
+            Token::Word(word) if word.keyword == Keyword::INTERVAL => intervals += 1,
+            Token::SingleQuotedString(_) | Token::Number(..) => intervals = 0,
+            _ => {}
+        }
+        deepest = deepest.max(depth + intervals);
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -104,7 +130,27 @@ mod tests {
             parse(&long_sum).expect_err("too long").message,
             "the query has 2001 words and operators, the limit is 2000"
         );
-        let deep = format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500));
-        assert!(parse(&deep).is_err());
+        for (open, close) in [
+            ("(", ")"),
+            ("CASE WHEN true THEN ", " END"),
+            ("CAST(", " AS INT)"),
+            ("INTERVAL ", ""),
+        ] {
+            let nested = |levels: usize| format!("SELECT {}'1'{}", open.repeat(levels), close.repeat(levels));
+            let too_deep = parse(&nested(NESTING_MAX + 1)).expect_err("too deep");
+            assert_eq!(
+                too_deep.message, "the query is nested more than 12 levels deep",
+                "{open}"
+            );
+            let deep_enough = parse(&nested(NESTING_MAX)).err().map_or(String::new(), |e| e.message);
+            assert!(!deep_enough.contains("nested"), "{open}: {deep_enough}");
+        }
+        let flat = "SELECT CASE WHEN a THEN b END, INTERVAL '1' DAY, CAST(c AS INT), ".repeat(100) + "1";
+        assert!(
+            !parse(&flat)
+                .err()
+                .map_or(String::new(), |e| e.message)
+                .contains("nested")
+        );
     }
 }

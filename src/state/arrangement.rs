@@ -214,10 +214,10 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Loads what the rows `range` of a batch will touch: the misses overlap here and are hits afterwards.
-    pub fn warm(&self, batch: &Batch, range: std::ops::Range<usize>) -> u32 {
+    /// Loads what these rows of a batch will touch: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, batch: &Batch, rows: impl Iterator<Item = usize>) -> u32 {
         let inner = &*self.inner;
-        range.fold(0, |sum, i| {
+        rows.fold(0, |sum, i| {
             let row = inner.identity.find(batch.hashes[i], |_| true);
             sum ^ row.map_or(0, |row| inner.rows.died(RowId(row)))
         })

@@ -26,8 +26,8 @@ use crate::process::{Figures, measure};
 use crate::workload::Workload;
 
 /// The configuration of a job without history and commits, and of one with both.
-const HISTORY_OFF: &str = "[history]\nenabled = false\n";
-const HISTORY_ON: &str = "[history]\nenabled = true\n";
+const HISTORY_OFF: &str = "history = false\n";
+const HISTORY_ON: &str = "history = true\n";
 /// Rows of a batch of the DuckDB loop; the best of those tried.
 const LOOP_ROWS: &str = "50000";
 

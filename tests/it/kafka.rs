@@ -192,9 +192,12 @@ fn broker_away() {
     let mut load = Load::nowhere(20_260_103);
     let (_directory, launch) = launch(&broker.brokers(), &load, &[]);
 
-    // Nobody listens yet: alive, not ready, and it says why.
+    // Nobody listens yet: alive, not ready, and it says why. A stop is a stop.
     let mut server = launch.start();
     assert_eq!(server.get("/health/live").0, 200);
+    server.wait_for(READY_MAX, unreachable);
+    server.terminate();
+    let mut server = launch.start();
     server.wait_for(READY_MAX, unreachable);
 
     // The broker appears: everything that it has is read.

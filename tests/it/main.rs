@@ -3,5 +3,7 @@
 mod decode;
 mod generated;
 mod history;
+mod http;
 mod kafka;
 mod refused_catalog;
+mod slt;

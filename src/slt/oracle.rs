@@ -1,0 +1,265 @@
+//! The batch oracle: what DataFusion answers for the canonical plan of a view over the script's own rows.
+//!
+//! A plan that fails is run again node by node, where the rows (of an aggregate: the groups) that fail alone are kept
+//! out, as design 1.1 says. No operator of the engine takes part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::compute::{self, cast, concat_batches};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::datasource::provider_as_source;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::logical_expr::{Aggregate, Expr, Join, LogicalPlan, Projection, TableScanBuilder};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+
+use super::session::{Relations, Session, mem_table};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::planner::Planner;
+
+/// The rows of every materialized view, computed from the rows of the tables.
+pub(super) fn contents(engine: &Engine, tables: &Relations, session: &Session) -> Result<BTreeMap<String, RecordBatch>> {
+    let mut known = tables.clone();
+    let mut views = BTreeMap::new();
+    // Views come after the views that they read.
+    for view in engine.views() {
+        let name = &view.name;
+        let missing = || Error::internal(format!("view {name} has no plan"));
+        let canonical = engine.canonical(name).ok_or_else(missing)?;
+        let schema = engine.planned(name).ok_or_else(missing)?.schema.clone();
+        let bound = bind(canonical.clone(), &known)?;
+        let rows = match session.run(&bound) {
+            Ok(rows) => rows,
+            Err(_) => row_by_row(&bound, session)?,
+        };
+        let rows = with_schema(&rows, schema)?;
+        known.insert(name.clone(), rows.clone());
+        views.insert(name.clone(), rows);
+    }
+    Ok(views)
+}
+
+/// The plan with the rows of these relations under its scans.
+fn bind(plan: LogicalPlan, relations: &Relations) -> DataFusionResult<LogicalPlan> {
+    let bound = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::TableScan(mut scan) => {
+            let name = scan.table_name.table();
+            let batch = relations
+                .get(name)
+                .ok_or_else(|| DataFusionError::Internal(format!("no rows of {name}")))?;
+            scan.source = provider_as_source(mem_table(batch)?);
+            Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(bound.data)
+}
+
+fn with_schema(rows: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch> {
+    let columns = rows.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+}
+
+/// Runs the plan in the shape that the engine maintains, so that both keep out the same rows.
+fn row_by_row(plan: &LogicalPlan, session: &Session) -> Result<RecordBatch> {
+    let state = Planner::session_state();
+    let optimized = state.optimizer().optimize(plan.clone(), &state, |_, _| {})?;
+    Ok(node(&optimized, session)?)
+}
+
+fn node(plan: &LogicalPlan, session: &Session) -> DataFusionResult<RecordBatch> {
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) => node(&alias.input, session),
+        LogicalPlan::Projection(projection) => {
+            let input = node(&projection.input, session)?;
+            let rows = each_row(&input, |row| projected(projection, row, session))?;
+            concat(&Arc::new(projection.schema.as_arrow().clone()), &rows)
+        }
+        LogicalPlan::Filter(filter) => {
+            let input = node(&filter.input, session)?;
+            keep(&input, &filter.predicate, filter.input.schema(), session)
+        }
+        LogicalPlan::Union(union) => {
+            let schema: SchemaRef = Arc::new(union.schema.as_arrow().clone());
+            let inputs = union.inputs.iter().map(|input| node(input, session));
+            concat(&schema, &inputs.collect::<DataFusionResult<Vec<_>>>()?)
+        }
+        LogicalPlan::Join(join) => joined(join, session),
+        LogicalPlan::Aggregate(aggregate) => aggregated(aggregate, session),
+        other => {
+            let inputs = other.inputs();
+            let exprs = other.expressions();
+            let mut rows = vec![];
+            for input in inputs {
+                let batch = node(input, session)?;
+                rows.push(without_errors(&batch, &plain(&exprs), input.schema(), session)?);
+            }
+            over(other, rows, session)
+        }
+    }
+}
+
+/// The arguments of window functions: what is evaluated for each row.
+fn plain(exprs: &[Expr]) -> Vec<Expr> {
+    let inner = |expr: &Expr| match expr.clone().unalias() {
+        Expr::WindowFunction(window) => {
+            let params = window.params;
+            let order = params.order_by.into_iter().map(|sort| sort.expr);
+            params.args.into_iter().chain(params.partition_by).chain(order).collect()
+        }
+        Expr::AggregateFunction(function) => {
+            let params = function.params;
+            let filter = params.filter.map(|filter| *filter);
+            params.args.into_iter().chain(filter).collect()
+        }
+        other => vec![other],
+    };
+    exprs.iter().flat_map(inner).collect()
+}
+
+fn value(expr: &Expr, row: &RecordBatch, schema: &DFSchema, session: &Session) -> DataFusionResult<ArrayRef> {
+    let expr = expr.clone().unalias_nested().data;
+    let physical = session.state().create_physical_expr(expr, schema)?;
+    physical.evaluate(row)?.into_array(row.num_rows())
+}
+
+/// Calls `f` for each row by itself; rows that fail are left out.
+fn each_row(
+    input: &RecordBatch,
+    f: impl Fn(&RecordBatch) -> DataFusionResult<RecordBatch>,
+) -> DataFusionResult<Vec<RecordBatch>> {
+    Ok((0..input.num_rows()).filter_map(|i| f(&input.slice(i, 1)).ok()).collect())
+}
+
+fn projected(projection: &Projection, row: &RecordBatch, session: &Session) -> DataFusionResult<RecordBatch> {
+    let schema = projection.input.schema();
+    let arrays = projection.expr.iter().map(|expr| value(expr, row, schema, session));
+    let arrays = arrays.collect::<DataFusionResult<Vec<_>>>()?;
+    relabeled(&Arc::new(projection.schema.as_arrow().clone()), arrays, row.num_rows())
+}
+
+/// Nullability differs between plan and values; the names are the plan's.
+fn relabeled(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> DataFusionResult<RecordBatch> {
+    let fields = schema.fields().iter().zip(&arrays);
+    let fields = fields.map(|(field, array)| field.as_ref().clone().with_nullable(true).with_data_type(array.data_type().clone()));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+}
+
+fn concat(schema: &SchemaRef, parts: &[RecordBatch]) -> DataFusionResult<RecordBatch> {
+    let parts: Vec<RecordBatch> = parts
+        .iter()
+        .map(|part| {
+            let columns = part.columns().iter().zip(schema.fields());
+            let columns = columns.map(|(column, field)| Ok(cast(column, field.data_type())?));
+            relabeled(schema, columns.collect::<DataFusionResult<Vec<_>>>()?, part.num_rows())
+        })
+        .collect::<DataFusionResult<_>>()?;
+    let fields = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    Ok(concat_batches(&schema, &parts)?)
+}
+
+/// The rows for which the predicate is true.
+fn keep(input: &RecordBatch, predicate: &Expr, schema: &DFSchema, session: &Session) -> DataFusionResult<RecordBatch> {
+    let passes = (0..input.num_rows()).map(|i| {
+        let value = value(predicate, &input.slice(i, 1), schema, session).ok()?;
+        let value = value.as_boolean_opt()?;
+        Some(value.is_valid(0) && value.value(0))
+    });
+    let passes: BooleanArray = passes.map(|p| Some(p == Some(true))).collect();
+    Ok(compute::filter_record_batch(input, &passes)?)
+}
+
+/// The rows for which every one of these expressions has a value (or NULL), if it is one over these columns.
+fn without_errors(
+    input: &RecordBatch,
+    exprs: &[Expr],
+    schema: &DFSchema,
+    session: &Session,
+) -> DataFusionResult<RecordBatch> {
+    let exprs: Vec<&Expr> = exprs
+        .iter()
+        .filter(|expr| expr.column_refs().iter().all(|c| schema.has_column(c)))
+        .collect();
+    let fits = |i: usize| exprs.iter().all(|e| value(e, &input.slice(i, 1), schema, session).is_ok());
+    let fits: BooleanArray = (0..input.num_rows()).map(|i| Some(fits(i))).collect();
+    Ok(compute::filter_record_batch(input, &fits)?)
+}
+
+fn joined(join: &Join, session: &Session) -> DataFusionResult<RecordBatch> {
+    let (left_on, right_on): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
+    let left = without_errors(&node(&join.left, session)?, &left_on, join.left.schema(), session)?;
+    let right = without_errors(&node(&join.right, session)?, &right_on, join.right.schema(), session)?;
+    let mut pairs = join.clone();
+    pairs.filter = None;
+    let rows = over(&LogicalPlan::Join(pairs), vec![left, right], session)?;
+    match &join.filter {
+        Some(filter) => keep(&rows, filter, &join.schema, session),
+        None => Ok(rows),
+    }
+}
+
+fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<RecordBatch> {
+    let mut exprs = aggregate.group_expr.clone();
+    exprs.extend(plain(&aggregate.aggr_expr));
+    let schema = aggregate.input.schema();
+    let input = without_errors(&node(&aggregate.input, session)?, &exprs, schema, session)?;
+    let plan = LogicalPlan::Aggregate(aggregate.clone());
+    let output = Arc::new(aggregate.schema.as_arrow().clone());
+    let parts = groups(aggregate, &input, session)?;
+    let results = parts.into_iter().filter_map(|rows| over(&plan, vec![rows], session).ok());
+    concat(&output, &results.collect::<Vec<_>>())
+}
+
+/// The rows of each group.
+fn groups(aggregate: &Aggregate, input: &RecordBatch, session: &Session) -> DataFusionResult<Vec<RecordBatch>> {
+    if aggregate.group_expr.is_empty() {
+        return Ok(vec![input.clone()]);
+    }
+    let schema = aggregate.input.schema();
+    let keys = aggregate.group_expr.iter().map(|expr| value(expr, input, schema, session));
+    let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
+    let fields = keys.iter().map(|key| SortField::new(key.data_type().clone()));
+    let rows = RowConverter::new(fields.collect())?.convert_columns(&keys)?;
+    let mut groups: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        groups.entry(row.as_ref().to_vec()).or_default().push(i as u32);
+    }
+    let take = |positions: Vec<u32>| Ok(compute::take_record_batch(input, &UInt32Array::from(positions))?);
+    groups.into_values().map(take).collect()
+}
+
+/// Runs one node over the rows of its inputs, without the optimizer.
+fn over(plan: &LogicalPlan, inputs: Vec<RecordBatch>, session: &Session) -> DataFusionResult<RecordBatch> {
+    let planner = DefaultPhysicalPlanner::default();
+    let bound = match plan.inputs().as_slice() {
+        [] => plan.clone(),
+        nodes => {
+            let scans = nodes.iter().zip(inputs).map(|(node, rows)| scan(node, &rows));
+            let scans = scans.collect::<DataFusionResult<Vec<_>>>()?;
+            plan.with_new_exprs(plan.expressions(), scans)?
+        }
+    };
+    let physical = session.block_on(planner.create_physical_plan(&bound, session.state()))?;
+    session.run_physical(physical)
+}
+
+/// A scan of rows that has the schema, qualifiers included, of the node that made them.
+fn scan(node: &LogicalPlan, rows: &RecordBatch) -> DataFusionResult<LogicalPlan> {
+    let arrow: SchemaRef = Arc::new(node.schema().as_arrow().clone());
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    let rows = RecordBatch::try_new_with_options(arrow, rows.columns().to_vec(), &options)?;
+    let mut scan = TableScanBuilder::new("rows", provider_as_source(mem_table(&rows)?)).build()?;
+    scan.projected_schema = node.schema().clone();
+    Ok(LogicalPlan::TableScan(scan))
+}

@@ -1,0 +1,285 @@
+//! One run of a script under one schedule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::DataType;
+use sqllogictest::{DefaultColumnType, SortMode};
+
+use super::dml::{self, Tables};
+use super::events::{self, Event};
+use super::runner::{Schedule, Variant};
+use super::script::{Action, Expected, Script, Step, is_expected};
+use super::session::{Relations, Session};
+use super::table_copy::TableCopy;
+use super::{format, oracle};
+use crate::catalog::{Definition, SourceFile, parse_definitions};
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::hot::Published;
+
+/// What every materialized view must hold at each place of a script: sorted lines by view. It is the same under every
+/// schedule, so the oracle computes it once.
+pub(super) type Truth = BTreeMap<usize, BTreeMap<String, ViewTruth>>;
+
+#[derive(Clone, Debug)]
+pub(super) struct ViewTruth {
+    lines: Vec<String>,
+    /// Rows kept out: as the first schedule counted them.
+    errors: i64,
+}
+
+/// A published epoch held for a while, and what its views must go on to show.
+struct Pinned {
+    published: Arc<Published>,
+    views: BTreeMap<String, Vec<String>>,
+}
+
+pub(super) struct Run<'a> {
+    session: &'a Session,
+    truth: &'a mut Truth,
+    schedule: Schedule,
+    retractable: BTreeSet<String>,
+    random: fastrand::Rng,
+    engine: Engine,
+    tables: Tables,
+    pending: Vec<Event>,
+    pinned: Option<Pinned>,
+    /// Comparisons of a view with the oracle.
+    pub compared: usize,
+}
+
+impl<'a> Run<'a> {
+    /// `corrected`: tables that the script updates or deletes from.
+    pub fn new(variant: Variant, corrected: &BTreeSet<String>, session: &'a Session, truth: &'a mut Truth) -> Result<Self> {
+        let seed = match variant.schedule {
+            Schedule::Random(seed) => seed,
+            _ => 0,
+        };
+        let mut run = Run {
+            session,
+            truth,
+            schedule: variant.schedule,
+            retractable: corrected.clone(),
+            random: fastrand::Rng::with_seed(seed),
+            engine: Engine::new(1, Clock::System)?,
+            tables: Tables::new(),
+            pending: vec![],
+            pinned: None,
+            compared: 0,
+        };
+        if variant.all_retractable {
+            run.retractable.insert(ALL.to_string());
+        }
+        Ok(run)
+    }
+
+    /// Runs a step; the error says what is wrong.
+    pub fn step(&mut self, at: usize, step: &Step) -> Result<()> {
+        match &step.action {
+            Action::Statement { sql, error: None } => self.statement(sql),
+            Action::Statement { sql, error: Some(error) } => match self.statement(sql) {
+                Err(found) if is_expected(error, &found.to_string()) => Ok(()),
+                Err(found) => Err(Error::data(format!("another error than expected:\n{found}"))),
+                Ok(()) => Err(Error::data("the statement was accepted, an error was expected")),
+            },
+            Action::Check => self.check(at),
+            Action::Query { sql, expected } => {
+                self.check(at)?;
+                // Elsewhere the same views have the same rows.
+                match self.schedule {
+                    Schedule::Together => self.query(sql, expected),
+                    _ => Ok(()),
+                }
+            }
+            Action::QueryError { sql, error } => match self.rows_of_query(sql) {
+                Err(found) if is_expected(error, &found.to_string()) => Ok(()),
+                Err(found) => Err(Error::data(format!("another error than expected:\n{found}"))),
+                Ok(_) => Err(Error::data("the query was accepted, an error was expected")),
+            },
+        }
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<()> {
+        match dml::parse(sql)? {
+            Some(statement) => {
+                let events = dml::run(&statement, &mut self.tables, self.session)?;
+                self.pending.extend(events);
+            }
+            None => self.create(sql)?,
+        }
+        if self.schedule == Schedule::Restart {
+            self.flush()?;
+            self.engine.restart()?;
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, sql: &str) -> Result<()> {
+        if self.schedule != Schedule::Together {
+            self.flush()?;
+        }
+        let source = SourceFile::new("statement", sql);
+        for definition in parse_definitions(&source).map_err(Error::from_diagnostics)? {
+            if let Definition::Table(table) = definition
+                && (self.retractable.contains(&table.name) || self.retractable.contains(ALL))
+                && table.upsert.is_none()
+            {
+                self.engine.allow_retractions(&table.name);
+            }
+        }
+        let known: BTreeSet<String> = self.tables.keys().cloned().collect();
+        self.engine.create(&source)?;
+        for table in self.engine.tables().filter(|table| !known.contains(&table.name)) {
+            self.tables.insert(table.name.clone(), TableCopy::new(table.clone()));
+        }
+        Ok(())
+    }
+
+    /// Applies what is pending.
+    fn flush(&mut self) -> Result<()> {
+        let epochs = events::cut(std::mem::take(&mut self.pending), self.schedule, &mut self.random);
+        for epoch in epochs {
+            self.engine.apply(events::changes(&epoch)?)?;
+            // A pipeline may publish several epochs at once.
+            if !matches!(self.schedule, Schedule::Random(_)) || self.random.bool() {
+                self.engine.publish(vec![])?;
+            }
+        }
+        self.engine.publish(vec![])
+    }
+
+    /// Compares every materialized view with the oracle.
+    fn check(&mut self, at: usize) -> Result<()> {
+        self.flush()?;
+        let published = self.engine.hot().snapshot();
+        for (name, state) in &published.views {
+            if let Some(failed) = &state.failed {
+                return Err(Error::data(format!("view {name} stopped: {failed}")));
+            }
+        }
+        let found = self.contents(&published)?;
+        if !self.truth.contains_key(&at) {
+            let oracle = oracle::contents(&self.engine, &dml::relations(&self.tables)?, self.session)?;
+            let mut truth = BTreeMap::new();
+            for (name, rows) in oracle {
+                let errors = published.views.get(name.as_str()).map_or(0, |state| state.errors);
+                let lines = format::sorted_lines(&rows)?;
+                truth.insert(name, ViewTruth { lines, errors });
+            }
+            self.truth.insert(at, truth);
+        }
+        for (name, truth) in &self.truth[&at] {
+            let lines = found.get(name).ok_or_else(|| Error::internal(format!("no view {name}")))?;
+            if let Some(difference) = format::difference(&truth.lines, lines) {
+                let message = format!("view {name} differs from the batch answer (-: missing, +: too much):\n{difference}");
+                return Err(Error::data(message));
+            }
+            let errors = published.views.get(name.as_str()).map_or(0, |state| state.errors);
+            if errors != truth.errors {
+                let (here, there) = (errors, truth.errors);
+                let message = format!("view {name} counts {here} errors here and {there} under the first schedule");
+                return Err(Error::data(message));
+            }
+            self.compared += 1;
+        }
+        self.check_pinned(published, found)
+    }
+
+    /// A reader that holds an older epoch goes on to see it.
+    fn check_pinned(&mut self, published: Arc<Published>, views: BTreeMap<String, Vec<String>>) -> Result<()> {
+        if let Some(pinned) = self.pinned.take() {
+            let now = self.contents(&pinned.published)?;
+            for (name, lines) in &pinned.views {
+                if let Some(difference) = format::difference(lines, &now[name]) {
+                    let message = format!("view {name} changed under a reader of an older epoch:\n{difference}");
+                    return Err(Error::data(message));
+                }
+            }
+        }
+        if matches!(self.schedule, Schedule::Random(_)) {
+            self.pinned = Some(Pinned { published, views });
+        }
+        Ok(())
+    }
+
+    fn contents(&self, published: &Published) -> Result<BTreeMap<String, Vec<String>>> {
+        let lines = |name: &Arc<str>| {
+            let rows = self.engine.rows_at(published, name)?;
+            Ok((name.to_string(), format::sorted_lines(&rows)?))
+        };
+        published.tables().keys().map(lines).collect()
+    }
+
+    fn query(&self, sql: &str, expected: &Expected) -> Result<()> {
+        let rows = self.rows_of_query(sql)?;
+        if expected.types.len() != rows.num_columns() {
+            let (wanted, found) = (expected.types.len(), rows.num_columns());
+            return Err(Error::data(format!("the query has {found} columns, {wanted} were expected")));
+        }
+        for (wanted, field) in expected.types.iter().zip(rows.schema().fields()) {
+            if !fits(wanted, field.data_type()) {
+                let (name, found) = (field.name(), field.data_type());
+                return Err(Error::data(format!("column {name} has type {found}, {wanted:?} was expected")));
+            }
+        }
+        let cells = format::cells(&rows)?;
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut wanted: Vec<String> = expected.lines.iter().map(|line| words(line)).collect();
+        let mut found: Vec<String> = match expected.sort {
+            SortMode::ValueSort => cells.concat(),
+            _ => cells.iter().map(|row| row.join(" ")).collect(),
+        };
+        found.iter_mut().for_each(|line| *line = words(line));
+        if expected.sort != SortMode::NoSort {
+            wanted.sort_unstable();
+            found.sort_unstable();
+        }
+        if wanted == found {
+            return Ok(());
+        }
+        let difference = format::difference(&wanted, &found).unwrap_or_else(|| "  only the order differs\n".to_string());
+        Err(Error::data(format!("the query answers differently (-: missing, +: too much):\n{difference}")))
+    }
+
+    /// Rows of a SELECT over the materialized views, the tables, and `view_errors(view, errors)`.
+    fn rows_of_query(&self, sql: &str) -> Result<RecordBatch> {
+        let mut relations: Relations = dml::relations(&self.tables)?;
+        for view in self.engine.views() {
+            relations.insert(view.name.clone(), self.engine.rows(&view.name)?);
+        }
+        let published = self.engine.hot().snapshot();
+        let (names, errors): (Vec<&str>, Vec<i64>) =
+            published.views.iter().map(|(name, state)| (&**name, state.errors)).unzip();
+        let view_errors = RecordBatch::try_from_iter([
+            ("view", Arc::new(datafusion::arrow::array::StringArray::from(names)) as _),
+            ("errors", Arc::new(datafusion::arrow::array::Int64Array::from(errors)) as _),
+        ])?;
+        relations.entry("view_errors".to_string()).or_insert(view_errors);
+        self.session.query(sql, &relations)
+    }
+}
+
+/// Stands for all tables; no table has this name.
+const ALL: &str = "*";
+
+fn fits(wanted: &DefaultColumnType, found: &DataType) -> bool {
+    let is_number = found.is_floating() || found.is_decimal();
+    match wanted {
+        DefaultColumnType::Integer => found.is_integer(),
+        DefaultColumnType::FloatingPoint => is_number,
+        DefaultColumnType::Text => !found.is_integer() && !is_number,
+        DefaultColumnType::Any => true,
+    }
+}
+
+/// Tables that the script updates or deletes from.
+pub(super) fn corrected(script: &Script) -> BTreeSet<String> {
+    let table = |step: &Step| match &step.action {
+        Action::Statement { sql, .. } => dml::corrected(&dml::parse(sql).ok()??),
+        _ => None,
+    };
+    script.steps.iter().filter_map(table).collect()
+}
