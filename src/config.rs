@@ -148,10 +148,7 @@ struct Fault {
 }
 
 fn fault<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault {
-        message: message.into(),
-        hint: hint.into(),
-    })
+    Err(Fault { message: message.into(), hint: hint.into() })
 }
 
 impl Settings {
@@ -174,15 +171,11 @@ impl Settings {
             let Some(key) = KEYS.into_iter().find(|key| name == variable(key)) else {
                 continue;
             };
-            settings
-                .set(key, &Value::String(text), true)
-                .map_err(|f| named(&name, f))?;
+            settings.set(key, &Value::String(text), true).map_err(|f| named(&name, f))?;
         }
         for (key, text) in overrides.given() {
             let name = format!("--{}", key.replace('_', "-"));
-            settings
-                .set(key, &Value::String(text), true)
-                .map_err(|f| named(&name, f))?;
+            settings.set(key, &Value::String(text), true).map_err(|f| named(&name, f))?;
         }
         Ok(settings)
     }
@@ -199,10 +192,7 @@ impl Settings {
         };
         let entries: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|e| {
             let hint = "a line is: key = value, with texts in quotes".to_string();
-            let fault = Fault {
-                message: e.message().to_string(),
-                hint,
-            };
+            let fault = Fault { message: e.message().to_string(), hint };
             Error::from_diagnostics(vec![diagnostic(e.span().unwrap_or(0..0), fault)])
         })?;
         let mut found = vec![];
@@ -210,26 +200,13 @@ impl Settings {
             let name = key.get_ref();
             if !KEYS.contains(&name.as_str()) {
                 let hint = format!("the keys are: {}", KEYS.join(", "));
-                found.push(diagnostic(
-                    key.span(),
-                    Fault {
-                        message: format!("unknown key {name}"),
-                        hint,
-                    },
-                ));
+                found.push(diagnostic(key.span(), Fault { message: format!("unknown key {name}"), hint }));
             } else if let Err(Fault { message, hint }) = self.set(name, value.get_ref(), false) {
-                let fault = Fault {
-                    message: format!("{name} {message}"),
-                    hint,
-                };
+                let fault = Fault { message: format!("{name} {message}"), hint };
                 found.push(diagnostic(value.span(), fault));
             }
         }
-        if found.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::from_diagnostics(found))
-        }
+        if found.is_empty() { Ok(()) } else { Err(Error::from_diagnostics(found)) }
     }
 
     /// `text_only`: numbers and booleans come as text too.
@@ -252,10 +229,7 @@ impl Settings {
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
             other => {
-                return fault(
-                    format!("{other} is not a key"),
-                    format!("the keys are: {}", KEYS.join(", ")),
-                );
+                return fault(format!("{other} is not a key"), format!("the keys are: {}", KEYS.join(", ")));
             }
         }
         Ok(())
@@ -298,10 +272,7 @@ fn flag(value: &Value, text_only: bool) -> Result<bool, Fault> {
         Value::Boolean(flag) => Ok(*flag),
         Value::String(text) if text_only && text == "true" => Ok(true),
         Value::String(text) if text_only && text == "false" => Ok(false),
-        other => fault(
-            format!("is {other}, neither true nor false"),
-            "the values are: true, false",
-        ),
+        other => fault(format!("is {other}, neither true nor false"), "the values are: true, false"),
     }
 }
 
@@ -325,10 +296,7 @@ fn address(text: &str) -> Result<String, Fault> {
     let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     match port.map(|(_, port)| port.parse::<u16>()) {
         Some(Ok(_)) => Ok(text.to_string()),
-        _ => fault(
-            format!("has \"{text}\", which is not host:port"),
-            "write for example 127.0.0.1:8080",
-        ),
+        _ => fault(format!("has \"{text}\", which is not host:port"), "write for example 127.0.0.1:8080"),
     }
 }
 
@@ -337,10 +305,7 @@ mod tests {
     use super::*;
 
     fn message(toml: &str) -> String {
-        Settings::default()
-            .apply_toml("rebateflow.toml", toml)
-            .expect_err("a fault")
-            .to_string()
+        Settings::default().apply_toml("rebateflow.toml", toml).expect_err("a fault").to_string()
     }
 
     #[test]
@@ -368,22 +333,11 @@ mod tests {
     fn later_sources_win() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("c.toml");
-        std::fs::write(
-            &file,
-            "http = \"127.0.0.1:1\"\nepoch_ms_max = 20\ncommit_every_ms = 500\n",
-        )
-        .expect("written");
-        let environment = [
-            ("REBATEFLOW_HTTP", "127.0.0.1:2"),
-            ("REBATEFLOW_EPOCH_MS_MAX", "30"),
-            ("REBATEFLOW_PORT_80_TCP", "x"),
-        ]
-        .map(|(k, v)| (k.to_string(), v.to_string()));
-        let overrides = Overrides {
-            http: Some("127.0.0.1:3".to_string()),
-            drain: Some(true),
-            ..Overrides::default()
-        };
+        std::fs::write(&file, "http = \"127.0.0.1:1\"\nepoch_ms_max = 20\ncommit_every_ms = 500\n").expect("written");
+        let environment =
+            [("REBATEFLOW_HTTP", "127.0.0.1:2"), ("REBATEFLOW_EPOCH_MS_MAX", "30"), ("REBATEFLOW_PORT_80_TCP", "x")]
+                .map(|(k, v)| (k.to_string(), v.to_string()));
+        let overrides = Overrides { http: Some("127.0.0.1:3".to_string()), drain: Some(true), ..Overrides::default() };
         let settings = Settings::load(Some(&file), environment, &overrides).expect("valid");
         let expected = Settings {
             http: "127.0.0.1:3".to_string(),
@@ -415,10 +369,7 @@ mod tests {
         let environment = [("REBATEFLOW_ROLL_BYTES".to_string(), "-1".to_string())];
         let error = Settings::load(None, environment, &Overrides::default()).expect_err("a fault");
         assert!(error.message.starts_with("REBATEFLOW_ROLL_BYTES is \"-1\""), "{error}");
-        let overrides = Overrides {
-            epoch_rows_max: Some(0),
-            ..Overrides::default()
-        };
+        let overrides = Overrides { epoch_rows_max: Some(0), ..Overrides::default() };
         let error = Settings::load(None, [], &overrides).expect_err("a fault");
         assert_eq!(error.message, "--epoch-rows-max is 0, outside 1 to 1048576");
     }

@@ -115,11 +115,7 @@ impl Engine {
             texts.insert(&spec.view.name, fingerprint.clone());
             if spec.view.history == History::Changes {
                 let sql = spec.view.source.text.clone();
-                kept.push(ViewIdentity {
-                    name: spec.view.name.clone(),
-                    fingerprint,
-                    sql,
-                });
+                kept.push(ViewIdentity { name: spec.view.name.clone(), fingerprint, sql });
             }
         }
         kept
@@ -139,9 +135,7 @@ impl Engine {
         }
         let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
         let specs_before = self.specs.len();
-        let planned = self
-            .plan_all(definitions)
-            .and_then(|()| dataflow::build(&self.specs).map(|_| ()));
+        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
         if let Err(error) = planned {
             self.specs.truncate(specs_before);
             for name in &names {
@@ -171,10 +165,7 @@ impl Engine {
         self.canonical.insert(view.name.clone(), planned.canonical.clone());
         if view.materialized {
             self.planner.add_materialized(&view.name, &planned)?;
-            self.specs.push(ViewSpec {
-                view: view.clone(),
-                planned,
-            });
+            self.specs.push(ViewSpec { view: view.clone(), planned });
         } else {
             self.planner.add_plain(&view.name, &planned)?;
         }
@@ -195,11 +186,7 @@ impl Engine {
     fn rebuild(&mut self) -> Result<()> {
         self.flow = dataflow::build(&self.specs)?;
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
-        self.hot.set_tables(
-            self.flow
-                .outputs()
-                .map(|output| hot_table(output, views[&*output.name])),
-        )
+        self.hot.set_tables(self.flow.outputs().map(|output| hot_table(output, views[&*output.name])))
     }
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
@@ -216,10 +203,7 @@ impl Engine {
         }
         self.epoch += 1;
         let views = self.flow.run(self.epoch, tables)?;
-        Ok(EpochOutput {
-            epoch: self.epoch,
-            views,
-        })
+        Ok(EpochOutput { epoch: self.epoch, views })
     }
 
     /// Makes the last epoch visible, then reclaims what nobody can see any more. `offsets`: what it includes.
@@ -227,15 +211,7 @@ impl Engine {
         let states = self.flow.states();
         let views = self.flow.outputs().zip(states).map(|(output, state)| {
             let (rows, bytes, errors, failed) = (state.rows, state.bytes, state.errors, state.failed);
-            (
-                output.name.clone(),
-                ViewState {
-                    rows,
-                    bytes,
-                    errors,
-                    failed,
-                },
-            )
+            (output.name.clone(), ViewState { rows, bytes, errors, failed })
         });
         let snapshot = Snapshot {
             run: self.run,
@@ -298,20 +274,14 @@ impl Engine {
 
     /// All rows of a view at an epoch that the caller holds.
     pub fn rows_at(&self, published: &Published, view: &str) -> Result<RecordBatch> {
-        let table = published
-            .table(view)
-            .ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
+        let table = published.table(view).ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
         let reader = table.arrangement.read(published.epoch)?;
         let rows: Vec<&[u8]> = (0..crate::state::SLOTS).flat_map(|slot| reader.scan(slot)).collect();
         let batch = reader.decode(&rows)?;
         let columns = table.columns.iter().map(|&c| batch.column(c).clone()).collect();
         // The arrangement may be shared with a view that names its columns differently.
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(
-            table.schema.clone(),
-            columns,
-            &options,
-        )?)
+        Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
     }
 }
 

@@ -31,14 +31,8 @@ pub fn init_logging(json: bool) -> Result<()> {
         })?,
         Err(_) => EnvFilter::new("info"),
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = if json {
-        lines.json().try_init()
-    } else {
-        lines.try_init()
-    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if json { lines.json().try_init() } else { lines.try_init() };
     started.map_err(|e| Error::internal("logging was started twice").caused_by(e))
 }
 
@@ -76,9 +70,7 @@ pub struct Readiness {
 
 impl Default for Readiness {
     fn default() -> Self {
-        Readiness {
-            reasons: ArcSwap::from_pointee(vec![NotReady::Starting]),
-        }
+        Readiness { reasons: ArcSwap::from_pointee(vec![NotReady::Starting]) }
     }
 }
 
@@ -162,12 +154,7 @@ impl RouteMetrics {
         if status == 200 {
             self.ok.inc();
         } else {
-            self.requests
-                .get_or_create(&RouteStatus {
-                    route: self.route,
-                    status,
-                })
-                .inc();
+            self.requests.get_or_create(&RouteStatus { route: self.route, status }).inc();
         }
         self.seconds.observe(time.as_secs_f64());
     }
@@ -241,54 +228,25 @@ impl Metrics {
         r.register_with_unit("epoch", help, Unit::Seconds, self.epoch_seconds.clone());
         let help = "Time from the timestamp of an event to its publication";
         r.register_with_unit("publish_lag", help, Unit::Seconds, self.publish_lag_seconds.clone());
-        r.register(
-            "lag_events",
-            "Events in the broker that are not consumed yet",
-            self.lag_events.clone(),
-        );
+        r.register("lag_events", "Events in the broker that are not consumed yet", self.lag_events.clone());
         r.register("commits", "Durable commits", self.commits.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
-        r.register_with_unit(
-            "commit",
-            "Bytes written by commits",
-            Unit::Bytes,
-            self.commit_bytes.clone(),
-        );
+        r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
     }
 
     fn register_serving(&mut self) {
         let r = &mut self.registry;
         r.register("view_rows", "Rows of a view", self.view_rows.clone());
-        r.register(
-            "view_bytes",
-            "Bytes that a view holds in memory",
-            self.view_bytes.clone(),
-        );
-        r.register(
-            "view_errors",
-            "Rows kept out of a view by errors",
-            self.view_errors.clone(),
-        );
-        r.register(
-            "http_requests",
-            "Requests answered, by route and status",
-            self.http_requests.clone(),
-        );
-        r.register_with_unit(
-            "http",
-            "Time to answer a request",
-            Unit::Seconds,
-            self.http_seconds.clone(),
-        );
+        r.register("view_bytes", "Bytes that a view holds in memory", self.view_bytes.clone());
+        r.register("view_errors", "Rows kept out of a view by errors", self.view_errors.clone());
+        r.register("http_requests", "Requests answered, by route and status", self.http_requests.clone());
+        r.register_with_unit("http", "Time to answer a request", Unit::Seconds, self.http_seconds.clone());
         r.register("ready", "1 when /health/ready answers 200", self.ready.clone());
     }
 
     /// The counters of a table, made on first use.
     pub fn table_events(&self, table: &str) -> TableEvents {
-        let outcome = |outcome| TableOutcome {
-            table: table.to_string(),
-            outcome,
-        };
+        let outcome = |outcome| TableOutcome { table: table.to_string(), outcome };
         TableEvents {
             accepted: self.events.get_or_create_owned(&outcome("accepted")),
             rejected: self.events.get_or_create_owned(&outcome("rejected")),
@@ -299,9 +257,7 @@ impl Metrics {
     pub fn set_view(&self, view: &str, rows: i64, bytes: usize, errors: i64) {
         let name = ViewName { view: view.to_string() };
         self.view_rows.get_or_create(&name).set(rows);
-        self.view_bytes
-            .get_or_create(&name)
-            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.view_bytes.get_or_create(&name).set(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.view_errors.get_or_create(&name).set(errors);
     }
 
@@ -317,9 +273,7 @@ impl Metrics {
     pub fn route(&self, route: &'static str) -> RouteMetrics {
         RouteMetrics {
             route,
-            ok: self
-                .http_requests
-                .get_or_create_owned(&RouteStatus { route, status: 200 }),
+            ok: self.http_requests.get_or_create_owned(&RouteStatus { route, status: 200 }),
             seconds: self.http_seconds.get_or_create_owned(&RouteName { route }),
             requests: self.http_requests.clone(),
         }

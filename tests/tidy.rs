@@ -28,42 +28,23 @@ const LAYERS: [&[&str]; 11] = [
 ];
 
 /// Crates that only some modules know.
-const FENCED_CRATES: [(&str, &[&str]); 4] = [
-    ("rdkafka", &["ingest", "demo"]),
-    ("axum", &["serve"]),
-    ("parquet", &["history"]),
-    ("clap", &["cli"]),
-];
+const FENCED_CRATES: [(&str, &[&str]); 4] =
+    [("rdkafka", &["ingest", "demo"]), ("axum", &["serve"]), ("parquet", &["history"]), ("clap", &["cli"])];
 
 /// Everything visible at the top, and the two directories that git ignores.
-const TOP_LEVEL: [&str; 11] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    "LICENSE",
-    "README.md",
-    "data",
-    "docker",
-    "schemas",
-    "sql",
-    "src",
-    "target",
-    "tests",
-];
+const TOP_LEVEL: [&str; 11] =
+    ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "data", "docker", "schemas", "sql", "src", "target", "tests"];
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// Files and functions that are longer, with their lines: both lists only shrink.
 const LONG_FILES: [(&str, usize); 1] = [("src/planner/compile.rs", 520)];
-const LONG_FUNCTIONS: [(&str, &str, usize); 2] = [
-    ("src/dataflow/build.rs", "build", 71),
-    ("src/dataflow/build.rs", "node", 78),
-];
+const LONG_FUNCTIONS: [(&str, &str, usize); 2] =
+    [("src/dataflow/build.rs", "build", 71), ("src/dataflow/build.rs", "node", 78)];
 const DECISION_LINES_MAX: usize = 15;
 
 /// Names of files and folders that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 8] = [
-    "util", "utils", "helper", "helpers", "common", "manager", "types", "misc",
-];
+const EMPTY_NAMES: [&str; 8] = ["util", "utils", "helper", "helpers", "common", "manager", "types", "misc"];
 
 /// Calls that no finished code has.
 const UNFINISHED: [&str; 3] = ["dbg!", "todo!", "unimplemented!"];
@@ -130,10 +111,7 @@ fn modules_import_only_from_lower_layers() {
         let depth = source.path.trim_end_matches("/mod.rs").matches('/').count();
         let way_out = "super::".repeat(depth);
         if let Some(at) = source.product_code().find(&way_out) {
-            found.push(format!(
-                "{}: {way_out} leaves the module; write crate::",
-                source.place(at)
-            ));
+            found.push(format!("{}: {way_out} leaves the module; write crate::", source.place(at)));
         }
     }
     assert_none("imports that are not from a lower layer", &found);
@@ -174,15 +152,10 @@ fn functions_are_short() {
     let mut found = vec![];
     for source in rust_sources() {
         for (at, name, lines) in functions(&source) {
-            let known = LONG_FUNCTIONS
-                .iter()
-                .find(|(path, long, _)| (*path, *long) == (&*source.path, name));
+            let known = LONG_FUNCTIONS.iter().find(|(path, long, _)| (*path, *long) == (&*source.path, name));
             let allowed = known.map_or(FUNCTION_LINES_MAX, |(.., lines)| *lines);
             if let Some(lines) = lines.filter(|&lines| lines > allowed) {
-                found.push(format!(
-                    "{}: {name} has {lines} lines, at most {allowed}",
-                    source.place(at)
-                ));
+                found.push(format!("{}: {name} has {lines} lines, at most {allowed}", source.place(at)));
             }
         }
     }
@@ -192,10 +165,7 @@ fn functions_are_short() {
 #[test]
 fn front_pages_have_no_logic() {
     let mut found = vec![];
-    for source in rust_sources()
-        .iter()
-        .filter(|s| s.path.starts_with("src/") && s.path.ends_with("/mod.rs"))
-    {
+    for source in rust_sources().iter().filter(|s| s.path.starts_with("src/") && s.path.ends_with("/mod.rs")) {
         let mut depth = 0;
         for (number, line) in source.code.lines().enumerate() {
             // A trait is a contract and may stand here; what it is implemented for may not.
@@ -214,30 +184,21 @@ fn words_that_have_no_place_here() {
     let mut found = vec![];
     for source in rust_sources() {
         let stems = source.path.split('/').map(|part| part.trim_end_matches(".rs"));
-        found.extend(
-            stems
-                .filter(|stem| EMPTY_NAMES.contains(stem))
-                .map(|stem| format!("{}: {stem}", source.path)),
-        );
+        found.extend(stems.filter(|stem| EMPTY_NAMES.contains(stem)).map(|stem| format!("{}: {stem}", source.path)));
         let marks = MARKS.iter().map(|(first, second)| format!("{first}{second}"));
         for mark in marks.filter(|mark| words(&source.text, mark).next().is_some()) {
             found.push(format!("{}: {mark}", source.path));
         }
         let code = source.product_code();
         let mut ban = |word: &str| {
-            found.extend(
-                code.match_indices(word)
-                    .map(|(at, _)| format!("{}: {word}", source.place(at))),
-            );
+            found.extend(code.match_indices(word).map(|(at, _)| format!("{}: {word}", source.place(at))));
         };
         UNFINISHED.iter().for_each(|word| ban(word));
         if source.path.starts_with("src/") {
             ban(".unwrap()");
         }
         if !matches!(source.module(), None | Some("cli" | "main")) {
-            ["print!(", "println!(", "eprint!(", "eprintln!("]
-                .iter()
-                .for_each(|word| ban(word));
+            ["print!(", "println!(", "eprint!(", "eprintln!("].iter().for_each(|word| ban(word));
         }
     }
     assert_none("words", &found);
@@ -277,9 +238,7 @@ fn documents_name_files_that_exist() {
             found.push(format!("{path}: link to {link}"));
         }
         for word in quoted(&text) {
-            let is_path = TOP_LEVEL
-                .iter()
-                .any(|top| word.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')));
+            let is_path = TOP_LEVEL.iter().any(|top| word.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')));
             let plain =
                 !word.contains(['*', ' ', '<', '{', '=']) && !word.starts_with("target/") && !word.starts_with("data/");
             if is_path && plain && !root().join(word).exists() {
@@ -295,9 +254,7 @@ fn documents_name_tests_that_exist() {
     let sources = rust_sources();
     let known: BTreeSet<&str> = sources.iter().flat_map(functions).map(|(_, name, _)| name).collect();
     let (_, text) = read(&root().join("src/README.md"));
-    let (_, kept) = text
-        .split_once("## How the invariants are kept")
-        .expect("the section on the invariants");
+    let (_, kept) = text.split_once("## How the invariants are kept").expect("the section on the invariants");
     let rows: Vec<&str> = kept.lines().filter(|line| line.starts_with("| I")).collect();
     assert_eq!(rows.len(), 8, "one row for each of I1 to I8");
     let mut found = vec![];
@@ -307,12 +264,7 @@ fn documents_name_tests_that_exist() {
         if named.is_empty() {
             found.push(format!("no test in: {row}"));
         }
-        found.extend(
-            named
-                .iter()
-                .filter(|test| !known.contains(*test))
-                .map(|test| format!("no function {test}")),
-        );
+        found.extend(named.iter().filter(|test| !known.contains(*test)).map(|test| format!("no function {test}")));
     }
     assert_none("tests of the invariants", &found);
 }
@@ -323,21 +275,11 @@ fn decisions_are_numbered_and_short() {
     let mut decisions: BTreeMap<usize, usize> = BTreeMap::new();
     for (i, section) in text.split("\n## ").skip(1).enumerate() {
         let number = section.split('.').next().and_then(|n| n.parse().ok());
-        assert_eq!(
-            number,
-            Some(i + 1),
-            "decisions are numbered in order: {}",
-            section.lines().next().unwrap_or("")
-        );
-        decisions.insert(
-            i + 1,
-            section.lines().skip(1).filter(|line| !line.trim().is_empty()).count(),
-        );
+        assert_eq!(number, Some(i + 1), "decisions are numbered in order: {}", section.lines().next().unwrap_or(""));
+        decisions.insert(i + 1, section.lines().skip(1).filter(|line| !line.trim().is_empty()).count());
     }
     let long = decisions.iter().filter(|(_, lines)| **lines > DECISION_LINES_MAX);
-    let long: Vec<String> = long
-        .map(|(number, lines)| format!("decision {number}: {lines} lines"))
-        .collect();
+    let long: Vec<String> = long.map(|(number, lines)| format!("decision {number}: {lines} lines")).collect();
     assert!(!decisions.is_empty(), "no decision found");
     assert_none("decisions that are too long", &long);
 }
@@ -350,10 +292,7 @@ fn the_dashboard_shows_metrics_that_exist() {
     for (path, text) in with_ending(&["docker"], "json").iter().map(|path| read(path)) {
         for (at, _) in text.match_indices("rebateflow_") {
             let metric = name(&text[at..]);
-            let base = SAMPLE_ENDINGS
-                .iter()
-                .find_map(|ending| metric.strip_suffix(ending))
-                .unwrap_or(metric);
+            let base = SAMPLE_ENDINGS.iter().find_map(|ending| metric.strip_suffix(ending)).unwrap_or(metric);
             seen += 1;
             if words(&telemetry, metric).next().is_none() && !telemetry.contains(&format!("\"{base}_")) {
                 found.push(format!("{path}: {metric}"));

@@ -71,16 +71,11 @@ fn start_fresh(data: &Path) -> Result<()> {
     let failed = |what: &str, e| Error::unavailable(format!("cannot {what} {}", data.display())).caused_by(e);
     let occupied = data.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if occupied && !data.join(MARK).exists() {
-        return Err(
-            Error::invalid(format!("{} holds files that no demo wrote", data.display()))
-                .hint("a demo starts fresh in its own directory; name another with --data"),
-        );
+        return Err(Error::invalid(format!("{} holds files that no demo wrote", data.display()))
+            .hint("a demo starts fresh in its own directory; name another with --data"));
     }
     if occupied {
-        println!(
-            "starting fresh: the data of the last demo in {} is removed",
-            data.display()
-        );
+        println!("starting fresh: the data of the last demo in {} is removed", data.display());
         std::fs::remove_dir_all(data).map_err(|e| failed("empty", e))?;
     }
     std::fs::create_dir_all(data).map_err(|e| failed("make", e))?;
@@ -90,17 +85,9 @@ fn start_fresh(data: &Path) -> Result<()> {
 }
 
 async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, brokers: String) -> Result<()> {
-    let generator = GeneratorOptions {
-        seed: arguments.seed,
-        ..GeneratorOptions::default()
-    };
-    let options = FeedOptions {
-        brokers,
-        topic_suffix: String::new(),
-        generator,
-        events: arguments.events,
-        rate: arguments.rate,
-    };
+    let generator = GeneratorOptions { seed: arguments.seed, ..GeneratorOptions::default() };
+    let options =
+        FeedOptions { brokers, topic_suffix: String::new(), generator, events: arguments.events, rate: arguments.rate };
     let hot = server.pipeline.hot().clone();
     let feed = Feed::new(
         options,
@@ -123,9 +110,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
         if feeding.as_ref().is_some_and(std::thread::JoinHandle::is_finished)
             && let Some(thread) = feeding.take()
         {
-            let report = thread
-                .join()
-                .unwrap_or_else(|_| Err(Error::internal("the feed thread panicked")));
+            let report = thread.join().unwrap_or_else(|_| Err(Error::internal("the feed thread panicked")));
             match report {
                 Ok(report) => target = Some(report),
                 Err(error) => {
@@ -159,10 +144,7 @@ async fn end(
     let summary = server.wait().await?;
     status.finish();
     let target = match feeding {
-        Some(thread) => thread
-            .join()
-            .unwrap_or_else(|_| Err(Error::internal("the feed thread panicked")))
-            .ok(),
+        Some(thread) => thread.join().unwrap_or_else(|_| Err(Error::internal("the feed thread panicked"))).ok(),
         None => target,
     };
     let produced = target.map_or(0, |report| report.total());
@@ -179,11 +161,7 @@ async fn end(
 
 /// The next offset that the pipeline will read, by partition: what is published is read.
 fn consumed(hot: &Hot) -> HashMap<(String, i32), i64> {
-    hot.snapshot()
-        .offsets
-        .iter()
-        .map(|o| ((o.topic.to_string(), o.partition), o.next))
-        .collect()
+    hot.snapshot().offsets.iter().map(|o| ((o.topic.to_string(), o.partition), o.next)).collect()
 }
 
 fn reached(hot: &Hot, report: &FeedReport) -> bool {
@@ -196,19 +174,10 @@ fn reached(hot: &Hot, report: &FeedReport) -> bool {
 
 fn print_hello(settings: &Settings, server: &Server) {
     let address = server.address;
-    println!(
-        "rebateflow demo: generated events, an embedded broker, the views of {}",
-        settings.sql.display()
-    );
+    println!("rebateflow demo: generated events, an embedded broker, the views of {}", settings.sql.display());
     println!("data in {}, HTTP on http://{address}. Try:", settings.data);
-    println!(
-        "  curl 'http://{address}/v1/views/user_rebate_balance?user_id={}'",
-        user_id(0)
-    );
-    println!(
-        "  curl 'http://{address}/v1/views/stock_available?sku_id={}'",
-        sku_id(0)
-    );
+    println!("  curl 'http://{address}/v1/views/user_rebate_balance?user_id={}'", user_id(0));
+    println!("  curl 'http://{address}/v1/views/stock_available?sku_id={}'", sku_id(0));
     println!(
         "  curl 'http://{address}/v1/sql' -H 'content-type: application/json' -d '{}'",
         r#"{"query": "SELECT status, COUNT(*) AS lines, SUM(rebate) AS rebate FROM rebate_line GROUP BY status"}"#
@@ -226,12 +195,7 @@ struct Status {
 
 impl Status {
     fn new(now: Instant) -> Self {
-        Status {
-            terminal: std::io::stdout().is_terminal(),
-            printed: now,
-            events: 0,
-            shown: false,
-        }
+        Status { terminal: std::io::stdout().is_terminal(), printed: now, events: 0, shown: false }
     }
 
     fn print(&mut self, hot: &Arc<Hot>, progress: &FeedProgress, now: Instant) {
@@ -243,11 +207,7 @@ impl Status {
         let events: u64 = published.offsets.iter().map(|o| o.next.max(0).unsigned_abs()).sum();
         let produced = progress.produced.load(Ordering::Relaxed);
         let rate = (events.saturating_sub(self.events)) as f64 / since.as_secs_f64();
-        let views: Vec<String> = published
-            .views
-            .iter()
-            .map(|(name, v)| format!("{name} {}", v.rows))
-            .collect();
+        let views: Vec<String> = published.views.iter().map(|(name, v)| format!("{name} {}", v.rows)).collect();
         let line = format!(
             "{events} events, {rate:.0}/s, lag {}, epoch {}, {}",
             produced.saturating_sub(events),

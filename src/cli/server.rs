@@ -38,9 +38,7 @@ impl Server {
                 .hint("choose another address with --http, or port 0 for a free one")
                 .caused_by(e)
         })?;
-        let address = listener
-            .local_addr()
-            .map_err(|e| Error::internal("the listener has no address").caused_by(e))?;
+        let address = listener.local_addr().map_err(|e| Error::internal("the listener has no address").caused_by(e))?;
         let shared = Shared {
             clock: Clock::System,
             stop: Stop::default(),
@@ -77,13 +75,7 @@ impl Server {
             stop_signal().await;
             stop.raise();
         });
-        Ok(Server {
-            shared,
-            pipeline,
-            address,
-            stopping,
-            serving,
-        })
+        Ok(Server { shared, pipeline, address, stopping, serving })
     }
 
     /// Waits until the pipeline has ended, then ends the server.
@@ -94,10 +86,7 @@ impl Server {
         self.shared.readiness.add(NotReady::Stopping);
         self.stopping.send_replace(true);
         let summary = self.pipeline.wait();
-        let served = self
-            .serving
-            .await
-            .map_err(|e| Error::internal("the HTTP server panicked").caused_by(e))?;
+        let served = self.serving.await.map_err(|e| Error::internal("the HTTP server panicked").caused_by(e))?;
         let summary = summary?;
         served.map(|()| summary)
     }

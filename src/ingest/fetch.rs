@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::decode::{Decoder, Message};
-use super::queue::{Batch, Entry, Kind, Queue};
+use super::queue::{Batch, Entry, Kind, Queue, log_as_ours};
 use crate::catalog::Table;
 use crate::changes::{DeadLetter, EventBatch, Position};
 use crate::checkpoint::Offsets;
@@ -31,6 +31,10 @@ const BROKER_ANSWER_MAX: Duration = Duration::from_secs(5);
 const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// How long a full queue is left alone before the next attempt.
 const FULL_WAIT: Duration = Duration::from_micros(200);
+/// Silence after which the broker is asked whether it is still there: the client retries without a word.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// How long it may take to say so; meanwhile nothing is read.
+const PROBE_ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// What to fetch.
 pub struct FetchOptions {
@@ -56,6 +60,8 @@ pub struct Fetched {
     pub messages: usize,
     /// Broker time of the newest message, milliseconds since 1970-01-01 UTC; 0 if unknown.
     pub newest_ms: i64,
+    /// Every partition was read to its end for the first time, with this batch and those before it.
+    pub caught_up: bool,
 }
 
 /// What the fetch thread tells the rest.
@@ -63,10 +69,8 @@ pub struct Fetched {
 pub enum FetchState {
     /// The broker does not answer.
     Unreachable,
-    /// The end of some partition was not reached yet.
-    Behind,
-    /// Every partition was read to its end.
-    CaughtUp,
+    /// The broker answers.
+    Reading,
 }
 
 /// What a fetch thread works with beside its options.
@@ -77,29 +81,62 @@ pub struct FetchContext<'a> {
     pub report: &'a mut dyn FnMut(FetchState),
 }
 
-/// Fetches until it is told to stop, or, draining, until the ends that were there at the start.
+/// Fetches until it is told to stop, or, draining, until the ends that were there at the start. Whether it got there.
 ///
 /// Errors: `Data` when Kafka no longer has the events that come next.
-pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: FetchContext<'_>) -> Result<()> {
+pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: FetchContext<'_>) -> Result<bool> {
     let consumer = consumer(options)?;
+    log_as_ours(&consumer);
     let Some(positions) = assign(&consumer, options, &mut context)? else {
-        return Ok(());
+        return Ok(false);
     };
     let queue = Queue::new(&consumer);
     let mut fetch = Fetch::new(options, &positions)?;
+    let mut probe = Probe::new(&positions, context.clock.instant());
     while !context.stop.raised() && !(options.drain && fetch.unread.is_empty()) {
         let batch = queue.take(options.batch_rows_max, IDLE_WAIT);
         let fetched = fetch.decode(&batch)?;
+        if fetch.heard {
+            probe.heard = context.clock.instant();
+        } else if let Some(answers) = probe.ask(&consumer, context.clock) {
+            fetch.trouble = !answers;
+        }
         if let Some(state) = fetch.changed_state() {
             (context.report)(state);
         }
         for fetched in fetched {
             if !send(out, fetched, &context) {
-                return Ok(());
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(fetch.unread.is_empty())
+}
+
+/// Asks the broker whether it is there when nothing was heard for a while: one partition after another, because each
+/// may have another leader.
+struct Probe {
+    partitions: Vec<Partition>,
+    next: usize,
+    heard: Instant,
+}
+
+impl Probe {
+    fn new(positions: &Positions, now: Instant) -> Self {
+        Probe { partitions: positions.keys().cloned().collect(), next: 0, heard: now }
+    }
+
+    /// Whether the broker answers; None when it is too early to ask.
+    fn ask(&mut self, consumer: &BaseConsumer, clock: &Clock) -> Option<bool> {
+        if clock.instant() - self.heard < SILENCE_MAX {
+            return None;
+        }
+        let (topic, partition) = self.partitions.get(self.next)?;
+        let answer = consumer.fetch_watermarks(topic, *partition, PROBE_ANSWER_MAX);
+        self.next = (self.next + 1) % self.partitions.len();
+        self.heard = clock.instant();
+        Some(answer.is_ok())
+    }
 }
 
 /// Hands a batch on; false when nobody wants it any more.
@@ -157,9 +194,7 @@ fn assign(
                     list.add_partition_offset(topic, *partition, Offset::Offset(*next))
                         .map_err(|e| Error::internal("a position does not fit").caused_by(e))?;
                 }
-                consumer
-                    .assign(&list)
-                    .map_err(|e| Error::internal("cannot assign partitions").caused_by(e))?;
+                consumer.assign(&list).map_err(|e| Error::internal("cannot assign partitions").caused_by(e))?;
                 return Ok(Some(found));
             }
             Err(error) if error.kind == ErrorKind::Unavailable => error,
@@ -187,10 +222,8 @@ fn positions(consumer: &BaseConsumer, options: &FetchOptions) -> Result<Position
         let metadata = consumer.fetch_metadata(Some(topic), BROKER_ANSWER_MAX).map_err(asked)?;
         let partitions = metadata.topics().first().map_or(&[][..], |t| t.partitions());
         if partitions.is_empty() {
-            return Err(
-                Error::unavailable(format!("there is no topic {topic} (of table {})", table.name))
-                    .hint("create it, or name another with the table's option `topic`"),
-            );
+            return Err(Error::unavailable(format!("there is no topic {topic} (of table {})", table.name))
+                .hint("create it, or name another with the table's option `topic`"));
         }
         for partition in partitions {
             let id = partition.id();
@@ -218,6 +251,10 @@ struct Fetch {
     unread: BTreeMap<Partition, i64>,
     /// Partitions whose end was not reached yet.
     behind: BTreeSet<Partition>,
+    /// The end of every partition was reached, and a batch says so.
+    caught_up: bool,
+    /// The last batch had something from the broker.
+    heard: bool,
     trouble: bool,
     told: Option<FetchState>,
 }
@@ -231,6 +268,8 @@ impl Fetch {
             handles: vec![],
             unread: unread.map(|(partition, (_, end))| (partition.clone(), *end)).collect(),
             behind: positions.keys().cloned().collect(),
+            caught_up: false,
+            heard: false,
             trouble: false,
             told: None,
         })
@@ -238,12 +277,16 @@ impl Fetch {
 
     /// The state, if it is not the one told last.
     fn changed_state(&mut self) -> Option<FetchState> {
-        let state = match (self.trouble, self.behind.is_empty()) {
-            (true, _) => FetchState::Unreachable,
-            (false, true) => FetchState::CaughtUp,
-            (false, false) => FetchState::Behind,
-        };
-        (self.told.replace(state) != Some(state)).then_some(state)
+        let state = if self.trouble { FetchState::Unreachable } else { FetchState::Reading };
+        let before = self.told.replace(state);
+        match (before, state) {
+            (_, FetchState::Unreachable) if before != Some(state) => {
+                tracing::warn!("the broker does not answer; trying on");
+            }
+            (Some(FetchState::Unreachable), FetchState::Reading) => tracing::info!("the broker answers again"),
+            _ => {}
+        }
+        (before != Some(state)).then_some(state)
     }
 
     fn decoder(&mut self, entry: Entry<'_>) -> Option<usize> {
@@ -262,11 +305,12 @@ impl Fetch {
         let mut fetched = vec![];
         let mut sorted: Vec<Vec<Entry<'_>>> = vec![vec![]; self.decoders.len()];
         let mut bytes = 0;
+        self.heard = false;
         for entry in batch.entries() {
             match entry.kind() {
                 Kind::Message => {
                     let Some(decoder) = self.decoder(entry) else { continue };
-                    self.trouble = false;
+                    (self.heard, self.trouble) = (true, false);
                     bytes += entry.value().map_or(0, <[u8]>::len);
                     sorted[decoder].push(entry);
                     if bytes > PAYLOAD_BYTES_MAX {
@@ -275,7 +319,7 @@ impl Fetch {
                     }
                 }
                 Kind::EndOfPartition => {
-                    self.trouble = false;
+                    (self.heard, self.trouble) = (true, false);
                     if let Some(decoder) = self.decoder(entry) {
                         let partition = (self.decoders[decoder].0.clone(), entry.partition());
                         self.behind.remove(&partition);
@@ -288,16 +332,20 @@ impl Fetch {
                     return Err(Error::data(message).hint(LOST));
                 }
                 Kind::Trouble => {
-                    tracing::warn!(
-                        reason = entry.reason(),
-                        "the Kafka client reports trouble and goes on trying"
-                    );
+                    tracing::warn!(reason = entry.reason(), "the Kafka client reports trouble and goes on trying");
                     self.trouble = true;
                 }
             }
         }
         if sorted.iter().any(|entries| !entries.is_empty()) {
             fetched.push(self.decode_sorted(&mut sorted)?);
+        }
+        if self.behind.is_empty() && !self.caught_up {
+            self.caught_up = true;
+            if fetched.is_empty() {
+                fetched.push(Fetched::default());
+            }
+            fetched.last_mut().expect("one was pushed").caught_up = true;
         }
         Ok(fetched)
     }
@@ -316,11 +364,7 @@ impl Fetch {
             for reject in decoded.rejects {
                 let entry = entries[reject.message];
                 let (field, error) = (reject.field, reject.reason.to_string());
-                fetched.dead_letters.push(DeadLetter {
-                    field,
-                    error,
-                    ..dead_letter(entry, topic, table)
-                });
+                fetched.dead_letters.push(DeadLetter { field, error, ..dead_letter(entry, topic, table) });
             }
             if decoded.events.rows.num_rows() > 0 {
                 fetched.events.push(decoded.events);
@@ -338,12 +382,8 @@ impl Fetch {
                 }
             }
         }
-        self.unread
-            .retain(|partition, end| next.get(partition).is_none_or(|next| next < end));
-        fetched.next = next
-            .into_iter()
-            .map(|((topic, partition), next)| (topic, partition, next))
-            .collect();
+        self.unread.retain(|partition, end| next.get(partition).is_none_or(|next| next < end));
+        fetched.next = next.into_iter().map(|((topic, partition), next)| (topic, partition, next)).collect();
         Ok(fetched)
     }
 }
@@ -364,11 +404,7 @@ fn dead_letter(entry: Entry<'_>, topic: &Arc<str>, table: &Table) -> DeadLetter 
         key: entry.key().map(<[u8]>::to_vec),
         value: entry.value().map(<[u8]>::to_vec),
         headers: entry.headers(),
-        position: Position {
-            topic: topic.clone(),
-            partition: entry.partition(),
-            offset: entry.offset(),
-        },
+        position: Position { topic: topic.clone(), partition: entry.partition(), offset: entry.offset() },
         timestamp_us: entry.timestamp_ms() * 1000,
         table: table.name.clone(),
         field: None,

@@ -1,10 +1,10 @@
 //! librdkafka's consumer queue, read in batches: a third less CPU than one `poll` a message.
 //!
-//! The only unsafe code of ingest. Every pointer that librdkafka gives lives until its message is destroyed, and a
+//! The only unsafe code of ingest, with the client's log beside it. Every pointer that librdkafka gives lives until its message is destroyed, and a
 //! message is destroyed when its `Batch` is dropped.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -41,14 +41,32 @@ pub enum Kind {
     Trouble,
 }
 
+/// Takes the client's log lines, which it would print to stderr in a form of its own. They come by its queue: none
+/// before the first `take`.
+pub fn log_as_ours(consumer: &BaseConsumer) {
+    // SAFETY: the client is alive, and the function lives as long as the process.
+    unsafe { sys::rd_kafka_set_logger(consumer.client().native_ptr().cast(), Some(log)) };
+}
+
+/// A log line of librdkafka; levels are those of syslog.
+unsafe extern "C" fn log(_: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
+    if facility.is_null() || line.is_null() {
+        return;
+    }
+    // SAFETY: librdkafka gives NUL-terminated texts that outlive this call.
+    let (facility, line) = unsafe { (CStr::from_ptr(facility), CStr::from_ptr(line)) };
+    let (facility, line) = (facility.to_string_lossy(), line.to_string_lossy());
+    match level {
+        ..=4 => tracing::warn!(%facility, "Kafka client: {line}"),
+        _ => tracing::debug!(%facility, "Kafka client: {line}"),
+    }
+}
+
 impl<'c> Queue<'c> {
     pub fn new(consumer: &'c BaseConsumer) -> Self {
         // SAFETY: the client is alive as long as the consumer, which outlives this value.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr().cast()) };
-        Queue {
-            queue,
-            consumer: PhantomData,
-        }
+        Queue { queue, consumer: PhantomData }
     }
 
     /// Takes what is there, at most `max` entries; waits up to `wait` for the first one.
@@ -112,11 +130,7 @@ impl<'b> Entry<'b> {
         // SAFETY: the message is alive; both functions give a NUL-terminated text or null.
         unsafe {
             let text = sys::rd_kafka_message_errstr(self.raw);
-            let text = if text.is_null() {
-                sys::rd_kafka_err2str(self.raw.err)
-            } else {
-                text
-            };
+            let text = if text.is_null() { sys::rd_kafka_err2str(self.raw.err) } else { text };
             CStr::from_ptr(text).to_string_lossy().into_owned()
         }
     }
@@ -130,9 +144,7 @@ impl<'b> Entry<'b> {
             return None;
         }
         // SAFETY: the topic handle lives as long as the message; its name is NUL-terminated.
-        unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.raw.rkt)) }
-            .to_str()
-            .ok()
+        unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.raw.rkt)) }.to_str().ok()
     }
     pub fn partition(&self) -> i32 {
         self.raw.partition

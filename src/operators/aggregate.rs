@@ -63,23 +63,14 @@ impl Aggregate {
         let groups: Vec<usize> = (0..schema.fields().len() - functions.len()).collect();
         let (mut accumulators, mut stride) = (vec![], 1);
         for function in &functions {
-            let argument = function
-                .argument
-                .map_or(DataType::Int64, |c| input.field(c).data_type().clone());
+            let argument = function.argument.map_or(DataType::Int64, |c| input.field(c).data_type().clone());
             if matches!(function.kind, AggregateKind::Min | AggregateKind::Max) {
-                let column = function
-                    .argument
-                    .ok_or_else(|| Error::internal("MIN without an argument"))?;
+                let column = function.argument.ok_or_else(|| Error::internal("MIN without an argument"))?;
                 let codec = RowCodec::ascending(input.clone(), &[column])?;
                 let null = new_null_array(input.field(column).data_type(), 1);
                 let null = codec.encode_arrays(&[null], 1)?.bytes(0).to_vec();
                 let last = function.kind == AggregateKind::Max;
-                accumulators.push(Accumulator::Extreme {
-                    last,
-                    codec,
-                    null,
-                    values: OrderedRows::default(),
-                });
+                accumulators.push(Accumulator::Extreme { last, codec, null, values: OrderedRows::default() });
                 continue;
             }
             let total = Total::new(function, stride, argument);
@@ -135,20 +126,13 @@ impl Aggregate {
             Accumulator::Extreme { last, values, .. } => {
                 let value = |number: &u32| {
                     let group = number.to_be_bytes();
-                    let value = if *last {
-                        values.last(&group)
-                    } else {
-                        values.first(&group)
-                    };
+                    let value = if *last { values.last(&group) } else { values.first(&group) };
                     value.map(|v| v[group.len()..].to_vec())
                 };
                 Some(groups.iter().map(value).collect())
             }
         });
-        Pictures {
-            extremes: extremes.collect(),
-            words,
-        }
+        Pictures { extremes: extremes.collect(), words }
     }
 
     fn words_of(&self, number: u32) -> &[i128] {
@@ -214,14 +198,10 @@ impl Aggregate {
         (old, new): (&Pictures, &Pictures),
         rows: &[(usize, bool)],
     ) -> Result<Changes> {
-        let keys = self
-            .key_codec
-            .decode(rows.iter().map(|&(i, _)| self.keys.key(groups[i])))?;
+        let keys = self.key_codec.decode(rows.iter().map(|&(i, _)| self.keys.key(groups[i])))?;
         let picture = |is_new: bool| if is_new { new } else { old };
-        let words: Vec<&[i128]> = rows
-            .iter()
-            .map(|&(i, is_new)| &picture(is_new).words[i * self.stride..(i + 1) * self.stride])
-            .collect();
+        let words: Vec<&[i128]> =
+            rows.iter().map(|&(i, is_new)| &picture(is_new).words[i * self.stride..(i + 1) * self.stride]).collect();
         let mut fits = vec![true; rows.len()];
         let mut arrays: Vec<ArrayRef> = keys.columns().to_vec();
         let mut extreme = 0;
@@ -247,10 +227,7 @@ impl Aggregate {
             return Ok(changes);
         }
         let kept: Vec<u32> = (0..rows.len() as u32).filter(|&i| fits[i as usize]).collect();
-        self.errors += (0..rows.len())
-            .filter(|&i| !fits[i])
-            .map(|i| changes.weights[i])
-            .sum::<i64>();
+        self.errors += (0..rows.len()).filter(|&i| !fits[i]).map(|i| changes.weights[i]).sum::<i64>();
         changes.take(&kept)
     }
 }

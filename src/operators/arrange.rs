@@ -22,10 +22,7 @@ pub struct Arrange {
 
 impl Arrange {
     pub fn new(arrangement: Arc<Arrangement>) -> Self {
-        Arrange {
-            arrangement,
-            touched: Touched::default(),
-        }
+        Arrange { arrangement, touched: Touched::default() }
     }
 
     /// Applies net weights to rows of a batch, all retractions or all insertions.
@@ -67,9 +64,7 @@ fn consolidate(batch: &Batch, weights: &[i64]) -> Result<Vec<(u32, i64)>> {
         let at = *seen.entry(batch.bytes(i)).or_insert(sums.len() as u32) as usize;
         match sums.get_mut(at) {
             Some((_, sum)) => {
-                *sum = sum
-                    .checked_add(weight)
-                    .ok_or_else(|| Error::data("the weight of a row overflows"))?;
+                *sum = sum.checked_add(weight).ok_or_else(|| Error::data("the weight of a row overflows"))?;
             }
             None => sums.push((i as u32, weight)),
         }

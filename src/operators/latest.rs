@@ -22,10 +22,7 @@ pub struct Latest {
 impl Latest {
     /// The arrangement's identity is the partition, its order the ORDER BY.
     pub fn new(arrangement: Arc<Arrangement>) -> Self {
-        Latest {
-            arrangement,
-            touched: Touched::default(),
-        }
+        Latest { arrangement, touched: Touched::default() }
     }
 }
 

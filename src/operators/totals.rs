@@ -30,13 +30,7 @@ impl Total {
     pub fn new(function: &Function, at: usize, input: DataType) -> Self {
         let wide = matches!(input, DataType::Decimal128(p, _) if p > NARROW_PRECISION_MAX)
             && function.kind != AggregateKind::Count;
-        Total {
-            kind: function.kind,
-            at,
-            wide,
-            input,
-            output: function.output.clone(),
-        }
+        Total { kind: function.kind, at, wide, input, output: function.output.clone() }
     }
 
     pub fn words(&self) -> usize {
@@ -62,9 +56,7 @@ impl Total {
             }
             let value = rows.value(i);
             if self.wide {
-                let product = i256::from_i128(value)
-                    .checked_mul(i256::from_i128(weight))
-                    .ok_or_else(overflow)?;
+                let product = i256::from_i128(value).checked_mul(i256::from_i128(weight)).ok_or_else(overflow)?;
                 let total = join(group[0], group[1]).checked_add(product).ok_or_else(overflow)?;
                 (group[0], group[1]) = split(total);
                 group[2] += weight;
@@ -122,17 +114,11 @@ impl Total {
             return Ok(Some(total));
         }
         let average = average_units(total, count, &self.input, &self.output);
-        average
-            .map(Some)
-            .ok_or_else(|| Error::internal("an average of other types than planned"))
+        average.map(Some).ok_or_else(|| Error::internal("an average of other types than planned"))
     }
 
     fn total(&self, words: &[i128]) -> (i256, i128) {
-        if self.wide {
-            (join(words[0], words[1]), words[2])
-        } else {
-            (i256::from_i128(words[0]), words[1])
-        }
+        if self.wide { (join(words[0], words[1]), words[2]) } else { (i256::from_i128(words[0]), words[1]) }
     }
 
     /// AVG of integers.

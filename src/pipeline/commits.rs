@@ -21,8 +21,13 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 /// Attempts to finish at the end, when nobody waits for a store to come back.
 const LAST_ATTEMPTS: usize = 5;
 
-/// Runs until the flow ends, then commits and rolls everything.
+/// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first epoch:
+/// until then the flow replays the segments that a roll would sweep away.
 pub(super) fn run(mut committer: Committer, records: &Receiver<EpochRecord>, shared: &Shared) -> Result<()> {
+    let Ok(first) = records.recv() else {
+        return Ok(());
+    };
+    committer.add(first)?;
     loop {
         match records.recv_timeout(IDLE_WAIT) {
             Ok(record) => committer.add(record)?,
@@ -71,19 +76,9 @@ fn note(shared: &Shared, info: &CommitInfo, took: Duration) {
         shared.metrics.commits.inc();
         shared.metrics.commit_bytes.inc_by(info.bytes);
         shared.metrics.commit_seconds.observe(took.as_secs_f64());
-        tracing::debug!(
-            number = info.number,
-            rows = info.rows,
-            bytes = info.bytes,
-            ?took,
-            "committed"
-        );
+        tracing::debug!(number = info.number, rows = info.rows, bytes = info.bytes, ?took, "committed");
     }
     if info.rolled_files > 0 {
-        tracing::info!(
-            files = info.rolled_files,
-            rows = info.rolled_rows,
-            "rolled into Parquet"
-        );
+        tracing::info!(files = info.rolled_files, rows = info.rolled_rows, "rolled into Parquet");
     }
 }

@@ -65,6 +65,8 @@ struct Intake {
     dead_letters: Vec<DeadLetter>,
     messages: usize,
     newest_ms: i64,
+    /// Kafka was read to its end with these.
+    caught_up: bool,
 }
 
 impl Flow {
@@ -89,7 +91,9 @@ impl Flow {
         out: &SyncSender<EpochRecord>,
         shared: &Shared,
     ) -> Result<FlowSummary> {
-        self.replay(out, shared)?;
+        if !self.replay(out, shared)? {
+            return Ok(self.summary);
+        }
         loop {
             self.look(shared);
             if self.over_budget(shared) {
@@ -99,11 +103,15 @@ impl Flow {
                 Ok(first) => {
                     let start = shared.clock.instant();
                     let intake = self.gather(first, fetched, shared);
-                    self.epoch(intake, out, shared)?;
-                    shared
-                        .metrics
-                        .epoch_seconds
-                        .observe((shared.clock.instant() - start).as_secs_f64());
+                    let caught_up = intake.caught_up;
+                    if intake.messages > 0 {
+                        self.epoch(intake, out, shared)?;
+                        let took = shared.clock.instant() - start;
+                        shared.metrics.epoch_seconds.observe(took.as_secs_f64());
+                    }
+                    if caught_up {
+                        shared.readiness.remove(NotReady::Behind);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(self.summary),
@@ -112,22 +120,28 @@ impl Flow {
     }
 
     /// Brings the views to the committed offsets: every accepted event runs through them again. Nothing is published
-    /// before the end, so that no reader sees half of it.
-    fn replay(&mut self, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<()> {
+    /// before the end, so that no reader sees half of it. False when told to stop before the end.
+    fn replay(&mut self, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<bool> {
         let Some(recovered) = self.recovered.take() else {
-            return Ok(());
+            return Ok(true);
         };
         shared.readiness.add(NotReady::ReplayingHistory);
         shared.readiness.remove(NotReady::Starting);
         let (engine, start) = (&mut self.engine, shared.clock.instant());
+        let mut stopped = false;
         let replayed = recovered.replay(|events| {
             if shared.stop.raised() {
+                stopped = true;
                 return Err(Error::unavailable("told to stop during the replay"));
             }
             let table: Arc<str> = events.table.name.as_str().into();
             engine.apply(BTreeMap::from([(table, Changes::inserts(events.rows))]))?;
             engine.maintain_unpublished()
-        })?;
+        });
+        if stopped {
+            return Ok(false);
+        }
+        let replayed = replayed?;
         if replayed.rows > 0 {
             tracing::info!(events = replayed.rows, took = ?(shared.clock.instant() - start), "replayed the history");
         }
@@ -139,11 +153,7 @@ impl Flow {
             for view in &recovered.rebuilt {
                 let changes = Changes::inserts(self.engine.rows(view)?);
                 if !changes.is_empty() {
-                    view_changes.push(ViewChanges {
-                        view: view.clone(),
-                        generation: self.generations[view],
-                        changes,
-                    });
+                    view_changes.push(ViewChanges { view: view.clone(), generation: self.generations[view], changes });
                 }
             }
             self.send(
@@ -159,7 +169,7 @@ impl Flow {
             )?;
         }
         shared.readiness.remove(NotReady::ReplayingHistory);
-        Ok(())
+        Ok(true)
     }
 
     /// Adds what is waiting to the first batch, within the limits.
@@ -187,6 +197,7 @@ impl Flow {
 
     fn take_in(&mut self, intake: &mut Intake, batch: Fetched) {
         intake.messages += batch.messages;
+        intake.caught_up |= batch.caught_up;
         intake.newest_ms = intake.newest_ms.max(batch.newest_ms);
         intake.dead_letters.extend(batch.dead_letters);
         for events in batch.events {
@@ -209,10 +220,7 @@ impl Flow {
             self.count(shared, &name).accepted.inc_by(rows.num_rows() as u64);
             self.summary.accepted += rows.num_rows() as u64;
             if self.options.history {
-                events.push(EventBatch {
-                    table,
-                    rows: rows.clone(),
-                });
+                events.push(EventBatch { table, rows: rows.clone() });
             }
             if self.engine.reads(&name) {
                 tables.insert(name.as_str().into(), Changes::inserts(rows));
@@ -234,11 +242,7 @@ impl Flow {
         }
         let kept = |(view, changes)| {
             let generation = *self.generations.get(&view)?;
-            Some(ViewChanges {
-                view,
-                generation,
-                changes,
-            })
+            Some(ViewChanges { view, generation, changes })
         };
         let view_changes = views.into_iter().filter_map(kept).collect();
         self.send(
@@ -255,16 +259,12 @@ impl Flow {
     }
 
     fn send(&self, out: &SyncSender<EpochRecord>, record: EpochRecord) -> Result<()> {
-        out.send(record)
-            .map_err(|_| Error::unavailable("the commit stage has ended"))
+        out.send(record).map_err(|_| Error::unavailable("the commit stage has ended"))
     }
 
     fn publish(&mut self, shared: &Shared) -> Result<()> {
-        let offset = |(topic, partition, next): (&Arc<str>, i32, i64)| PartitionOffset {
-            topic: topic.clone(),
-            partition,
-            next,
-        };
+        let offset =
+            |(topic, partition, next): (&Arc<str>, i32, i64)| PartitionOffset { topic: topic.clone(), partition, next };
         self.engine.publish(self.offsets.iter().map(offset).collect())?;
         shared.metrics.epoch.set(i64::from(self.engine.epoch()));
         Ok(())
@@ -272,8 +272,7 @@ impl Flow {
 
     fn count(&mut self, shared: &Shared, table: &str) -> &TableEvents {
         if !self.counters.contains_key(table) {
-            self.counters
-                .insert(table.to_string(), shared.metrics.table_events(table));
+            self.counters.insert(table.to_string(), shared.metrics.table_events(table));
         }
         &self.counters[table]
     }

@@ -56,7 +56,8 @@ pub struct Shared {
 /// A running pipeline.
 pub struct Pipeline {
     hot: Arc<Hot>,
-    fetch: JoinHandle<Result<()>>,
+    drain: bool,
+    fetch: JoinHandle<Result<bool>>,
     flow: JoinHandle<Result<FlowSummary>>,
     commit: JoinHandle<Result<()>>,
 }
@@ -78,15 +79,8 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let hot = engine.hot().clone();
 
     let (record_out, record_in) = sync_channel(EPOCH_RECORDS);
-    let committer = Committer::new(
-        options.store.clone(),
-        recovered.end.clone(),
-        options.history,
-        shared.clock.clone(),
-    );
-    let commit = stage("commit", shared, move |shared| {
-        commits::run(committer, &record_in, shared)
-    })?;
+    let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
+    let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
 
     let fetch_options = FetchOptions {
         brokers: options.brokers.clone(),
@@ -106,15 +100,8 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = Flow::new(engine, recovered, flow_options);
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
-    let fetch = stage("fetch", shared, move |shared| {
-        fetch_stage(&fetch_options, &fetched_out, shared)
-    })?;
-    Ok(Pipeline {
-        hot,
-        fetch,
-        flow,
-        commit,
-    })
+    let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
+    Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
 }
 
 /// A thread that stops all others when it fails.
@@ -134,25 +121,13 @@ fn stage<T: Send + 'static>(
     })
 }
 
-fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<()> {
+fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
+    // Flow removes it, once it has published what was there.
     shared.readiness.add(NotReady::Behind);
     let mut report = |state: FetchState| {
-        shared
-            .readiness
-            .set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
-        if state != FetchState::Unreachable {
-            shared.readiness.set(NotReady::Behind, state == FetchState::Behind);
-        }
+        shared.readiness.set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
     };
-    fetch(
-        options,
-        out,
-        FetchContext {
-            stop: &shared.stop,
-            clock: &shared.clock,
-            report: &mut report,
-        },
-    )
+    fetch(options, out, FetchContext { stop: &shared.stop, clock: &shared.clock, report: &mut report })
 }
 
 impl Pipeline {
@@ -166,19 +141,23 @@ impl Pipeline {
         self.fetch.is_finished() && self.flow.is_finished() && self.commit.is_finished()
     }
 
-    /// Waits for the end. The first error of any stage, in the order of the stages.
+    /// Waits for the end. The first error of any stage, in the order of the stages; a drain that was told to stop
+    /// before its end is an error, too.
     pub fn wait(self) -> Result<FlowSummary> {
         let fetch = joined("fetch", self.fetch);
         let flow = joined("flow", self.flow);
         let commit = joined("commit", self.commit);
-        fetch?;
+        let read_all = fetch?;
         let summary = flow?;
-        commit.map(|()| summary)
+        commit?;
+        if self.drain && !read_all {
+            return Err(Error::unavailable("told to stop before everything was processed")
+                .hint("what was processed is committed; the next run goes on from there"));
+        }
+        Ok(summary)
     }
 }
 
 fn joined<T>(name: &str, thread: JoinHandle<Result<T>>) -> Result<T> {
-    thread
-        .join()
-        .unwrap_or_else(|_| Err(Error::internal(format!("the {name} thread panicked"))))
+    thread.join().unwrap_or_else(|_| Err(Error::internal(format!("the {name} thread panicked"))))
 }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float64Type, Int64Type, i256};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float64Type, Int64Type, i256,
+};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
@@ -55,18 +57,12 @@ struct Exact {
 
 /// SUM of BIGINT (as BIGINT) and of decimals (with ten more digits).
 pub fn sum() -> AggregateUDF {
-    AggregateUDF::from(Exact {
-        average: false,
-        signature: Signature::user_defined(Volatility::Immutable),
-    })
+    AggregateUDF::from(Exact { average: false, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// AVG of BIGINT (as DOUBLE) and of decimals (with four more digits).
 pub fn avg() -> AggregateUDF {
-    AggregateUDF::from(Exact {
-        average: true,
-        signature: Signature::user_defined(Volatility::Immutable),
-    })
+    AggregateUDF::from(Exact { average: true, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 impl AggregateUDFImpl for Exact {
@@ -176,17 +172,11 @@ impl Accumulator for ExactAccumulator {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![
-            ScalarValue::Decimal256(Some(self.total), TOTAL_PRECISION, 0),
-            ScalarValue::Int64(Some(self.count)),
-        ])
+        Ok(vec![ScalarValue::Decimal256(Some(self.total), TOTAL_PRECISION, 0), ScalarValue::Int64(Some(self.count))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let (totals, counts) = (
-            states[0].as_primitive::<Decimal256Type>(),
-            states[1].as_primitive::<Int64Type>(),
-        );
+        let (totals, counts) = (states[0].as_primitive::<Decimal256Type>(), states[1].as_primitive::<Int64Type>());
         for i in (0..totals.len()).filter(|&i| totals.is_valid(i)) {
             self.add(totals.value(i))?;
             self.count += counts.value(i);

@@ -19,10 +19,7 @@ pub fn serving(published: &Published, table: &HotTable) -> Result<i64> {
             .hint("it serves again when it has been rebuilt"));
     }
     if state.errors > 0 && table.on_error == OnError::Refuse {
-        let message = format!(
-            "{} rows are kept out of view {name} because they cannot be evaluated",
-            state.errors
-        );
+        let message = format!("{} rows are kept out of view {name} because they cannot be evaluated", state.errors);
         return Err(Error::refused(message).hint(format!("correct them, or create {name} with on_error = 'count'")));
     }
     Ok(state.errors)

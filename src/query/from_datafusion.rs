@@ -42,24 +42,14 @@ mod tests {
     #[test]
     fn our_errors_come_back_as_they_were() {
         let ours = || to_datafusion(Error::unavailable("too late").hint("ask again"));
-        for error in [
-            ours(),
-            ours().context("while reading"),
-            DataFusionError::Shared(ours().into()),
-        ] {
+        for error in [ours(), ours().context("while reading"), DataFusionError::Shared(ours().into())] {
             let back = query_error(error);
             assert_eq!((back.kind, back.message.as_str()), (ErrorKind::Unavailable, "too late"));
             assert_eq!(back.hint.as_deref(), Some("ask again"));
         }
         let full = || DataFusionError::ResourcesExhausted("pool".to_string());
         assert_eq!(query_error(full()).kind, ErrorKind::Unavailable);
-        assert_eq!(
-            query_error(DataFusionError::Shared(full().into())).kind,
-            ErrorKind::Unavailable
-        );
-        assert_eq!(
-            query_error(DataFusionError::Plan("no column x".to_string())).kind,
-            ErrorKind::Invalid
-        );
+        assert_eq!(query_error(DataFusionError::Shared(full().into())).kind, ErrorKind::Unavailable);
+        assert_eq!(query_error(DataFusionError::Plan("no column x".to_string())).kind, ErrorKind::Invalid);
     }
 }

@@ -61,11 +61,7 @@ impl ScalarUDFImpl for GoOn {
 pub(super) fn check_joins(plan: LogicalPlan, stop: &Stop) -> Result<LogicalPlan> {
     // Volatile: to be asked each time, not once.
     let signature = Signature::exact(vec![], Volatility::Volatile);
-    let go_on = ScalarUDF::new_from_impl(GoOn {
-        signature,
-        stop: stop.clone(),
-    })
-    .call(vec![]);
+    let go_on = ScalarUDF::new_from_impl(GoOn { signature, stop: stop.clone() }).call(vec![]);
     let checked = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Join(mut join) if join.filter.is_some() => {
             join.filter = join.filter.map(|filter| Expr::and(go_on.clone(), filter));

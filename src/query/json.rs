@@ -233,11 +233,7 @@ fn write_timestamp(out: &mut Vec<u8>, array: &dyn Array, unit: TimeUnit, i: usiz
         TimeUnit::Microsecond => (array.as_primitive::<TimestampMicrosecondType>().value(i), 1_000_000),
         TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().value(i), 1_000_000_000),
     };
-    write_time(
-        out,
-        value.div_euclid(a_second),
-        (value.rem_euclid(a_second) * (1_000_000_000 / a_second)) as u32,
-    );
+    write_time(out, value.div_euclid(a_second), (value.rem_euclid(a_second) * (1_000_000_000 / a_second)) as u32);
 }
 
 /// Appends microseconds since 1970-01-01 UTC as an RFC 3339 string.

@@ -20,38 +20,22 @@ pub(super) fn key_array(field: &Field, text: Option<&str>) -> Result<ArrayRef> {
     };
     let (array, form): (Option<ArrayRef>, &str) = match field.data_type() {
         DataType::Utf8 => return Ok(Arc::new(StringArray::from(vec![text]))),
-        DataType::Int64 => (
-            integer(text).map(|v| Arc::new(Int64Array::from(vec![v])) as _),
-            "a whole number",
-        ),
+        DataType::Int64 => (integer(text).map(|v| Arc::new(Int64Array::from(vec![v])) as _), "a whole number"),
         DataType::Int32 => {
             let value = integer(text).and_then(|v| i32::try_from(v).ok());
-            (
-                value.map(|v| Arc::new(Int32Array::from(vec![v])) as _),
-                "a whole number of 32 bits",
-            )
+            (value.map(|v| Arc::new(Int32Array::from(vec![v])) as _), "a whole number of 32 bits")
         }
-        DataType::Float64 => (
-            float(text).map(|v| Arc::new(Float64Array::from(vec![v])) as _),
-            "a number",
-        ),
+        DataType::Float64 => (float(text).map(|v| Arc::new(Float64Array::from(vec![v])) as _), "a number"),
         DataType::Boolean => {
             let value = text.parse().ok();
-            (
-                value.map(|v: bool| Arc::new(BooleanArray::from(vec![v])) as _),
-                "true or false",
-            )
+            (value.map(|v: bool| Arc::new(BooleanArray::from(vec![v])) as _), "true or false")
         }
-        DataType::Date32 => (
-            date(text).map(|v| Arc::new(Date32Array::from(vec![v])) as _),
-            "a date such as 2026-07-31",
-        ),
+        DataType::Date32 => {
+            (date(text).map(|v| Arc::new(Date32Array::from(vec![v])) as _), "a date such as 2026-07-31")
+        }
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             let value = timestamp(text).map(|v| Arc::new(TimestampMicrosecondArray::from(vec![v])) as _);
-            (
-                value,
-                "a time such as 2026-07-31T12:00:00.5Z, at most 6 digits of a second",
-            )
+            (value, "a time such as 2026-07-31T12:00:00.5Z, at most 6 digits of a second")
         }
         &DataType::Decimal128(precision, scale) => return decimal_array(field.name(), text, precision, scale),
         other => {
@@ -90,9 +74,7 @@ fn timestamp(text: &str) -> Option<i64> {
 fn decimal_array(column: &str, text: &str, precision: u8, scale: i8) -> Result<ArrayRef> {
     let form = format!("a decimal number, at most {precision} digits, {scale} of them after the point");
     let value = decimal(text, precision, scale).ok_or_else(|| wrong(column, text, &form))?;
-    Ok(Arc::new(
-        Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale)?,
-    ))
+    Ok(Arc::new(Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale)?))
 }
 
 /// The unscaled value; None when it does not fit exactly.

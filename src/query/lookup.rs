@@ -50,13 +50,7 @@ impl Lookup {
         let key = key_values(table, &parameters.key)?;
         let after = parameters.after.as_deref().map(Cursor::parse).transpose()?;
         let limit = parameters.limit.unwrap_or(LIMIT_DEFAULT);
-        Ok(Lookup {
-            table: table.clone(),
-            key,
-            after,
-            limit,
-            offsets: parameters.offsets,
-        })
+        Ok(Lookup { table: table.clone(), key, after, limit, offsets: parameters.offsets })
     }
 
     /// Appends the answer to `out`: view, epoch, time of publication, errors if any, rows, `next` if more follow.
@@ -100,10 +94,7 @@ impl Lookup {
                 let reader = table.arrangement.read(published.epoch)?;
                 let found = reader.lookup(link.index(), &self.link_keys(link)?)?;
                 if found.len() > UNORDERED_ROWS_MAX {
-                    let message = format!(
-                        "view {} has more than {UNORDERED_ROWS_MAX} rows of this key",
-                        table.name
-                    );
+                    let message = format!("view {} has more than {UNORDERED_ROWS_MAX} rows of this key", table.name);
                     return Err(Error::refused(message).hint("give more of the key, or use POST /v1/sql"));
                 }
                 rows.extend(&found);
@@ -151,10 +142,7 @@ impl Lookup {
         drop(reader);
         let batch = arrangement.decode(rows.iter())?;
         let page: Vec<&[u8]> = rows.iter().collect();
-        Ok(Found {
-            next: self.next(&batch, &page, more)?,
-            rows: batch,
-        })
+        Ok(Found { next: self.next(&batch, &page, more)?, rows: batch })
     }
 
     /// The stored order may be another: all rows are decoded and sorted by the key, then by their bytes.
@@ -167,10 +155,7 @@ impl Lookup {
         let sorted: Vec<&[u8]> = order.iter().map(|&i| keys.bytes(i as usize)).collect();
         let (range, more) = page(&sorted, &self.encode_key()?, self.after.as_ref(), self.limit);
         let batch = compute::take_record_batch(&all, &UInt32Array::from(order[range.clone()].to_vec()))?;
-        Ok(Found {
-            next: self.next(&batch, &sorted[range], more)?,
-            rows: batch,
-        })
+        Ok(Found { next: self.next(&batch, &sorted[range], more)?, rows: batch })
     }
 
     fn next(&self, batch: &RecordBatch, page: &[&[u8]], more: bool) -> Result<Option<Cursor>> {
@@ -182,10 +167,7 @@ impl Lookup {
     }
 
     fn key_codec(&self) -> Result<RowCodec> {
-        RowCodec::ascending(
-            self.table.arrangement.layout().schema.clone(),
-            &self.table.key_columns(),
-        )
+        RowCodec::ascending(self.table.arrangement.layout().schema.clone(), &self.table.key_columns())
     }
 
     /// The encoding of the given key values where it narrows what the index finds, else nothing.
@@ -207,10 +189,7 @@ impl Lookup {
             let message = format!("view {} has {rows} rows, too many to give without a key", table.name);
             let hint = match table.key_names() {
                 key if key.is_empty() => "use POST /v1/sql".to_string(),
-                key => format!(
-                    "the key is {}: give it or its first columns, or use POST /v1/sql",
-                    key.join(", ")
-                ),
+                key => format!("the key is {}: give it or its first columns, or use POST /v1/sql", key.join(", ")),
             };
             return Err(Error::invalid(message).hint(hint));
         }
@@ -225,21 +204,14 @@ impl Lookup {
 fn unknown_view(published: &Published, view: &str) -> Error {
     let names: Vec<&str> = published.tables().keys().map(|name| &**name).collect();
     let error = Error::not_found(format!("there is no view {view}"));
-    if names.is_empty() {
-        error
-    } else {
-        error.hint(format!("the views are: {}", names.join(", ")))
-    }
+    if names.is_empty() { error } else { error.hint(format!("the views are: {}", names.join(", "))) }
 }
 
 /// The given columns as values of the first key columns.
 fn key_values(table: &HotTable, given: &[(String, Option<String>)]) -> Result<Vec<ArrayRef>> {
     let names = table.key_names();
     let list = match names.as_slice() {
-        [] => format!(
-            "view {} has no key: ask without columns, or use POST /v1/sql",
-            table.name
-        ),
+        [] => format!("view {} has no key: ask without columns, or use POST /v1/sql", table.name),
         names => format!("the key is {}; for other columns use POST /v1/sql", names.join(", ")),
     };
     if let Some((unknown, _)) = given.iter().find(|(name, _)| !names.contains(&name.as_str())) {

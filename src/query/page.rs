@@ -22,10 +22,7 @@ impl Cursor {
         }
         let byte = |i: usize| u8::from_str_radix(&key[i..i + 2], 16).map_err(|_| wrong());
         let key = (0..key.len()).step_by(2).map(byte).collect::<Result<_>>()?;
-        Ok(Cursor {
-            key,
-            given: given.parse().map_err(|_| wrong())?,
-        })
+        Ok(Cursor { key, given: given.parse().map_err(|_| wrong())? })
     }
 
     pub fn print(&self) -> String {
@@ -54,13 +51,8 @@ pub(super) fn page(sorted: &[&[u8]], prefix: &[u8], after: Option<&Cursor>, limi
 /// The cursor after a page whose last row has this key.
 pub(super) fn cursor_after(page: &[&[u8]], key: Vec<u8>, after: Option<&Cursor>) -> Cursor {
     let here = page.iter().rev().take_while(|row| row.starts_with(&key)).count();
-    let before = after
-        .filter(|cursor| cursor.key == key && here == page.len())
-        .map_or(0, |cursor| cursor.given);
-    Cursor {
-        key,
-        given: before + here,
-    }
+    let before = after.filter(|cursor| cursor.key == key && here == page.len()).map_or(0, |cursor| cursor.given);
+    Cursor { key, given: before + here }
 }
 
 #[cfg(test)]
@@ -69,10 +61,7 @@ mod tests {
 
     #[test]
     fn cursors_survive_as_text_and_others_are_refused() {
-        let cursor = Cursor {
-            key: vec![0, 0xab, 0xff],
-            given: 3,
-        };
+        let cursor = Cursor { key: vec![0, 0xab, 0xff], given: 3 };
         assert_eq!(cursor.print(), "00abff-3");
         assert_eq!(Cursor::parse("00abff-3").expect("a cursor"), cursor);
         assert_eq!(Cursor::parse("-7").expect("a cursor"), Cursor { key: vec![], given: 7 });
@@ -100,15 +89,8 @@ mod tests {
         assert_eq!(page(&sorted, b"a", None, 10), (0..4, false));
         assert_eq!(page(&sorted, b"b", None, 1), (4..5, true));
         assert_eq!(page(&sorted, b"x", None, 1), (7..7, false));
-        let gone = Cursor {
-            key: b"a3".to_vec(),
-            given: 1,
-        };
-        assert_eq!(
-            page(&sorted, b"", Some(&gone), 1),
-            (4..5, true),
-            "the cursor's row may be gone"
-        );
+        let gone = Cursor { key: b"a3".to_vec(), given: 1 };
+        assert_eq!(page(&sorted, b"", Some(&gone), 1), (4..5, true), "the cursor's row may be gone");
         assert_eq!(page(&sorted, b"a", Some(&gone), 5), (4..4, false));
     }
 }

@@ -88,10 +88,8 @@ fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<()> {
 }
 
 fn limit(value: &str) -> Result<usize> {
-    let number = value
-        .parse()
-        .ok()
-        .filter(|n| (1..=LIMIT_MAX).contains(n) && value.bytes().all(|b| b.is_ascii_digit()));
+    let number =
+        value.parse().ok().filter(|n| (1..=LIMIT_MAX).contains(n) && value.bytes().all(|b| b.is_ascii_digit()));
     number.ok_or_else(|| {
         Error::invalid(format!("limit is \"{value}\"")).hint(format!("write a number from 1 to {LIMIT_MAX}"))
     })
@@ -107,11 +105,7 @@ fn boolean(name: &str, value: &str) -> Result<bool> {
 
 fn min_epoch(value: &str) -> Result<MinimumEpoch> {
     let parsed = match value.split_once('.') {
-        Some((run, epoch)) => run
-            .parse()
-            .ok()
-            .zip(epoch.parse().ok())
-            .map(|(run, epoch)| (Some(run), epoch)),
+        Some((run, epoch)) => run.parse().ok().zip(epoch.parse().ok()).map(|(run, epoch)| (Some(run), epoch)),
         None => value.parse().ok().map(|epoch| (None, epoch)),
     };
     let (run, epoch) = parsed.ok_or_else(|| {
@@ -126,11 +120,9 @@ fn min_offset(value: &str) -> Result<MinimumOffset> {
     let partition = parts.next().and_then(|p| p.parse().ok()).filter(|&p: &i32| p >= 0);
     let topic = parts.next().filter(|t| !t.is_empty());
     match (topic, partition, offset) {
-        (Some(topic), Some(partition), Some(offset)) => Ok(MinimumOffset {
-            topic: topic.to_string(),
-            partition,
-            offset,
-        }),
+        (Some(topic), Some(partition), Some(offset)) => {
+            Ok(MinimumOffset { topic: topic.to_string(), partition, offset })
+        }
         _ => Err(Error::invalid(format!("min_offset is \"{value}\"")).hint("write topic:partition:offset of an event")),
     }
 }
@@ -155,30 +147,17 @@ mod tests {
             ("min_offset", "orders:2:99"),
             ("min_offset", "rules:0:0"),
         ];
-        let offset = |topic: &str, partition, offset| MinimumOffset {
-            topic: topic.to_string(),
-            partition,
-            offset,
-        };
+        let offset = |topic: &str, partition, offset| MinimumOffset { topic: topic.to_string(), partition, offset };
         let expected = Parameters {
-            key: vec![
-                ("user_id".to_string(), Some("u1".to_string())),
-                ("currency".to_string(), None),
-            ],
+            key: vec![("user_id".to_string(), Some("u1".to_string())), ("currency".to_string(), None)],
             limit: Some(7),
             after: Some("00-1".to_string()),
             offsets: true,
-            min_epoch: Some(MinimumEpoch {
-                run: Some(3),
-                epoch: 12,
-            }),
+            min_epoch: Some(MinimumEpoch { run: Some(3), epoch: 12 }),
             min_offsets: vec![offset("orders", 2, 99), offset("rules", 0, 0)],
         };
         assert_eq!(parse(&query).expect("valid"), expected);
-        assert_eq!(
-            parse(&[("min_epoch", "5")]).expect("valid").min_epoch,
-            Some(MinimumEpoch { run: None, epoch: 5 })
-        );
+        assert_eq!(parse(&[("min_epoch", "5")]).expect("valid").min_epoch, Some(MinimumEpoch { run: None, epoch: 5 }));
     }
 
     #[test]

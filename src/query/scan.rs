@@ -39,11 +39,7 @@ impl PartitionStream for TableScan {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let scan = Slots {
-            table: self.table.clone(),
-            published: self.published.clone(),
-            next: 0,
-        };
+        let scan = Slots { table: self.table.clone(), published: self.published.clone(), next: 0 };
         let batches = stream::try_unfold(scan, |mut scan| async move {
             let batch = scan.batch().map_err(to_datafusion)?;
             Ok(batch.map(|batch| (batch, scan)))
@@ -73,10 +69,6 @@ impl Slots {
         let stored = arrangement.decode(rows.iter())?;
         let columns = self.table.columns.iter().map(|&c| stored.column(c).clone()).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        Ok(Some(RecordBatch::try_new_with_options(
-            self.table.schema.clone(),
-            columns,
-            &options,
-        )?))
+        Ok(Some(RecordBatch::try_new_with_options(self.table.schema.clone(), columns, &options)?))
     }
 }

@@ -169,11 +169,8 @@ impl Sql {
             .with_default_catalog_and_schema(CATALOG, SCHEMA);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
-        let mut state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_default_features()
-            .build();
+        let mut state =
+            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
         // The meaning that SUM and AVG have in views: they do not wrap.
         state.register_udaf(Arc::new(exact_sum()))?;
         state.register_udaf(Arc::new(exact_avg()))?;
@@ -181,11 +178,7 @@ impl Sql {
             state.deregister_udf(name)?;
             state.deregister_udtf(name)?;
         }
-        Ok(Sql {
-            permits: Arc::new(Semaphore::new(limits.concurrent)),
-            state,
-            limits,
-        })
+        Ok(Sql { permits: Arc::new(Semaphore::new(limits.concurrent)), state, limits })
     }
 
     pub fn limits(&self) -> &SqlLimits {
@@ -260,26 +253,13 @@ impl Running {
     async fn answer(&self) -> Result<SqlAnswer> {
         let statement = statement::parse(&self.query)?;
         let errors = self.register(&statement)?;
-        let plan = self
-            .context
-            .state()
-            .statement_to_plan(statement)
-            .await
-            .map_err(query_error)?;
-        let only_select = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
+        let plan = self.context.state().statement_to_plan(statement).await.map_err(query_error)?;
+        let only_select = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_select.verify_plan(&plan).map_err(query_error)?;
         let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
         check_names(&schema)?;
         let stream = self.execute(plan).await.map_err(query_error)?;
-        let mut answer = SqlAnswer {
-            body: vec![],
-            rows: 0,
-            truncated: false,
-            errors,
-        };
+        let mut answer = SqlAnswer { body: vec![], rows: 0, truncated: false, errors };
         match self.format {
             Format::Json => self.write_json(&schema, stream, &mut answer).await?,
             Format::Arrow => self.write_arrow(&schema, stream, &mut answer).await?,
@@ -301,12 +281,7 @@ impl Running {
     fn register(&self, statement: &Statement) -> Result<i64> {
         let schema = Arc::new(MemorySchemaProvider::new());
         let mut errors = 0;
-        for reference in self
-            .context
-            .state()
-            .resolve_table_references(statement)
-            .map_err(query_error)?
-        {
+        for reference in self.context.state().resolve_table_references(statement).map_err(query_error)? {
             let TableReference::Bare { table: name } = &reference else {
                 return Err(Error::invalid(format!("there is no schema in {reference}")).hint("write the view's name"));
             };
@@ -316,9 +291,7 @@ impl Running {
                 return Err(Error::invalid(format!("there is no view {name}")).hint(hint));
             };
             errors += serving(&self.published, table)?;
-            schema
-                .register_table(name.to_string(), self.provider(table)?)
-                .map_err(query_error)?;
+            schema.register_table(name.to_string(), self.provider(table)?).map_err(query_error)?;
         }
         let catalog = Arc::new(MemoryCatalogProvider::new());
         catalog.register_schema(SCHEMA, schema).map_err(query_error)?;
@@ -327,10 +300,7 @@ impl Running {
     }
 
     fn provider(&self, table: &Arc<HotTable>) -> Result<Arc<StreamingTable>> {
-        let scan = TableScan {
-            published: self.published.clone(),
-            table: table.clone(),
-        };
+        let scan = TableScan { published: self.published.clone(), table: table.clone() };
         let table = StreamingTable::try_new(table.schema.clone(), vec![Arc::new(scan)]).map_err(query_error)?;
         Ok(Arc::new(table))
     }
@@ -415,9 +385,7 @@ fn check_names(schema: &SchemaRef) -> Result<()> {
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         None => Ok(()),
-        Some(pair) => Err(
-            Error::invalid(format!("two columns of the answer are called {}", pair[0]))
-                .hint("give one of them another name with AS"),
-        ),
+        Some(pair) => Err(Error::invalid(format!("two columns of the answer are called {}", pair[0]))
+            .hint("give one of them another name with AS")),
     }
 }

@@ -90,13 +90,7 @@ mod tests {
 
     #[test]
     fn one_select_and_nothing_else() {
-        for query in [
-            "SELECT 1",
-            "select 1;",
-            "WITH a AS (SELECT 1) SELECT * FROM a",
-            "VALUES (1)",
-            "(SELECT 1)",
-        ] {
+        for query in ["SELECT 1", "select 1;", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "(SELECT 1)"] {
             assert!(parse(query).is_ok(), "{query}");
         }
         for (query, message) in [
@@ -113,12 +107,7 @@ mod tests {
         ] {
             assert_eq!(parse(query).expect_err(query).message, message);
         }
-        assert!(
-            parse("SELEC 1")
-                .expect_err("wrong")
-                .message
-                .starts_with("the query cannot be parsed: ")
-        );
+        assert!(parse("SELEC 1").expect_err("wrong").message.starts_with("the query cannot be parsed: "));
     }
 
     #[test]
@@ -130,27 +119,14 @@ mod tests {
             parse(&long_sum).expect_err("too long").message,
             "the query has 2001 words and operators, the limit is 2000"
         );
-        for (open, close) in [
-            ("(", ")"),
-            ("CASE WHEN true THEN ", " END"),
-            ("CAST(", " AS INT)"),
-            ("INTERVAL ", ""),
-        ] {
+        for (open, close) in [("(", ")"), ("CASE WHEN true THEN ", " END"), ("CAST(", " AS INT)"), ("INTERVAL ", "")] {
             let nested = |levels: usize| format!("SELECT {}'1'{}", open.repeat(levels), close.repeat(levels));
             let too_deep = parse(&nested(NESTING_MAX + 1)).expect_err("too deep");
-            assert_eq!(
-                too_deep.message, "the query is nested more than 12 levels deep",
-                "{open}"
-            );
+            assert_eq!(too_deep.message, "the query is nested more than 12 levels deep", "{open}");
             let deep_enough = parse(&nested(NESTING_MAX)).err().map_or(String::new(), |e| e.message);
             assert!(!deep_enough.contains("nested"), "{open}: {deep_enough}");
         }
         let flat = "SELECT CASE WHEN a THEN b END, INTERVAL '1' DAY, CAST(c AS INT), ".repeat(100) + "1";
-        assert!(
-            !parse(&flat)
-                .err()
-                .map_or(String::new(), |e| e.message)
-                .contains("nested")
-        );
+        assert!(!parse(&flat).err().map_or(String::new(), |e| e.message).contains("nested"));
     }
 }

@@ -26,12 +26,7 @@ pub(super) struct BoundedListener {
 
 impl BoundedListener {
     pub fn new(listener: TcpListener, connections_max: usize, idle_max: Duration) -> Self {
-        BoundedListener {
-            listener,
-            permits: Arc::new(Semaphore::new(connections_max)),
-            idle_max,
-            clock: Clock::System,
-        }
+        BoundedListener { listener, permits: Arc::new(Semaphore::new(connections_max)), idle_max, clock: Clock::System }
     }
 }
 
@@ -40,12 +35,7 @@ impl Listener for BoundedListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let permit = self
-            .permits
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (stream, address) = Listener::accept(&mut self.listener).await;
         // Answers are small and whole: waiting to fill a packet only delays them. An error shows at the first read.
         let _ = stream.set_nodelay(true);
@@ -82,10 +72,7 @@ impl Connection {
         while self.alarm.as_mut().poll(context).is_ready() {
             let silent = self.clock.instant().saturating_duration_since(self.last);
             if silent >= self.idle_max {
-                return Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the connection was silent",
-                )));
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the connection was silent")));
             }
             let next = tokio::time::Instant::from_std(self.last + self.idle_max);
             self.alarm.as_mut().reset(next);
@@ -166,10 +153,7 @@ mod tests {
         let mut client = TcpStream::connect(address).await.expect("connected");
         let (mut first, _) = listener.accept().await;
         let _second = TcpStream::connect(address).await.expect("in the queue");
-        assert!(
-            tokio::time::timeout(idle, listener.accept()).await.is_err(),
-            "one connection is the limit"
-        );
+        assert!(tokio::time::timeout(idle, listener.accept()).await.is_err(), "one connection is the limit");
         client.write_all(b"x").await.expect("sent");
         assert_eq!(first.read_u8().await.expect("a byte"), b'x');
         let silence = first.read_u8().await.expect_err("silent");

@@ -19,13 +19,7 @@ pub(super) async fn live() -> Response {
 
 /// 200 when questions get current answers; else 503 with the reasons.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let reasons: Vec<&str> = shared
-        .app
-        .readiness
-        .reasons()
-        .into_iter()
-        .map(|reason| reason.as_str())
-        .collect();
+    let reasons: Vec<&str> = shared.app.readiness.reasons().into_iter().map(|reason| reason.as_str()).collect();
     if reasons.is_empty() {
         return router::json(b"{\"ready\":true}".to_vec());
     }
@@ -38,9 +32,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     match shared.app.metrics.encode(shared.app.readiness.ready()) {
         Ok(text) => {
             let mut response = Response::new(Body::from(text));
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
             response
         }
         Err(error) => Problem::from(error).into_response(),

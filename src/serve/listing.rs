@@ -13,20 +13,14 @@ use crate::hot::{HotTable, Published};
 use crate::query::{type_name, write_timestamp_us};
 
 pub(super) async fn views(State(shared): State<Arc<Shared>>) -> Response {
-    shared
-        .answer(&shared.views, async { list(&shared.app.hot.snapshot()) })
-        .await
+    shared.answer(&shared.views, async { list(&shared.app.hot.snapshot()) }).await
 }
 
 fn list(published: &Published) -> Result<Response, Problem> {
     let mut time = vec![];
     write_timestamp_us(&mut time, published.published_at_us);
     let time: Value = serde_json::from_slice(&time).map_err(|e| Error::internal("a time is not JSON").caused_by(e))?;
-    let views: Vec<Value> = published
-        .tables()
-        .values()
-        .map(|table| describe(published, table))
-        .collect();
+    let views: Vec<Value> = published.tables().values().map(|table| describe(published, table)).collect();
     let body = json!({ "epoch": published.epoch_name(), "published_at": time, "views": views });
     Ok(router::json(body.to_string().into_bytes()))
 }

@@ -31,11 +31,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        Problem {
-            status,
-            detail: detail.into(),
-            hint: Some(hint.into()),
-        }
+        Problem { status, detail: detail.into(), hint: Some(hint.into()) }
     }
 
     /// `type` and `title` of a status: the same for the same kind of problem.
@@ -80,11 +76,7 @@ impl From<Error> for Problem {
             detail = format!("{detail}: {source}");
             cause = source.source();
         }
-        Problem {
-            status,
-            detail,
-            hint: error.hint,
-        }
+        Problem { status, detail, hint: error.hint }
     }
 }
 
@@ -93,10 +85,7 @@ impl IntoResponse for Problem {
         let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }

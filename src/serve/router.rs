@@ -38,14 +38,7 @@ impl AppState {
     /// With the usual limits.
     pub fn new(hot: Arc<Hot>, readiness: Arc<Readiness>, metrics: Arc<Metrics>, clock: Clock) -> Result<Self> {
         let sql = Arc::new(Sql::new(SqlLimits::default())?);
-        Ok(AppState {
-            hot,
-            readiness,
-            metrics,
-            sql,
-            clock,
-            wait_max: WAIT_MAX,
-        })
+        Ok(AppState { hot, readiness, metrics, sql, clock, wait_max: WAIT_MAX })
     }
 }
 
@@ -100,19 +93,13 @@ pub fn app(state: AppState) -> Router {
 /// A JSON answer.
 pub(super) fn json(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 async fn unknown_path(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     let hint = "the paths are: /v1/views, /v1/views/{view}, /v1/sql, /health/live, /health/ready, /metrics";
-    let problem = Problem::new(
-        StatusCode::NOT_FOUND,
-        format!("there is nothing at {}", uri.path()),
-        hint,
-    );
+    let problem = Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), hint);
     shared.answer(&shared.other, async { Err(problem) }).await
 }
 
@@ -120,8 +107,5 @@ async fn wrong_method(State(shared): State<Arc<Shared>>, method: Method, uri: Ur
     let allowed = if uri.path() == "/v1/sql" { "POST" } else { "GET" };
     let detail = format!("{method} is not a method of {}", uri.path());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail, format!("use {allowed}"));
-    shared
-        .answer(&shared.other, async { Err(problem) })
-        .await
-        .into_response()
+    shared.answer(&shared.other, async { Err(problem) }).await.into_response()
 }

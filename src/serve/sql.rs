@@ -51,38 +51,24 @@ async fn run(shared: &Shared, request: Request) -> Result<Response, Problem> {
         }
         Outcome::OutOfTime => {
             let detail = format!("the query took longer than {:?}", sql.limits().time_max);
-            return Err(Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                detail,
-                "read fewer rows, or make a view of it",
-            ));
+            return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail, "read fewer rows, or make a view of it"));
         }
     };
     let mut response = Response::new(Body::from(answer.body));
     let headers = response.headers_mut();
-    let content_type = if format == Format::Arrow {
-        ARROW_STREAM
-    } else {
-        "application/json"
-    };
+    let content_type = if format == Format::Arrow { ARROW_STREAM } else { "application/json" };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     let epoch = HeaderValue::from_str(&published.epoch_name())
         .map_err(|e| Error::internal("an epoch is not a header value").caused_by(e))?;
     headers.insert(EPOCH, epoch);
-    headers.insert(
-        TRUNCATED,
-        HeaderValue::from_static(if answer.truncated { "true" } else { "false" }),
-    );
+    headers.insert(TRUNCATED, HeaderValue::from_static(if answer.truncated { "true" } else { "false" }));
     headers.insert(ERRORS, HeaderValue::from(answer.errors));
     Ok(response)
 }
 
 /// JSON unless the Arrow stream is named.
 fn format(headers: &HeaderMap) -> Format {
-    let accepted = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut kinds = accepted.flat_map(|value| value.split(','));
     let arrow = kinds.any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == ARROW_STREAM));
     if arrow { Format::Arrow } else { Format::Json }
@@ -93,11 +79,7 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("the body is longer than {BODY_BYTES_MAX} bytes");
-            Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                detail,
-                "send a shorter query",
-            ))
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail, "send a shorter query"))
         }
         Ok(Err(rejection)) => Err(Error::invalid(format!("the body cannot be read: {}", rejection.body_text())).into()),
         Err(_) => {

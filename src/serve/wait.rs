@@ -44,31 +44,18 @@ pub(super) async fn pin(hot: &Hot, parameters: &Parameters, wait_max: Duration) 
 fn missing(published: &Published, parameters: &Parameters) -> Result<Option<String>, Problem> {
     if let Some(MinimumEpoch { run, epoch }) = parameters.min_epoch {
         if run.is_some_and(|run| run != published.run) {
-            let message = format!(
-                "min_epoch is of run {}, this is run {}",
-                run.unwrap_or_default(),
-                published.run
-            );
-            return Err(Error::refused(message)
-                .hint("use min_offset, which holds across runs")
-                .into());
+            let message = format!("min_epoch is of run {}, this is run {}", run.unwrap_or_default(), published.run);
+            return Err(Error::refused(message).hint("use min_offset, which holds across runs").into());
         }
         if epoch > published.epoch {
             return Ok(Some(format!("epoch {}.{epoch} is not published yet", published.run)));
         }
     }
-    for MinimumOffset {
-        topic,
-        partition,
-        offset,
-    } in &parameters.min_offsets
-    {
+    for MinimumOffset { topic, partition, offset } in &parameters.min_offsets {
         match published.next_offset(topic, *partition) {
             Some(next) if next > *offset => {}
             Some(next) => {
-                return Ok(Some(format!(
-                    "{topic}:{partition}:{offset} is not included yet, next is {next}"
-                )));
+                return Ok(Some(format!("{topic}:{partition}:{offset} is not included yet, next is {next}")));
             }
             None => return Ok(Some(format!("partition {partition} of topic {topic} is not read here"))),
         }

@@ -64,7 +64,8 @@ fn check(arrangement: &Arrangement, epoch: u32, model: &Model) {
 
 /// Sets or removes keys in one epoch, as an operator does.
 fn write(arrangement: &Arrangement, epoch: u32, changes: &[(i64, Option<(i64, String)>)]) {
-    let rows: Vec<_> = changes.iter().map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t))).collect();
+    let rows: Vec<_> =
+        changes.iter().map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t))).collect();
     let batch = arrangement.batch(&batch(&rows)).expect("encodes");
     let mut state = arrangement.write();
     for (i, (_, value)) in changes.iter().enumerate() {
@@ -125,11 +126,14 @@ fn an_epoch_that_is_reclaimed_is_an_error_not_a_wrong_answer() {
 #[test]
 fn a_null_key_meets_nothing_but_can_be_looked_up() {
     let arrangement = arrangement();
-    let row = RecordBatch::try_new(schema(), vec![
-        Arc::new(StringArray::from(vec!["n"])),
-        Arc::new(Int64Array::from(vec![None::<i64>])),
-        Arc::new(Int64Array::from(vec![9])),
-    ])
+    let row = RecordBatch::try_new(
+        schema(),
+        vec![
+            Arc::new(StringArray::from(vec!["n"])),
+            Arc::new(Int64Array::from(vec![None::<i64>])),
+            Arc::new(Int64Array::from(vec![9])),
+        ],
+    )
     .expect("columns fit");
     let encoded = arrangement.batch(&row).expect("encodes");
     arrangement.write().insert(&encoded, 0, 1, 1).expect("there is room");

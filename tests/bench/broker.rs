@@ -24,10 +24,7 @@ pub struct Kafka {
 impl Kafka {
     /// One that is there already.
     pub fn given(brokers: &str) -> Kafka {
-        Kafka {
-            brokers: brokers.to_string(),
-            started_in: None,
-        }
+        Kafka { brokers: brokers.to_string(), started_in: None }
     }
 
     /// Starts one by `tests/kafka.sh` with its data in this directory.
@@ -35,10 +32,7 @@ impl Kafka {
         let printed = script(data, "start")?;
         let brokers = printed.lines().find_map(|line| line.strip_prefix("bootstrap="));
         let brokers = brokers.ok_or_else(|| Error::unavailable("tests/kafka.sh did not start Kafka"))?;
-        Ok(Kafka {
-            brokers: brokers.to_string(),
-            started_in: Some(data.to_path_buf()),
-        })
+        Ok(Kafka { brokers: brokers.to_string(), started_in: Some(data.to_path_buf()) })
     }
 }
 
@@ -72,16 +66,12 @@ pub struct Topics {
 impl Topics {
     /// Creates them, empty, and waits until every partition has a leader.
     pub fn create(brokers: &str, suffix: String, clock: &Clock) -> Result<Topics> {
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .create()
-            .map_err(kafka)?;
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", brokers).create().map_err(kafka)?;
         let topics = Topics { admin, suffix };
         let names = topics.names();
-        let new: Vec<NewTopic<'_>> = names
-            .iter()
-            .map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)))
-            .collect();
+        let new: Vec<NewTopic<'_>> =
+            names.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))).collect();
         let results = futures::executor::block_on(topics.admin.create_topics(&new, &admin_options())).map_err(kafka)?;
         for result in results {
             result.map_err(|(name, code)| Error::unavailable(format!("cannot create topic {name}: {code}")))?;
@@ -111,10 +101,7 @@ impl Topics {
         for topic in TOPICS {
             let file = format!("{topic}.sql");
             let text = std::fs::read_to_string(from.join(&file)).map_err(failed)?;
-            let (old, new) = (
-                format!("topic = '{topic}'"),
-                format!("topic = '{topic}{}'", self.suffix),
-            );
+            let (old, new) = (format!("topic = '{topic}'"), format!("topic = '{topic}{}'", self.suffix));
             if text.matches(&old).count() != 1 {
                 return Err(Error::internal(format!("{file} does not say {old} once")));
             }
@@ -135,9 +122,7 @@ impl Drop for Topics {
 }
 
 fn admin_options() -> AdminOptions {
-    AdminOptions::new()
-        .operation_timeout(Some(TIMEOUT))
-        .request_timeout(Some(TIMEOUT))
+    AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT))
 }
 
 pub fn kafka(error: KafkaError) -> Error {

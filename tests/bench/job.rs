@@ -68,11 +68,7 @@ impl Job {
             .map_err(|e| Error::unavailable("cannot run rebateflow").caused_by(e))?;
         let output = child.stdout.take();
         // From here on a failure ends the process.
-        let mut job = Job {
-            child,
-            address: String::new(),
-            agent: agent(),
-        };
+        let mut job = Job { child, address: String::new(), agent: agent() };
         let output = output.ok_or_else(|| Error::internal("the output of rebateflow is not there"))?;
         job.address = first_line(output)?;
         let deadline = clock.instant() + START_MAX;
@@ -119,11 +115,7 @@ impl Job {
         // The fields after the name, which is in parentheses and may hold anything; user and system time are the
         // twelfth and thirteenth of them.
         let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: f64 = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<f64>().ok())
-            .sum();
+        let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
         Ok(ticks / TICKS_PER_SECOND)
     }
 
@@ -186,11 +178,7 @@ fn first_line(output: ChildStdout) -> Result<String> {
 
 /// A client with connections that are used again.
 pub fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .timeout_global(Some(REQUEST_MAX))
-        .http_status_as_error(false)
-        .build()
-        .into()
+    ureq::Agent::config_builder().timeout_global(Some(REQUEST_MAX)).http_status_as_error(false).build().into()
 }
 
 /// Status and body of a GET.
@@ -204,7 +192,5 @@ pub fn get(agent: &ureq::Agent, url: &str) -> Result<(u16, String)> {
 /// The sum of the metrics whose lines begin so.
 fn sum(metrics: &str, begin: &str) -> f64 {
     let lines = metrics.lines().filter(|line| line.starts_with(begin));
-    lines
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

@@ -66,10 +66,7 @@ fn run(options: &Options, clock: &Clock) -> Result<()> {
     let failed = |e| Error::unavailable("cannot make a directory").caused_by(e);
     let cache = cache();
     std::fs::create_dir_all(&cache).map_err(failed)?;
-    let work = tempfile::Builder::new()
-        .prefix("latency-")
-        .tempdir_in(cache)
-        .map_err(failed)?;
+    let work = tempfile::Builder::new().prefix("latency-").tempdir_in(cache).map_err(failed)?;
     // What is made later is dropped earlier: the job, then the topics, then Kafka, then the directory.
     let kafka = match &options.brokers {
         Some(brokers) => Kafka::given(brokers),
@@ -78,16 +75,8 @@ fn run(options: &Options, clock: &Clock) -> Result<()> {
     let topics = Topics::create(&kafka.brokers, format!("-{}", clock.now_us()), clock)?;
     let (root, schemas) = (Path::new(env!("CARGO_MANIFEST_DIR")), work.path().join("schemas"));
     topics.write_schemas(&root.join("schemas"), &schemas)?;
-    let paths = JobPaths {
-        schemas: &schemas,
-        sql: &root.join("sql"),
-        data: &work.path().join("data"),
-    };
-    let mut bench = Bench {
-        options,
-        clock,
-        job: Job::start(&kafka.brokers, &paths, clock)?,
-    };
+    let paths = JobPaths { schemas: &schemas, sql: &root.join("sql"), data: &work.path().join("data") };
+    let mut bench = Bench { options, clock, job: Job::start(&kafka.brokers, &paths, clock)? };
     let load = Load::start(options, &kafka.brokers, &topics, &bench)?;
     let outcome = bench.measure(load, work.path())?;
     bench.job.stop(clock)?;
@@ -107,10 +96,7 @@ impl Load {
         let feed = FeedOptions {
             brokers: brokers.to_string(),
             topic_suffix: topics.suffix.clone(),
-            generator: GeneratorOptions {
-                seed: options.seed,
-                ..GeneratorOptions::default()
-            },
+            generator: GeneratorOptions { seed: options.seed, ..GeneratorOptions::default() },
             events: None,
             rate: options.rate,
         };
@@ -123,11 +109,7 @@ impl Load {
         let stop = Stop::default();
         let (stop_feeding, clock) = (stop.clone(), bench.clock.clone());
         let feeding = spawn_thread("feed", move || feed.run(&stop_feeding, &clock))?;
-        Ok(Load {
-            stop,
-            feeding,
-            probes: Probes::start(&probe, bench.clock)?,
-        })
+        Ok(Load { stop, feeding, probes: Probes::start(&probe, bench.clock)? })
     }
 
     /// Errors: a part of it has ended.
@@ -171,16 +153,7 @@ impl Bench<'_> {
         let (produced, seen) = load.finish()?;
         let end = self.catch_up(produced)?;
         let idle = lookups.run(&self.job, self.options.lookup_seconds, self.clock)?;
-        Ok(Outcome {
-            quiet,
-            busy,
-            end,
-            produced,
-            seen,
-            users: lookups.users,
-            under_ingest,
-            idle,
-        })
+        Ok(Outcome { quiet, busy, end, produced, seen, users: lookups.users, under_ingest, idle })
     }
 
     /// Lets time pass while everything runs.
@@ -268,15 +241,10 @@ impl Outcome {
         line("epochs/s", 1, &|s| (s.end.epochs - s.begin.epochs) / s.seconds());
         line("commits", 0, &|s| s.end.commits - s.begin.commits);
         line("cores used", 2, &|s| (s.end.cpu_s - s.begin.cpu_s) / s.seconds());
-        line("CPU s a million events", 2, &|s| {
-            (s.end.cpu_s - s.begin.cpu_s) * 1e6 / (s.end.events - s.begin.events)
-        });
+        line("CPU s a million events", 2, &|s| (s.end.cpu_s - s.begin.cpu_s) * 1e6 / (s.end.events - s.begin.events));
         line("peak MB", 0, &|s| s.end.peak_mb);
 
-        println!(
-            "\n{:<28} {:>8} {:>9} {:>9} {:>9} {:>9}",
-            "milliseconds", "probes", "p50", "p90", "p99", "max"
-        );
+        println!("\n{:<28} {:>8} {:>9} {:>9} {:>9} {:>9}", "milliseconds", "probes", "p50", "p90", "p99", "max");
         self.print_probes("produced to acknowledged", &self.quiet, |seen| seen.acknowledged);
         self.print_probes("produced to visible", &self.quiet, |seen| seen.visible);
         self.print_probes("the same beside lookups", &self.busy, |seen| seen.visible);
@@ -291,10 +259,7 @@ impl Outcome {
         );
         let (idle, busy) = (&self.idle, &self.under_ingest);
         for (name, figures) in [("idle", idle), ("under ingest", busy)] {
-            println!(
-                "{name:<28} {:>12.0} {:>9.2} {:>9.2}",
-                figures.per_second, figures.p50_ms, figures.p99_ms
-            );
+            println!("{name:<28} {:>12.0} {:>9.2} {:>9.2}", figures.per_second, figures.p50_ms, figures.p99_ms);
             figures.failures.iter().for_each(|failure| println!("  {failure}"));
         }
         println!(
@@ -329,10 +294,7 @@ impl Outcome {
         if self.quiet.end.commits <= self.quiet.begin.commits {
             return Err(Error::internal("nothing was committed while it was measured"));
         }
-        if [&self.idle, &self.under_ingest]
-            .iter()
-            .any(|figures| !figures.failures.is_empty())
-        {
+        if [&self.idle, &self.under_ingest].iter().any(|figures| !figures.failures.is_empty()) {
             return Err(Error::unavailable("lookups failed, see above"));
         }
         Ok(())
@@ -346,10 +308,6 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 }
 
 fn cache() -> PathBuf {
-    let home = || {
-        std::env::var_os("HOME")
-            .map_or_else(std::env::temp_dir, PathBuf::from)
-            .join(".cache/rebateflow")
-    };
+    let home = || std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from).join(".cache/rebateflow");
     std::env::var_os("REBATEFLOW_CACHE").map_or_else(home, PathBuf::from)
 }

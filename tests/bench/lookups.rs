@@ -33,18 +33,12 @@ pub struct Figures {
 
 /// Errors: there is no wrk, which is better known before the run than in its middle.
 pub fn find_wrk() -> Result<()> {
-    let found = Command::new("wrk")
-        .arg("-v")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let found = Command::new("wrk").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.map(|_| ()).map_err(no_wrk)
 }
 
 fn no_wrk(error: std::io::Error) -> Error {
-    Error::unavailable("cannot run wrk")
-        .hint("run tests/setup.sh")
-        .caused_by(error)
+    Error::unavailable("cannot run wrk").hint("run tests/setup.sh").caused_by(error)
 }
 
 /// Lookups of users that have a balance.
@@ -76,22 +70,13 @@ impl Lookups {
         let paths = directory.join("lookups.txt");
         std::fs::write(&paths, known.join("\n"))
             .map_err(|e| Error::unavailable(format!("cannot write {}", paths.display())).caused_by(e))?;
-        Ok(Lookups {
-            paths,
-            users: known.len(),
-        })
+        Ok(Lookups { paths, users: known.len() })
     }
 
     /// Runs wrk for so many seconds.
     pub fn run(&self, job: &Job, seconds: u64, clock: &Clock) -> Result<Figures> {
         let mut wrk = Command::new("wrk")
-            .args([
-                "-t1",
-                &format!("-c{CONNECTIONS}"),
-                &format!("-d{seconds}s"),
-                "--latency",
-                "-s",
-            ])
+            .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "--latency", "-s"])
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/lookups.lua"))
             .args([&job.address, "--"])
             .arg(&self.paths)
@@ -117,17 +102,9 @@ impl Lookups {
 
 /// Reads what wrk prints with `--latency`.
 fn parse(printed: &str) -> Option<Figures> {
-    let after = |name: &str| {
-        printed
-            .lines()
-            .find_map(|line| line.trim().strip_prefix(name))
-            .map(str::trim)
-    };
+    let after = |name: &str| printed.lines().find_map(|line| line.trim().strip_prefix(name)).map(str::trim);
     let failures = ["Non-2xx or 3xx responses:", "Socket errors:"];
-    let failures = printed
-        .lines()
-        .map(str::trim)
-        .filter(|line| failures.iter().any(|name| line.starts_with(name)));
+    let failures = printed.lines().map(str::trim).filter(|line| failures.iter().any(|name| line.starts_with(name)));
     Some(Figures {
         per_second: after("Requests/sec:")?.parse().ok()?,
         p50_ms: milliseconds(after("50%")?)?,
@@ -139,8 +116,6 @@ fn parse(printed: &str) -> Option<Figures> {
 /// A time as wrk writes it: `850.00us`, `1.25ms`, `2.00s`, `1.00m`.
 fn milliseconds(text: &str) -> Option<f64> {
     let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0), ("m", 60_000.0)];
-    let (number, factor) = units
-        .iter()
-        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    let (number, factor) = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
     Some(number.parse::<f64>().ok()? * factor)
 }

@@ -71,19 +71,12 @@ impl Probes {
         for _ in 0..CONNECTIONS {
             let (options, receiver) = (options.clone(), receiver.clone());
             let (fault, clock) = (fault.clone(), clock.clone());
-            asking.push(spawn_thread("ask", move || {
-                ask_all(&options, &receiver, &fault, &clock)
-            })?);
+            asking.push(spawn_thread("ask", move || ask_all(&options, &receiver, &fault, &clock))?);
         }
         let stop = Stop::default();
         let (options, stop_producing, clock) = (options.clone(), stop.clone(), clock.clone());
         let producing = spawn_thread("probe", move || produce(&options, sender, &stop_producing, &clock))?;
-        Ok(Probes {
-            stop,
-            producing,
-            asking,
-            fault,
-        })
+        Ok(Probes { stop, producing, asking, fault })
     }
 
     /// Errors: a probe failed.
@@ -177,11 +170,7 @@ impl ProducerContext for Deliveries {
 
 /// Produces until stopped; returns how many.
 fn produce(options: &ProbeOptions, sender: SyncSender<Delivered>, stop: &Stop, clock: &Clock) -> Result<u64> {
-    let context = Deliveries {
-        sender,
-        lost: AtomicU64::new(0),
-        clock: clock.clone(),
-    };
+    let context = Deliveries { sender, lost: AtomicU64::new(0), clock: clock.clone() };
     let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
         .set("bootstrap.servers", &options.brokers)
         .set("linger.ms", "0")
@@ -248,11 +237,7 @@ fn ask(options: &ProbeOptions, agent: &ureq::Agent, probe: &Delivered, clock: &C
             return Err(Error::unavailable(format!("{status} to {url}: {body}")));
         }
         check(&row, &body)?;
-        return Ok(Seen {
-            produced: probe.produced,
-            acknowledged: probe.acknowledged - probe.produced,
-            visible,
-        });
+        return Ok(Seen { produced: probe.produced, acknowledged: probe.acknowledged - probe.produced, visible });
     }
 }
 

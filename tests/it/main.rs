@@ -5,6 +5,7 @@ mod decode;
 mod generated;
 mod history;
 mod http;
+mod kafka;
 mod product;
 mod random;
 mod refused;

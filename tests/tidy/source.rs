@@ -116,9 +116,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
             let path = entry.expect("an entry").path();
-            let hidden = path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
             match path.is_dir() {
                 _ if hidden => {}
                 true => folders.push(path),
@@ -138,16 +136,12 @@ pub fn read(path: &Path) -> (String, String) {
 
 pub fn with_ending(folders: &[&str], ending: &str) -> Vec<PathBuf> {
     let all = folders.iter().flat_map(|folder| files(folder));
-    all.filter(|path| path.extension().is_some_and(|e| e == ending))
-        .collect()
+    all.filter(|path| path.extension().is_some_and(|e| e == ending)).collect()
 }
 
 pub fn rust_sources() -> Vec<Source> {
     let sources = with_ending(&["src", "tests"], "rs").into_iter();
-    sources
-        .map(|path| read(&path))
-        .map(|(path, text)| Source::new(path, text))
-        .collect()
+    sources.map(|path| read(&path)).map(|(path, text)| Source::new(path, text)).collect()
 }
 
 pub fn documents() -> Vec<(String, String)> {
@@ -195,9 +189,7 @@ pub fn function_lines(code: &str) -> Option<usize> {
 /// The functions of a file: where, name, lines of those with a body.
 pub fn functions(source: &Source) -> Vec<(usize, &str, Option<usize>)> {
     let named = words(&source.code, "fn").filter(|at| source.code[at + 2..].starts_with(' '));
-    named
-        .map(|at| (at, name(&source.code[at + 3..]), function_lines(&source.code[at..])))
-        .collect()
+    named.map(|at| (at, name(&source.code[at + 3..]), function_lines(&source.code[at..]))).collect()
 }
 
 #[test]

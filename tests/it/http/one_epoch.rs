@@ -19,12 +19,7 @@ const TOTAL: i128 = 1_000_000;
 
 fn set(arrangement: &Arrangement, id: i64, amount: i128, epoch: u32) {
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![id]));
-    insert(
-        arrangement,
-        vec![texts(&[Some("all")]), ids, decimals(&[amount], 2)],
-        1,
-        epoch,
-    );
+    insert(arrangement, vec![texts(&[Some("all")]), ids, decimals(&[amount], 2)], 1, epoch);
 }
 
 /// Moves money from one view to the other, one epoch a move, and reclaims behind the oldest pin.
@@ -38,11 +33,7 @@ fn publish_moves(world: &World, sides: [&Arc<Arrangement>; 2], stop: &Stop) -> u
         for _ in 0..20 {
             let (from, to) = (random.usize(0..ACCOUNTS as usize), random.usize(0..ACCOUNTS as usize));
             let side = random.usize(0..2);
-            let part = if amounts[side][from] > 0 {
-                random.i128(0..=amounts[side][from])
-            } else {
-                0
-            };
+            let part = if amounts[side][from] > 0 { random.i128(0..=amounts[side][from]) } else { 0 };
             amounts[side][from] -= part;
             amounts[1 - side][to] += part;
         }
@@ -53,9 +44,7 @@ fn publish_moves(world: &World, sides: [&Arc<Arrangement>; 2], stop: &Stop) -> u
         }
         let mut snapshot = world.snapshot(epoch);
         let state = snapshot.views["total"].clone();
-        snapshot
-            .views
-            .extend([("ins".into(), state.clone()), ("outs".into(), state)]);
+        snapshot.views.extend([("ins".into(), state.clone()), ("outs".into(), state)]);
         world.hot.publish(snapshot);
         let oldest = world.hot.oldest_pinned(Clock::System.instant());
         for side in sides {
@@ -79,9 +68,7 @@ async fn sums_over_two_views_hold_while_a_writer_publishes() {
         (table.key_link, table.first_link) = (Some(Link::Identity), Some(Link::Further(0)));
         table
     });
-    let tables: Vec<_> = tables
-        .chain(world.hot.snapshot().tables().values().map(|t| (**t).clone()))
-        .collect();
+    let tables: Vec<_> = tables.chain(world.hot.snapshot().tables().values().map(|t| (**t).clone())).collect();
     world.hot.set_tables(tables).expect("tables");
     for side in &sides {
         (0..ACCOUNTS).for_each(|id| set(side, id, 0, 2));
@@ -89,42 +76,25 @@ async fn sums_over_two_views_hold_while_a_writer_publishes() {
     let mut snapshot = world.snapshot(2);
     set(&sides[0], 0, TOTAL, 2);
     let state = snapshot.views["total"].clone();
-    snapshot
-        .views
-        .extend([("ins".into(), state.clone()), ("outs".into(), state)]);
+    snapshot.views.extend([("ins".into(), state.clone()), ("outs".into(), state)]);
     world.hot.publish(snapshot);
 
     let stop = Stop::default();
     let (writer, raised) = (world.clone(), stop.clone());
-    let writing = tasks::spawn_thread("writer", move || {
-        publish_moves(&writer, [&sides[0], &sides[1]], &raised)
-    });
+    let writing = tasks::spawn_thread("writer", move || publish_moves(&writer, [&sides[0], &sides[1]], &raised));
     let mut epochs = std::collections::BTreeSet::new();
     let query = "SELECT (SELECT SUM(amount) FROM ins) + (SELECT SUM(amount) FROM outs) AS total, \
                  (SELECT COUNT(*) FROM ins) + (SELECT COUNT(*) FROM outs) AS n";
     for _ in 0..150 {
         let answer = world.sql(query).await.json();
-        assert_eq!(
-            answer["rows"],
-            json!([{"total": "10000.00", "n": 2 * ACCOUNTS}]),
-            "at {}",
-            answer["epoch"]
-        );
+        assert_eq!(answer["rows"], json!([{"total": "10000.00", "n": 2 * ACCOUNTS}]), "at {}", answer["epoch"]);
         epochs.insert(answer["epoch"].to_string());
         let lookup = world.get("/v1/views/ins?grp=all").await.json();
-        assert_eq!(
-            lookup["rows"].as_array().expect("rows").len(),
-            ACCOUNTS as usize,
-            "one row an account"
-        );
+        assert_eq!(lookup["rows"].as_array().expect("rows").len(), ACCOUNTS as usize, "one row an account");
     }
     stop.raise();
     let last = writing.expect("started").join().expect("the writer ends");
-    assert!(
-        epochs.len() > 20 && last > 100,
-        "{} epochs seen of {last}",
-        epochs.len()
-    );
+    assert!(epochs.len() > 20 && last > 100, "{} epochs seen of {last}", epochs.len());
 }
 
 /// A reader that holds its pin sees its rows although they died and were reclaimed elsewhere since.

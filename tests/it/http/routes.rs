@@ -11,19 +11,11 @@ use super::world::{World, send};
 async fn the_listing_describes_every_view() {
     let world = World::new();
     let answer = world.get("/v1/views").await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("content-type")),
-        (200, "application/json")
-    );
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
     let json = answer.json();
     assert_eq!(json["epoch"], "3.1");
     assert_eq!(json["published_at"], "2026-07-31T12:00:00.000001Z");
-    let names: Vec<&str> = json["views"]
-        .as_array()
-        .expect("views")
-        .iter()
-        .filter_map(|v| v["name"].as_str())
-        .collect();
+    let names: Vec<&str> = json["views"].as_array().expect("views").iter().filter_map(|v| v["name"].as_str()).collect();
     assert_eq!(names, ["balance", "lines", "stock", "total"]);
     assert_eq!(
         json["views"][0],
@@ -62,16 +54,9 @@ async fn health_follows_readiness() {
     world.readiness.add(NotReady::BrokerUnreachable);
     let ready = world.get("/health/ready").await;
     assert_eq!(ready.status, 503);
-    assert_eq!(
-        ready.json(),
-        json!({"ready": false, "reasons": ["broker unreachable", "behind"]})
-    );
+    assert_eq!(ready.json(), json!({"ready": false, "reasons": ["broker unreachable", "behind"]}));
     assert_eq!(world.get("/health/live").await.status, 200);
-    assert_eq!(
-        world.get("/v1/views/total").await.status,
-        200,
-        "the last epoch goes on being served"
-    );
+    assert_eq!(world.get("/v1/views/total").await.status, 200, "the last epoch goes on being served");
 }
 
 #[tokio::test]
@@ -83,10 +68,7 @@ async fn metrics_count_requests() {
     world.get("/nowhere").await;
     world.sql("SELECT 1 AS one").await;
     let answer = world.get("/metrics").await;
-    assert_eq!(
-        answer.header("content-type"),
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    );
+    assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = answer.text();
     for line in [
         "rebateflow_http_requests_total{route=\"/v1/views/{view}\",status=\"200\"} 2",
@@ -108,13 +90,7 @@ async fn unknown_paths_and_methods_are_problems() {
     assert_eq!(detail, "there is nothing at /v2/views");
     assert!(hint.contains("/v1/views/{view}"), "{hint}");
     let answer = send(&world.app, Method::DELETE, "/v1/views/total", &[], Body::empty()).await;
-    assert_eq!(
-        answer.problem(405),
-        (
-            "DELETE is not a method of /v1/views/total".to_string(),
-            "use GET".to_string()
-        )
-    );
+    assert_eq!(answer.problem(405), ("DELETE is not a method of /v1/views/total".to_string(), "use GET".to_string()));
     assert_eq!(answer.header("allow"), "GET,HEAD");
     let answer = send(&world.app, Method::GET, "/v1/sql", &[], Body::empty()).await;
     assert_eq!(answer.problem(405).1, "use POST");

@@ -40,29 +40,18 @@ async fn a_stop_lets_running_requests_end() {
     for _ in 0..3 {
         ask(&mut idle, "/v1/views/total").await;
         let text = answer(&mut idle, "}]}").await;
-        assert!(
-            text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("\"12345.00\""),
-            "{text}"
-        );
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("\"12345.00\""), "{text}");
     }
     let mut waiting = TcpStream::connect(address).await.expect("connected");
     ask(&mut waiting, "/v1/views/total?min_epoch=2").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     stop.send(()).expect("serving");
-    assert_eq!(
-        idle.read(&mut [0; 16]).await.expect("closed"),
-        0,
-        "an idle connection ends at once"
-    );
+    assert_eq!(idle.read(&mut [0; 16]).await.expect("closed"), 0, "an idle connection ends at once");
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!server.is_finished(), "a request is running");
     world.hot.publish(world.snapshot(2));
     let text = answer(&mut waiting, "}]}").await;
     assert!(text.contains("\"epoch\":\"3.2\""), "{text}");
-    tokio::time::timeout(Duration::from_secs(5), server)
-        .await
-        .expect("in time")
-        .expect("no panic")
-        .expect("ended");
+    tokio::time::timeout(Duration::from_secs(5), server).await.expect("in time").expect("no panic").expect("ended");
     assert!(TcpStream::connect(address).await.is_err(), "nothing listens any more");
 }

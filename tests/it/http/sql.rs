@@ -34,10 +34,7 @@ async fn an_answer_has_columns_rows_and_its_epoch() {
               JOIN lines l ON l.user_id = b.user_id AND l.line = 1 GROUP BY b.user_id ORDER BY 1",
         )
         .await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("content-type")),
-        (200, "application/json")
-    );
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
     assert_eq!(answer.header("rebateflow-epoch"), "3.1");
     assert_eq!(
         answer.json(),
@@ -56,10 +53,7 @@ async fn an_answer_has_columns_rows_and_its_epoch() {
         })
     );
     let hidden = world.sql("SELECT * FROM stock WHERE quantity = 5").await.json();
-    assert_eq!(
-        hidden["rows"],
-        json!([{"warehouse_id": 2, "sku_id": "s01", "quantity": 5}])
-    );
+    assert_eq!(hidden["rows"], json!([{"warehouse_id": 2, "sku_id": "s01", "quantity": 5}]));
     let nothing = world.sql("SELECT * FROM stock WHERE quantity = -1").await.json();
     assert_eq!(nothing["rows"], json!([]));
     let count = world.sql("SELECT COUNT(*) AS n FROM lines").await.json();
@@ -72,21 +66,13 @@ async fn arrow_when_asked_for() {
     let body = json!({ "query": "SELECT user_id, pending FROM balance ORDER BY pending", "limit": 5 }).to_string();
     let accept = [("accept", "application/json;q=0.5, application/vnd.apache.arrow.stream")];
     let answer = send(&world.app, Method::POST, "/v1/sql", &accept, body).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("content-type")),
-        (200, "application/vnd.apache.arrow.stream")
-    );
-    assert_eq!(
-        (answer.header("rebateflow-epoch"), answer.header("rebateflow-truncated")),
-        ("3.1", "true")
-    );
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/vnd.apache.arrow.stream"));
+    assert_eq!((answer.header("rebateflow-epoch"), answer.header("rebateflow-truncated")), ("3.1", "true"));
     let reader = StreamReader::try_new(Cursor::new(answer.body), None).expect("a stream");
     let batches: Vec<_> = reader.map(|batch| batch.expect("a batch")).collect();
     assert_eq!(batches[0].schema().field(0).data_type(), &DataType::Utf8);
-    let pending: Vec<i128> = batches
-        .iter()
-        .flat_map(|b| b.column(1).as_primitive::<Decimal128Type>().values().to_vec())
-        .collect();
+    let pending: Vec<i128> =
+        batches.iter().flat_map(|b| b.column(1).as_primitive::<Decimal128Type>().values().to_vec()).collect();
     assert_eq!(pending, [0, 150, 300, 450, 600]);
 }
 
@@ -102,22 +88,13 @@ async fn anything_but_one_select_over_views_is_refused() {
         ("SELECT 1; SELECT 2", "the query has more than one statement"),
         ("SELECT * FROM nothing", "there is no view nothing"),
         ("SELECT * FROM '/etc/passwd'", "there is no view /etc/passwd"),
-        (
-            "SELECT * FROM information_schema.tables",
-            "there is no schema in information_schema.tables",
-        ),
+        ("SELECT * FROM information_schema.tables", "there is no schema in information_schema.tables"),
         ("SELECT user_id AS a, n AS a FROM balance", ""),
-        (
-            "SELECT a.user_id, b.user_id FROM balance a, balance b",
-            "two columns of the answer are called user_id",
-        ),
+        ("SELECT a.user_id, b.user_id FROM balance a, balance b", "two columns of the answer are called user_id"),
         ("SELECT nothing FROM balance", ""),
         ("SELECT repeat('x', 1000000000) AS x", ""),
         ("SELECT unnest(range(1, 1000000000)) AS x", ""),
-        (
-            "SELECT * FROM generate_series(1, 2)",
-            "there is no view generate_series",
-        ),
+        ("SELECT * FROM generate_series(1, 2)", "there is no view generate_series"),
         ("SELECT 1 / 0 AS x", ""),
     ] {
         let (detail, _) = world.sql(query).await.problem(400);
@@ -145,12 +122,7 @@ async fn rows_are_limited_and_the_cut_is_told() {
     for (query, limit, rows, truncated) in [
         ("SELECT value FROM numbers WHERE value <= 10000", None, 10_000, false),
         ("SELECT value FROM numbers WHERE value <= 10001", None, 10_000, true),
-        (
-            "SELECT a.value FROM numbers a, (VALUES (1), (2)) b",
-            Some(100_000),
-            100_000,
-            true,
-        ),
+        ("SELECT a.value FROM numbers a, (VALUES (1), (2)) b", Some(100_000), 100_000, true),
         ("SELECT value FROM numbers LIMIT 3", Some(5), 3, false),
         ("SELECT value FROM numbers", Some(1), 1, true),
     ] {
@@ -163,32 +135,16 @@ async fn rows_are_limited_and_the_cut_is_told() {
     let body = json!({ "query": "SELECT 1", "limit": 100_001 }).to_string();
     let (_, hint) = send(&world.app, Method::POST, "/v1/sql", &[], body).await.problem(400);
     assert_eq!(hint, "write a number from 1 to 100000");
-    let world = World::with(
-        SqlLimits {
-            body_bytes_max: 1 << 20,
-            ..limits()
-        },
-        Duration::from_secs(1),
-    );
+    let world = World::with(SqlLimits { body_bytes_max: 1 << 20, ..limits() }, Duration::from_secs(1));
     world.add_numbers(1_000);
     let query = format!("SELECT '{}' AS x FROM numbers", "x".repeat(10_000));
-    assert_eq!(
-        world.sql(&query).await.problem(409).0,
-        "the answer is larger than 1 MiB"
-    );
+    assert_eq!(world.sql(&query).await.problem(409).0, "the answer is larger than 1 MiB");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_and_number_are_limited() {
     let time_max = Duration::from_millis(300);
-    let world = World::with(
-        SqlLimits {
-            time_max,
-            concurrent: 1,
-            ..limits()
-        },
-        time_max,
-    );
+    let world = World::with(SqlLimits { time_max, concurrent: 1, ..limits() }, time_max);
     let world = Arc::new(world);
     world.add_numbers(100_000);
     for query in [PAIRS, HOT_KEY, PRODUCT] {
@@ -205,21 +161,12 @@ async fn time_and_number_are_limited() {
     // Lookups have their turn beside a query that hogs its thread.
     assert_eq!(world.get("/v1/views/total").await.status, 200);
     assert_eq!(task.await.expect("ended"), 504);
-    assert_eq!(
-        retry_while_busy(&world, "SELECT 1 AS one").await.json()["rows"],
-        json!([{"one": 1}])
-    );
+    assert_eq!(retry_while_busy(&world, "SELECT 1 AS one").await.json()["rows"], json!([{"one": 1}]));
 }
 
 #[tokio::test]
 async fn memory_is_limited() {
-    let world = World::with(
-        SqlLimits {
-            memory_bytes: 1 << 20,
-            ..limits()
-        },
-        Duration::from_secs(1),
-    );
+    let world = World::with(SqlLimits { memory_bytes: 1 << 20, ..limits() }, Duration::from_secs(1));
     world.add_numbers(50_000);
     let few = "SELECT one, COUNT(*) AS n FROM numbers GROUP BY one";
     assert_eq!(world.sql(few).await.json()["rows"], json!([{"one": 1, "n": 50_000}]));
@@ -243,13 +190,7 @@ async fn retry_while_busy(world: &World, query: &str) -> super::world::Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_ends_when_its_asker_goes_away() {
-    let world = World::with(
-        SqlLimits {
-            concurrent: 1,
-            ..limits()
-        },
-        Duration::from_secs(1),
-    );
+    let world = World::with(SqlLimits { concurrent: 1, ..limits() }, Duration::from_secs(1));
     world.add_numbers(100_000);
     for query in [PAIRS, HOT_KEY, PRODUCT] {
         let gone = tokio::time::timeout(Duration::from_millis(100), retry_while_busy(&world, query)).await;
@@ -275,10 +216,6 @@ async fn large_texts_end_soon_and_do_not_overflow_the_stack() {
         ("SELECT n FROM balance", ", balance", "", 400),
     ] {
         let answer = world.sql(&format!("{begin}{}{end}", middle.repeat(times))).await;
-        assert!(
-            matches!(answer.status.as_u16(), 200 | 400),
-            "{begin}{middle}: {}",
-            answer.text()
-        );
+        assert!(matches!(answer.status.as_u16(), 200 | 400), "{begin}{middle}: {}", answer.text());
     }
 }

@@ -53,18 +53,9 @@ impl Answer {
     /// Checks a problem document and returns its detail and hint.
     pub fn problem(&self, status: u16) -> (String, String) {
         let json = self.json();
-        assert_eq!(
-            (self.status.as_u16(), &json["status"]),
-            (status, &Value::from(status)),
-            "{json}"
-        );
+        assert_eq!((self.status.as_u16(), &json["status"]), (status, &Value::from(status)), "{json}");
         assert_eq!(self.header("content-type"), "application/problem+json");
-        assert!(
-            json["type"]
-                .as_str()
-                .is_some_and(|t| t.starts_with("urn:rebateflow:problem:")),
-            "{json}"
-        );
+        assert!(json["type"].as_str().is_some_and(|t| t.starts_with("urn:rebateflow:problem:")), "{json}");
         assert!(json["title"].as_str().is_some_and(|t| !t.is_empty()), "{json}");
         let text = |key: &str| json[key].as_str().unwrap_or_default().to_string();
         (text("detail"), text("hint"))
@@ -80,11 +71,7 @@ pub async fn send(app: &Router, method: Method, uri: &str, headers: &[(&str, &st
     let response = app.clone().oneshot(request).await.expect("an answer");
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 256 << 20).await.expect("a body");
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    }
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 impl World {
@@ -108,12 +95,7 @@ impl World {
         state.sql = Arc::new(Sql::new(limits).expect("limits"));
         state.wait_max = wait_max;
         state.metrics = Arc::new(Metrics::default());
-        let world = World {
-            hot,
-            readiness,
-            arrangements,
-            app: app(state),
-        };
+        let world = World { hot, readiness, arrangements, app: app(state) };
         world.hot.publish(world.snapshot(1));
         world
     }
@@ -121,22 +103,14 @@ impl World {
     /// What is published with an epoch: offsets 100 + epoch in partition 0 of `orders`.
     pub fn snapshot(&self, epoch: u32) -> Snapshot {
         let state = |(name, arrangement): (&&'static str, &Arc<Arrangement>)| {
-            let state = ViewState {
-                rows: arrangement.live_rows(),
-                bytes: 4_096,
-                ..ViewState::default()
-            };
+            let state = ViewState { rows: arrangement.live_rows(), bytes: 4_096, ..ViewState::default() };
             (Arc::from(*name), state)
         };
         Snapshot {
             run: RUN,
             epoch,
             published_at_us: NOON_US + i64::from(epoch),
-            offsets: vec![PartitionOffset {
-                topic: "orders".into(),
-                partition: 0,
-                next: 100 + i64::from(epoch),
-            }],
+            offsets: vec![PartitionOffset { topic: "orders".into(), partition: 0, next: 100 + i64::from(epoch) }],
             views: self.arrangements.iter().map(state).collect(),
         }
     }
@@ -152,17 +126,9 @@ impl World {
         insert(&arrangement, columns, 1, 2);
         let published = self.hot.snapshot();
         let tables = published.tables().values().map(|table| (**table).clone());
-        self.hot
-            .set_tables(tables.chain([table("numbers", schema, &[0], arrangement)]))
-            .expect("tables");
+        self.hot.set_tables(tables.chain([table("numbers", schema, &[0], arrangement)])).expect("tables");
         let mut snapshot = self.snapshot(2);
-        snapshot.views.insert(
-            "numbers".into(),
-            ViewState {
-                rows: count,
-                ..ViewState::default()
-            },
-        );
+        snapshot.views.insert("numbers".into(), ViewState { rows: count, ..ViewState::default() });
         self.hot.publish(snapshot);
     }
 
@@ -172,14 +138,7 @@ impl World {
 
     pub async fn sql(&self, query: &str) -> Answer {
         let body = serde_json::json!({ "query": query }).to_string();
-        send(
-            &self.app,
-            Method::POST,
-            "/v1/sql",
-            &[("content-type", "application/json")],
-            body,
-        )
-        .await
+        send(&self.app, Method::POST, "/v1/sql", &[("content-type", "application/json")], body).await
     }
 }
 
@@ -190,12 +149,7 @@ pub fn schema(fields: &[(&str, DataType, bool)]) -> SchemaRef {
 
 pub fn arrangement(schema: &SchemaRef, identity: &[usize], links: &[&[usize]]) -> Arc<Arrangement> {
     let links = links.iter().map(|columns| columns.to_vec()).collect();
-    let layout = Layout {
-        schema: schema.clone(),
-        identity: identity.to_vec(),
-        order: vec![],
-        links,
-    };
+    let layout = Layout { schema: schema.clone(), identity: identity.to_vec(), order: vec![], links };
     Arc::new(Arrangement::new(layout).expect("a layout"))
 }
 
@@ -257,9 +211,7 @@ fn balance() -> HotTable {
         texts(&currencies),
         decimals(&(0..21).map(|i| i * 150).collect::<Vec<_>>(), 2),
         Arc::new(Int64Array::from_iter_values(0..21)),
-        Arc::new(TimestampMicrosecondArray::from_iter_values(
-            (0..21).map(|i| NOON_US + i * 500_000),
-        )),
+        Arc::new(TimestampMicrosecondArray::from_iter_values((0..21).map(|i| NOON_US + i * 500_000))),
     ];
     insert(&arrangement, columns, 1, 1);
     let mut table = table("balance", schema, &[0, 1], arrangement);
@@ -299,10 +251,8 @@ fn stock() -> HotTable {
 fn lines() -> HotTable {
     let schema = schema(&[("user_id", DataType::Utf8, false), ("line", DataType::Int64, false)]);
     let arrangement = arrangement(&schema, &[0, 1], &[&[0]]);
-    let columns: Vec<ArrayRef> = vec![
-        texts(&[Some("u1"), Some("u1"), Some("u2")]),
-        Arc::new(Int64Array::from(vec![1, 2, 3])),
-    ];
+    let columns: Vec<ArrayRef> =
+        vec![texts(&[Some("u1"), Some("u1"), Some("u2")]), Arc::new(Int64Array::from(vec![1, 2, 3]))];
     insert(&arrangement, columns, 2, 1);
     let mut table = table("lines", schema, &[0], arrangement);
     table.unique = false;
