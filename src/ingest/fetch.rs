@@ -93,7 +93,7 @@ pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: Fet
     let queue = Queue::new(&consumer);
     let mut fetch = Fetch::new(options, &positions)?;
     let mut probe = Probe::new(&positions, context.clock.instant());
-    while !context.stop.raised() && !(options.drain && fetch.unread.is_empty()) {
+    while !(context.stop.raised() || options.drain && fetch.unread.is_empty()) {
         let batch = queue.take(options.batch_rows_max, IDLE_WAIT);
         let fetched = fetch.decode(&batch)?;
         if fetch.heard {

@@ -184,11 +184,16 @@ fn broker_away() {
     let mut load = Load::nowhere(20_260_103);
     let (_directory, launch) = launch(&broker.brokers(), &load, &[]);
 
-    // Nobody listens yet: alive, not ready, and it says why. A stop is a stop.
+    // Nobody listens yet: alive, not ready, and it says why. A stop is a stop, but for a drain it is no success.
     let mut server = launch.start();
     assert_eq!(server.get("/health/live").0, 200);
     server.wait_for(READY_MAX, unreachable);
     server.terminate();
+    let mut server = launch.with(&["--drain"]).start();
+    server.wait_for(READY_MAX, unreachable);
+    let (status, log) = server.interrupt();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("error: told to stop before everything was processed"), "{log}");
     let mut server = launch.start();
     server.wait_for(READY_MAX, unreachable);
 
@@ -214,6 +219,9 @@ fn broker_away() {
     let log = server.terminate();
     assert_eq!(summary_figure(&log, "accepted"), load.accepted());
     assert_eq!(summary_figure(&log, "rejected"), load.unreadable());
+    // The client's own lines come in the form of ours.
+    assert!(log.contains("Kafka client: "), "{log}");
+    assert!(!log.lines().any(|line| line.starts_with('%')), "{log}");
 }
 
 fn unreachable(reasons: &[String]) -> bool {

@@ -162,17 +162,23 @@ impl Server {
     }
 
     /// SIGTERM: it must end by itself with exit code 0. Gives its log.
-    pub fn terminate(mut self) -> String {
+    pub fn terminate(self) -> String {
+        let (status, log) = self.interrupt();
+        assert!(status.success(), "after SIGTERM: {status}\n{log}");
+        log
+    }
+
+    /// SIGTERM: it must end by itself. Gives its status and its log.
+    pub fn interrupt(mut self) -> (ExitStatus, String) {
         let process = self.child.id().to_string();
         // The shell's own kill: a program of that name need not be installed.
         let told = Command::new("bash").args(["-c", "kill -TERM $0", &process]).status();
         assert!(told.expect("bash can be run").success(), "kill -TERM {process}");
         let status = self.wait(END_MAX);
-        assert!(status.success(), "after SIGTERM: {status}\n{}", self.log());
         let mut rest = String::new();
         self.stdout.read_line(&mut rest).expect("the end");
         assert_eq!(rest, "", "stdout holds the address only");
-        self.log()
+        (status, self.log())
     }
 
     /// SIGKILL, while it runs.
