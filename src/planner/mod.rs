@@ -15,6 +15,7 @@ mod latest;
 mod plan;
 mod refuse;
 mod session;
+mod table_rows;
 
 pub use exact::{average_value, total_value};
 pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
