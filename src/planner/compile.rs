@@ -8,9 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{JoinType, NullEquality, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan, Window,
-};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan, Window};
 use datafusion::logical_expr::{Join as LogicalJoin, Union};
 use datafusion::physical_expr::expressions::{Column, cast, lit};
 

@@ -20,9 +20,14 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::hot::Published;
 
-/// What every materialized view must hold at each place of a script: sorted lines by view. It is the same under every
-/// schedule, so the oracle computes it once.
-pub(super) type Truth = BTreeMap<usize, BTreeMap<String, ViewTruth>>;
+/// What does not depend on the schedule, and so is computed once: what every materialized view must hold at each place
+/// of a script (sorted lines by view), and what its changes are.
+#[derive(Default)]
+pub(super) struct Truth {
+    views: BTreeMap<usize, BTreeMap<String, ViewTruth>>,
+    /// Events of the statement at a place, and the tables after it.
+    changes: BTreeMap<usize, (Vec<Event>, Tables)>,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct ViewTruth {
@@ -84,11 +89,11 @@ impl<'a> Run<'a> {
     /// Runs a step; the error says what is wrong.
     pub fn step(&mut self, at: usize, step: &Step) -> Result<()> {
         match &step.action {
-            Action::Statement { sql, error: None } => self.statement(sql),
+            Action::Statement { sql, error: None } => self.statement(at, sql),
             Action::Statement {
                 sql,
                 error: Some(error),
-            } => match self.statement(sql) {
+            } => match self.statement(at, sql) {
                 Err(found) if is_expected(error, &found.to_string()) => Ok(()),
                 Err(found) => Err(Error::data(format!("another error than expected:\n{found}"))),
                 Ok(()) => Err(Error::data("the statement was accepted, an error was expected")),
@@ -110,13 +115,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn statement(&mut self, sql: &str) -> Result<()> {
-        match dml::parse(sql)? {
-            Some(statement) => {
-                let events = dml::run(&statement, &mut self.tables, self.session)?;
-                self.pending.extend(events);
-            }
-            None => self.create(sql)?,
+    fn statement(&mut self, at: usize, sql: &str) -> Result<()> {
+        if let Some((events, tables)) = self.truth.changes.get(&at) {
+            self.pending.extend(events.iter().cloned());
+            self.tables = tables.clone();
+        } else if let Some(statement) = dml::parse(sql)? {
+            let events = dml::run(&statement, &mut self.tables, self.session)?;
+            self.truth.changes.insert(at, (events.clone(), self.tables.clone()));
+            self.pending.extend(events);
+        } else {
+            self.create(sql)?;
         }
         if self.schedule == Schedule::Restart {
             self.flush()?;
@@ -169,7 +177,7 @@ impl<'a> Run<'a> {
             }
         }
         let found = self.contents(&published)?;
-        if !self.truth.contains_key(&at) {
+        if !self.truth.views.contains_key(&at) {
             let oracle = oracle::contents(&self.engine, &dml::relations(&self.tables)?, self.session)?;
             let mut truth = BTreeMap::new();
             for (name, rows) in oracle {
@@ -177,9 +185,9 @@ impl<'a> Run<'a> {
                 let lines = format::sorted_lines(&rows)?;
                 truth.insert(name, ViewTruth { lines, errors });
             }
-            self.truth.insert(at, truth);
+            self.truth.views.insert(at, truth);
         }
-        for (name, truth) in &self.truth[&at] {
+        for (name, truth) in &self.truth.views[&at] {
             let lines = found
                 .get(name)
                 .ok_or_else(|| Error::internal(format!("no view {name}")))?;
