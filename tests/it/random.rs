@@ -116,7 +116,9 @@ fn shortened(mut records: Vec<String>, mut error: String, seed: u64) -> (Vec<Str
 }
 
 /// Ways in which a script can fail.
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 7] = [
+    "not consolidated",
+    "do not add up",
     "differs from the batch answer",
     "stopped",
     "errors here and",
