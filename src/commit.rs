@@ -103,10 +103,7 @@ impl Committer {
         self.check_whole()?;
         self.whole = false;
         if self.last_epoch.is_some_and(|last| record.epoch <= last) {
-            return Err(Error::internal(format!(
-                "epoch {} is added after a later one",
-                record.epoch
-            )));
+            return Err(Error::internal(format!("epoch {} is added after a later one", record.epoch)));
         }
         let step = self.position.until(&record.offsets)?;
         step.holds(&counted(&record))?;
@@ -143,34 +140,25 @@ impl Committer {
     }
 
     fn check_generation(&self, changes: &ViewChanges) -> Result<()> {
-        let ViewChanges {
-            view: name, generation, ..
-        } = changes;
+        let ViewChanges { view: name, generation, .. } = changes;
         let view = self.end.views.get(name.as_ref());
         match view.is_some_and(|view| view.live && view.generation == *generation) {
             true => Ok(()),
-            false => Err(Error::internal(format!(
-                "generation {generation} of view {name} is not the current one"
-            ))),
+            false => Err(Error::internal(format!("generation {generation} of view {name} is not the current one"))),
         }
     }
 
     fn check_whole(&self) -> Result<()> {
         match self.whole {
             true => Ok(()),
-            false => Err(Error::internal(
-                "an epoch could not be added, so nothing after it can be committed",
-            )),
+            false => Err(Error::internal("an epoch could not be added, so nothing after it can be committed")),
         }
     }
 
     fn check_known(&self, events: &EventBatch) -> Result<()> {
         match self.end.tables.contains_key(&events.table.name) {
             true => Ok(()),
-            false => Err(Error::internal(format!(
-                "events of table {}, which is not open",
-                events.table.name
-            ))),
+            false => Err(Error::internal(format!("events of table {}, which is not open", events.table.name))),
         }
     }
 
@@ -221,11 +209,8 @@ impl Committer {
             while self.in_flight.is_some() || self.prepare(roll_all)? {
                 let segment = self.write_in_flight()?;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
-                info.rows += segment
-                    .iter()
-                    .flat_map(|segment| &segment.sections)
-                    .map(|section| section.rows)
-                    .sum::<u64>();
+                info.rows +=
+                    segment.iter().flat_map(|segment| &segment.sections).map(|section| section.rows).sum::<u64>();
             }
             self.roll(&mut info)?;
         }
@@ -242,13 +227,7 @@ impl Committer {
         if self.pending.epoch.is_none() && roller == before.roller {
             return Ok(false);
         }
-        let mut manifest = Manifest {
-            number,
-            roller,
-            committed_at_us: now_us,
-            segment: None,
-            ..before.clone()
-        };
+        let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
         manifest.run = self.end.log.run;
         let pending = std::mem::take(&mut self.pending);
         self.whole = false;
@@ -262,11 +241,7 @@ impl Committer {
         }
         if !sections.is_empty() {
             let path = segment_path(number, manifest.run).to_string();
-            manifest.segment = Some(Segment {
-                path,
-                bytes: bytes.len() as u64,
-                sections,
-            });
+            manifest.segment = Some(Segment { path, bytes: bytes.len() as u64, sections });
         }
         let segment = manifest.segment.is_some().then_some(bytes);
         self.in_flight = Some(InFlight { manifest, segment });
@@ -286,27 +261,17 @@ impl Committer {
         let segments = || unrolled().filter_map(|commit| Some((commit, commit.segment.as_ref()?)));
         let pending = self.pending.segment.bytes();
         let bytes = pending + segments().map(|(_, segment)| segment.bytes).sum::<u64>();
-        let oldest_us = segments()
-            .map(|(commit, _)| commit.committed_at_us)
-            .next()
-            .unwrap_or(now_us);
+        let oldest_us = segments().map(|(commit, _)| commit.committed_at_us).next().unwrap_or(now_us);
         let age_ms = now_us.saturating_sub(oldest_us).unsigned_abs() / 1_000;
         let due = roll_all || bytes >= self.settings.roll_bytes || age_ms >= self.settings.roll_after_ms;
         let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
-        let rolling = (bytes > 0 && due || many).then_some(CommitRange {
-            from: rolled_to + 1,
-            to: number,
-        });
+        let rolling = (bytes > 0 && due || many).then_some(CommitRange { from: rolled_to + 1, to: number });
         RollerState { rolled_to, rolling }
     }
 
     /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
     fn write_in_flight(&mut self) -> Result<Option<Segment>> {
-        let Some(InFlight {
-            manifest,
-            segment: bytes,
-        }) = &self.in_flight
-        else {
+        let Some(InFlight { manifest, segment: bytes }) = &self.in_flight else {
             return Ok(None);
         };
         if let (Some(segment), Some(bytes)) = (&manifest.segment, bytes) {
@@ -365,11 +330,7 @@ fn counted(record: &EpochRecord) -> Counted {
         }
     }
     for letter in &record.dead_letters {
-        counted.add(
-            &letter.position.topic,
-            letter.position.partition,
-            [letter.position.offset],
-        );
+        counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
     }
     counted
 }

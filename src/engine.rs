@@ -14,12 +14,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::catalog::{Catalog, Definition, SourceFile, Table, View, parse_definitions};
+use crate::catalog::{Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
 use crate::error::{Error, Result};
+use crate::history::ViewIdentity;
 use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
 
@@ -69,8 +71,8 @@ impl Engine {
     }
 
     /// An engine for a catalog that stays as it is: what was applied is kept only as far as the views need it.
-    pub fn for_catalog(catalog: &Catalog, run: u64, clock: Clock) -> Result<Self> {
-        let mut engine = Engine::new(run, clock)?;
+    pub fn for_catalog(catalog: &Catalog, clock: Clock) -> Result<Self> {
+        let mut engine = Engine::new(0, clock)?;
         for table in &catalog.tables {
             engine.planner.add_table(table, false)?;
         }
@@ -93,6 +95,32 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Numbers the epochs as those of a run. Nothing was applied yet.
+    pub fn begin_run(&mut self, run: u64) -> Result<()> {
+        self.run = run;
+        self.hot = Arc::new(Hot::new(run));
+        self.rebuild()
+    }
+
+    /// The views whose changes are kept, each with the fingerprint of its canonical plan and of those it reads.
+    pub fn kept_views(&self) -> Vec<ViewIdentity> {
+        let mut texts: BTreeMap<&str, String> = BTreeMap::new();
+        let mut kept = vec![];
+        for spec in &self.specs {
+            let mut text = spec.planned.canonical.display_indent_schema().to_string();
+            for read in &spec.view.reads {
+                text.push_str(texts.get(read.as_str()).map_or(read, String::as_str));
+            }
+            let fingerprint = format!("{:016x}", xxh3_64(text.as_bytes()));
+            texts.insert(&spec.view.name, fingerprint.clone());
+            if spec.view.history == History::Changes {
+                let sql = spec.view.source.text.clone();
+                kept.push(ViewIdentity { name: spec.view.name.clone(), fingerprint, sql });
+            }
+        }
+        kept
+    }
+
     /// Lets rows of a table be taken out again. Kafka tables never do; call it before `create` of the table.
     pub fn allow_retractions(&mut self, table: &str) {
         self.retractable.insert(table.to_string());
@@ -107,9 +135,7 @@ impl Engine {
         }
         let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
         let specs_before = self.specs.len();
-        let planned = self
-            .plan_all(definitions)
-            .and_then(|()| dataflow::build(&self.specs).map(|_| ()));
+        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
         if let Err(error) = planned {
             self.specs.truncate(specs_before);
             for name in &names {
@@ -139,10 +165,7 @@ impl Engine {
         self.canonical.insert(view.name.clone(), planned.canonical.clone());
         if view.materialized {
             self.planner.add_materialized(&view.name, &planned)?;
-            self.specs.push(ViewSpec {
-                view: view.clone(),
-                planned,
-            });
+            self.specs.push(ViewSpec { view: view.clone(), planned });
         } else {
             self.planner.add_plain(&view.name, &planned)?;
         }
@@ -163,11 +186,7 @@ impl Engine {
     fn rebuild(&mut self) -> Result<()> {
         self.flow = dataflow::build(&self.specs)?;
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
-        self.hot.set_tables(
-            self.flow
-                .outputs()
-                .map(|output| hot_table(output, views[&*output.name])),
-        )
+        self.hot.set_tables(self.flow.outputs().map(|output| hot_table(output, views[&*output.name])))
     }
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
@@ -184,10 +203,7 @@ impl Engine {
         }
         self.epoch += 1;
         let views = self.flow.run(self.epoch, tables)?;
-        Ok(EpochOutput {
-            epoch: self.epoch,
-            views,
-        })
+        Ok(EpochOutput { epoch: self.epoch, views })
     }
 
     /// Makes the last epoch visible, then reclaims what nobody can see any more. `offsets`: what it includes.
@@ -195,15 +211,7 @@ impl Engine {
         let states = self.flow.states();
         let views = self.flow.outputs().zip(states).map(|(output, state)| {
             let (rows, bytes, errors, failed) = (state.rows, state.bytes, state.errors, state.failed);
-            (
-                output.name.clone(),
-                ViewState {
-                    rows,
-                    bytes,
-                    errors,
-                    failed,
-                },
-            )
+            (output.name.clone(), ViewState { rows, bytes, errors, failed })
         });
         let snapshot = Snapshot {
             run: self.run,
@@ -214,6 +222,16 @@ impl Engine {
         };
         self.hot.publish(snapshot);
         self.flow.maintain(self.hot.oldest_pinned(self.clock.instant()))
+    }
+
+    /// Reclaims after an epoch that no reader will see, as during a replay.
+    pub fn maintain_unpublished(&mut self) -> Result<()> {
+        self.flow.maintain(self.epoch)
+    }
+
+    /// Bytes that all operators hold.
+    pub fn state_bytes(&self) -> usize {
+        self.flow.statistics().iter().map(|node| node.bytes).sum()
     }
 
     /// Where readers find the views.
@@ -256,20 +274,14 @@ impl Engine {
 
     /// All rows of a view at an epoch that the caller holds.
     pub fn rows_at(&self, published: &Published, view: &str) -> Result<RecordBatch> {
-        let table = published
-            .table(view)
-            .ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
+        let table = published.table(view).ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
         let reader = table.arrangement.read(published.epoch)?;
         let rows: Vec<&[u8]> = (0..crate::state::SLOTS).flat_map(|slot| reader.scan(slot)).collect();
         let batch = reader.decode(&rows)?;
         let columns = table.columns.iter().map(|&c| batch.column(c).clone()).collect();
         // The arrangement may be shared with a view that names its columns differently.
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(
-            table.schema.clone(),
-            columns,
-            &options,
-        )?)
+        Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
     }
 }
 

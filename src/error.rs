@@ -38,13 +38,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error {
-            kind,
-            message: message.into(),
-            hint: None,
-            diagnostics: vec![],
-            source: None,
-        }
+        Error { kind, message: message.into(), hint: None, diagnostics: vec![], source: None }
     }
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
@@ -153,9 +147,7 @@ impl Diagnostic {
             .annotation(AnnotationKind::Primary.span(start..end));
         let mut report = vec![Level::ERROR.primary_title(self.message.as_str()).element(snippet)];
         if let Some(hint) = &self.hint {
-            report.push(Group::with_title(
-                Level::HELP.with_name("hint").secondary_title(hint.as_str()),
-            ));
+            report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint.as_str())));
         }
         Renderer::plain().render(&report).to_string()
     }

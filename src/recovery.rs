@@ -56,33 +56,14 @@ pub struct Replayed {
 /// Opens the storage for writing. `Refused` if a table has changed in a way that stored events cannot follow, `Data`
 /// that names the object if one is missing or damaged. With the history switched off nothing is read or written.
 pub fn open(opening: Opening<'_>) -> Result<Recovered> {
-    let Opening {
-        store,
-        tables,
-        views,
-        clock,
-        settings,
-    } = opening;
+    let Opening { store, tables, views, clock, settings } = opening;
     let current: BTreeMap<String, TableForm> = tables.iter().map(|t| (t.name.clone(), TableForm::of(t))).collect();
     let accepts = |manifest: &Manifest| {
-        let stored = manifest
-            .tables
-            .iter()
-            .filter_map(|(name, stored)| Some((name, current.get(name)?, stored)));
-        stored
-            .into_iter()
-            .try_for_each(|(name, now, stored)| now.reads(stored, name))
+        let stored = manifest.tables.iter().filter_map(|(name, stored)| Some((name, current.get(name)?, stored)));
+        stored.into_iter().try_for_each(|(name, now, stored)| now.reads(stored, name))
     };
-    let (log, manifest) = if settings.enabled {
-        Log::open(store, clock, accepts)?
-    } else {
-        (Log::unwritten(), None)
-    };
-    let rolled = if settings.enabled {
-        rolls(store, log.newest.roller.rolled_to)?
-    } else {
-        vec![]
-    };
+    let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
+    let rolled = if settings.enabled { rolls(store, log.newest.roller.rolled_to)? } else { vec![] };
     let mut tables_after = log.newest.tables.clone();
     tables_after.extend(current);
     let (views_after, rebuilt) = next_views(&log.newest.views, views);
@@ -91,15 +72,9 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
         run: log.run,
         manifest,
         offsets: log.newest.offsets.clone(),
-        generations: live
-            .map(|(name, view)| (name.as_str().into(), view.generation))
-            .collect(),
+        generations: live.map(|(name, view)| (name.as_str().into(), view.generation)).collect(),
         rebuilt,
-        end: LogEnd {
-            log,
-            tables: tables_after,
-            views: views_after,
-        },
+        end: LogEnd { log, tables: tables_after, views: views_after },
         store: store.clone(),
         tables: tables.to_vec(),
         rolled,
@@ -116,9 +91,7 @@ fn next_views(
     next.values_mut().for_each(|view| view.live = false);
     let mut rebuilt = BTreeSet::new();
     for ViewIdentity { name, fingerprint, sql } in views {
-        let same = before
-            .get(name)
-            .filter(|view| view.live && view.fingerprint == *fingerprint);
+        let same = before.get(name).filter(|view| view.live && view.fingerprint == *fingerprint);
         let generation = match same {
             Some(view) => view.generation,
             None => {
@@ -126,12 +99,7 @@ fn next_views(
                 before.get(name).map_or(0, |view| view.generation) + 1
             }
         };
-        let view = ViewForm {
-            fingerprint: fingerprint.clone(),
-            generation,
-            sql: sql.clone(),
-            live: true,
-        };
+        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true };
         next.insert(name.clone(), view);
     }
     (next, rebuilt)
@@ -147,10 +115,7 @@ impl Recovered {
             read_events(&self.store, table, (&self.rolled, &self.end.log.unrolled), |rows| {
                 replayed.rows += rows.num_rows() as u64;
                 replayed.batches += 1;
-                emit(EventBatch {
-                    table: table.clone(),
-                    rows,
-                })
+                emit(EventBatch { table: table.clone(), rows })
             })?;
         }
         Ok(replayed)
@@ -162,11 +127,7 @@ mod tests {
     use super::*;
 
     fn identity(name: &str, fingerprint: &str) -> ViewIdentity {
-        ViewIdentity {
-            name: name.into(),
-            fingerprint: fingerprint.into(),
-            sql: format!("-- {name}"),
-        }
+        ViewIdentity { name: name.into(), fingerprint: fingerprint.into(), sql: format!("-- {name}") }
     }
 
     #[test]
@@ -175,16 +136,10 @@ mod tests {
         let (first, rebuilt) = next_views(&BTreeMap::new(), &[identity("a", "1"), identity("b", "1")]);
         assert_eq!(rebuilt.len(), 2);
         let (second, rebuilt) = next_views(&first, &[identity("a", "2")]);
-        assert_eq!(
-            (generation(&second, "a"), generation(&second, "b")),
-            ((2, true), (1, false))
-        );
+        assert_eq!((generation(&second, "a"), generation(&second, "b")), ((2, true), (1, false)));
         assert_eq!(rebuilt.into_iter().collect::<Vec<_>>(), ["a".into()]);
         let (third, rebuilt) = next_views(&second, &[identity("a", "2"), identity("b", "1")]);
-        assert_eq!(
-            (generation(&third, "a"), generation(&third, "b")),
-            ((2, true), (2, true))
-        );
+        assert_eq!((generation(&third, "a"), generation(&third, "b")), ((2, true), (2, true)));
         assert_eq!(rebuilt.into_iter().collect::<Vec<_>>(), ["b".into()]);
     }
 }

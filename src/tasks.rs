@@ -15,6 +15,20 @@ pub fn spawn_thread<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Se
         .map_err(|e| Error::unavailable(format!("cannot start thread {name}")).caused_by(e))
 }
 
+/// Starts a named thread for work that recurses deeply. The bytes are address space: memory is taken as it is used.
+#[allow(clippy::disallowed_methods)] // this file is the door
+pub fn spawn_deep_thread<T: Send + 'static>(
+    name: &str,
+    stack_bytes: usize,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>> {
+    std::thread::Builder::new()
+        .name(name.to_string())
+        .stack_size(stack_bytes)
+        .spawn(body)
+        .map_err(|e| Error::unavailable(format!("cannot start thread {name}")).caused_by(e))
+}
+
 /// Starts a task on the current tokio runtime.
 #[allow(clippy::disallowed_methods)] // this file is the door
 pub fn spawn_task<F>(future: F) -> tokio::task::JoinHandle<F::Output>

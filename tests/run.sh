@@ -10,16 +10,25 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${REBATEFLOW_CACHE:-$HOME/.cache/rebateflow}
+if ! command -v cargo > /dev/null; then
+  echo "cargo is missing" >&2
+  echo "  hint: install Rust with rustup, and open a new shell" >&2
+  exit 1
+fi
 
 "$here/setup.sh"
 export REBATEFLOW_TEST_PYTHON=$cache/readers-venv/bin/python
 "$REBATEFLOW_TEST_PYTHON" "$here/readers/check_test.py"
 
+cd "$here/.."
+# Compiled first: Kafka would only take memory and cores from the compiler.
+cargo test --locked --no-run "$@"
+
+unset REBATEFLOW_SKIP_KAFKA REBATEFLOW_KAFKA_PORT
 REBATEFLOW_KAFKA_DATA=$(mktemp -d)
 export REBATEFLOW_KAFKA_DATA
-trap '"$here/kafka.sh" wipe' EXIT
+trap '"$here/kafka.sh" wipe > /dev/null; rm -rf "$REBATEFLOW_KAFKA_DATA"' EXIT
 bootstrap=$("$here/kafka.sh" start)
 export REBATEFLOW_TEST_BROKERS=${bootstrap#bootstrap=}
 
-cd "$here/.."
 cargo test --locked "$@"

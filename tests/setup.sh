@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests and the benchmark need beside Rust: a C compiler, make, Java, Maven, a Python environment
-# with DuckDB and Polars, and Apache Kafka's jars. Does nothing, and quickly, when everything is there.
+# Installs what the tests and the benchmark need beside Rust: a C compiler, make, Java, Maven, wrk, a Python
+# environment with DuckDB and Polars, and Apache Kafka's jars. Does nothing, and quickly, when everything is there.
 #
 #   tests/setup.sh        uses apt (as root) only for what is missing
 #
@@ -20,6 +20,7 @@ need make make
 need java default-jdk-headless
 need mvn maven
 need python3 python3
+need wrk wrk
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" -ne 0 ]; then

@@ -24,10 +24,7 @@ impl Catalog {
     /// The error holds every fault of all files.
     pub fn load(schemas: &Path, sql: &Path) -> Result<Catalog> {
         let files = load::read(schemas, sql)?;
-        let known = Known {
-            names: files.unreadable,
-            ..Known::default()
-        };
+        let known = Known { names: files.unreadable, ..Known::default() };
         let mut catalog = Catalog::default();
         let mut found = files.faults;
         found.extend(catalog.extend(files.placed, known));
@@ -40,10 +37,8 @@ impl Catalog {
         let mut found = vec![];
         for source in sources {
             match parse_definitions(source) {
-                Ok(definitions) => placed.extend(definitions.into_iter().map(|definition| Placed {
-                    definition,
-                    source: source.clone(),
-                })),
+                Ok(definitions) => placed
+                    .extend(definitions.into_iter().map(|definition| Placed { definition, source: source.clone() })),
                 Err(faults) => found.extend(faults),
             }
         }
@@ -61,11 +56,7 @@ impl Catalog {
 
     /// Adds one definition that fits to those present; otherwise the catalog stays as it is.
     pub fn add(&mut self, definition: Definition) -> Result<()> {
-        let topics = self
-            .tables
-            .iter()
-            .map(|table| (table.topic.clone(), table.name.clone()))
-            .collect();
+        let topics = self.tables.iter().map(|table| (table.topic.clone(), table.name.clone())).collect();
         let names = self.names().map(str::to_string).collect();
         no_faults(self.extend(vec![place(definition)], Known { names, topics }))
     }
@@ -98,8 +89,7 @@ impl Catalog {
             }
         }
         let ordered = consistency::in_dependency_order(&views.iter().collect::<Vec<_>>());
-        self.views
-            .extend(ordered.into_iter().map(|view| Arc::new(view.clone())));
+        self.views.extend(ordered.into_iter().map(|view| Arc::new(view.clone())));
         found
     }
 }

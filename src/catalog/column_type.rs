@@ -16,32 +16,28 @@ pub(super) struct Unsupported {
 pub(super) fn column_type(written: &SqlType) -> Result<DataType, Unsupported> {
     match written {
         SqlType::Varchar(None) | SqlType::Text | SqlType::String(None) => Ok(DataType::Utf8),
-        SqlType::Varchar(Some(_)) | SqlType::String(Some(_)) => Err(unsupported(
-            format!("{written}: the length of a text is not checked"),
-            "write VARCHAR",
-        )),
+        SqlType::Varchar(Some(_)) | SqlType::String(Some(_)) => {
+            Err(unsupported(format!("{written}: the length of a text is not checked"), "write VARCHAR"))
+        }
         SqlType::BigInt(None) => Ok(DataType::Int64),
         SqlType::Int(None) | SqlType::Integer(None) => Ok(DataType::Int32),
         SqlType::Double(ExactNumberInfo::None) => Ok(DataType::Float64),
         SqlType::Boolean => Ok(DataType::Boolean),
         SqlType::Date => Ok(DataType::Date32),
-        SqlType::Decimal(ExactNumberInfo::None) => Err(unsupported(
-            "DECIMAL without a precision".to_string(),
-            "write DECIMAL(18, 2), or what fits the column",
-        )),
+        SqlType::Decimal(ExactNumberInfo::None) => {
+            Err(unsupported("DECIMAL without a precision".to_string(), "write DECIMAL(18, 2), or what fits the column"))
+        }
         SqlType::Decimal(ExactNumberInfo::Precision(precision)) => decimal(*precision, 0),
         SqlType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)) => decimal(*precision, *scale),
         SqlType::Timestamp(None | Some(6), TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
             Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
         }
-        SqlType::Timestamp(Some(_), TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Err(unsupported(
-            format!("{written}: times are kept in microseconds"),
-            "write TIMESTAMP or TIMESTAMP(6)",
-        )),
-        SqlType::Timestamp(..) => Err(unsupported(
-            format!("{written}: times are kept without a zone"),
-            "write TIMESTAMP; it means UTC",
-        )),
+        SqlType::Timestamp(Some(_), TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            Err(unsupported(format!("{written}: times are kept in microseconds"), "write TIMESTAMP or TIMESTAMP(6)"))
+        }
+        SqlType::Timestamp(..) => {
+            Err(unsupported(format!("{written}: times are kept without a zone"), "write TIMESTAMP; it means UTC"))
+        }
         SqlType::Unspecified => Err(unsupported("a column without a type".to_string(), TYPES)),
         other => Err(unsupported(format!("unsupported column type {other}"), TYPES)),
     }
@@ -60,10 +56,7 @@ fn decimal(precision: u64, scale: i64) -> Result<DataType, Unsupported> {
 }
 
 fn unsupported(message: String, hint: &str) -> Unsupported {
-    Unsupported {
-        message,
-        hint: hint.to_string(),
-    }
+    Unsupported { message, hint: hint.to_string() }
 }
 
 #[cfg(test)]
@@ -105,25 +98,10 @@ mod tests {
 
     #[test]
     fn other_types_are_refused() {
-        for text in [
-            "DECIMAL",
-            "DECIMAL(39,2)",
-            "DECIMAL(5,6)",
-            "DECIMAL(0,0)",
-            "DECIMAL(5,-1)",
-            "TIMESTAMP(9)",
-        ] {
+        for text in ["DECIMAL", "DECIMAL(39,2)", "DECIMAL(5,6)", "DECIMAL(0,0)", "DECIMAL(5,-1)", "TIMESTAMP(9)"] {
             assert_eq!(arrow(text), None, "{text}");
         }
-        for text in [
-            "TIMESTAMPTZ",
-            "TIMESTAMP WITH TIME ZONE",
-            "REAL",
-            "JSON",
-            "VARCHAR(20)",
-            "BIGINT[]",
-            "TIME",
-        ] {
+        for text in ["TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE", "REAL", "JSON", "VARCHAR(20)", "BIGINT[]", "TIME"] {
             assert_eq!(arrow(text), None, "{text}");
         }
     }

@@ -102,18 +102,10 @@ fn check_reads(view: &View, names: &[&str], found: &mut Vec<Diagnostic>) {
         let name = names::normalize(ident);
         let (kind, message, hint) = if name == CLOCK {
             let hint = "leave time out of the view for now";
-            (
-                ErrorKind::Refused,
-                format!("reading `{CLOCK}` is not supported yet"),
-                hint.to_string(),
-            )
+            (ErrorKind::Refused, format!("reading `{CLOCK}` is not supported yet"), hint.to_string())
         } else if !names.contains(&name.as_str()) {
             let hint = names::suggestion(&name, names.iter().copied(), "tables and views");
-            (
-                ErrorKind::Invalid,
-                format!("`{name}` is neither a table nor a view"),
-                hint,
-            )
+            (ErrorKind::Invalid, format!("`{name}` is neither a table nor a view"), hint)
         } else {
             continue;
         };
@@ -165,20 +157,14 @@ fn cycle_from<'a>(first: &'a View, waiting: &[&'a View]) -> Option<Vec<&'a View>
 fn place_of_read(view: &View, name: &str) -> Span {
     let relations = relations::of(&view.query);
     let mut idents = relations.iter().filter_map(names::single);
-    idents
-        .find(|ident| names::normalize(ident) == name)
-        .map_or(Span::empty(), |ident| ident.span)
+    idents.find(|ident| names::normalize(ident) == name).map_or(Span::empty(), |ident| ident.span)
 }
 
 /// Where a source defines a name: the last one after TABLE or VIEW.
 pub(super) fn place_of_name(source: &SourceFile, name: &str) -> Span {
-    let tokens = Tokenizer::new(&DIALECT, &source.text)
-        .tokenize_with_location()
-        .unwrap_or_default();
-    let words: Vec<&TokenWithSpan> = tokens
-        .iter()
-        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
-        .collect();
+    let tokens = Tokenizer::new(&DIALECT, &source.text).tokenize_with_location().unwrap_or_default();
+    let words: Vec<&TokenWithSpan> =
+        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
     let defines = |pair: &&[&TokenWithSpan]| match (&pair[0].token, &pair[1].token) {
         (Token::Word(keyword), Token::Word(word)) => {
             [Keyword::TABLE, Keyword::VIEW].contains(&keyword.keyword)
@@ -186,8 +172,5 @@ pub(super) fn place_of_name(source: &SourceFile, name: &str) -> Span {
         }
         _ => false,
     };
-    words
-        .windows(2)
-        .rfind(defines)
-        .map_or(Span::empty(), |pair| pair[1].span)
+    words.windows(2).rfind(defines).map_or(Span::empty(), |pair| pair[1].span)
 }

@@ -30,10 +30,8 @@ impl Definition {
 pub fn parse_definitions(source: &SourceFile) -> Result<Vec<Definition>, Vec<Diagnostic>> {
     let mut faults = Faults::new(source);
     let parsed = statement::parse(source, &mut faults);
-    let definitions: Vec<Definition> = parsed
-        .iter()
-        .filter_map(|parsed| definition(parsed, source, &mut faults))
-        .collect();
+    let definitions: Vec<Definition> =
+        parsed.iter().filter_map(|parsed| definition(parsed, source, &mut faults)).collect();
     match faults.count() {
         0 => Ok(definitions),
         _ => Err(faults.into_found()),
@@ -50,12 +48,8 @@ fn definition(parsed: &Parsed, source: &SourceFile, faults: &mut Faults<'_>) -> 
             view_definition::view(create, &parsed.tokens, source, faults).map(Definition::View)
         }
         _ => {
-            faults
-                .refused(
-                    parsed.tokens.start(),
-                    "this statement defines neither a table nor a view",
-                )
-                .hint = Some("write CREATE TABLE, CREATE VIEW or CREATE MATERIALIZED VIEW".to_string());
+            faults.refused(parsed.tokens.start(), "this statement defines neither a table nor a view").hint =
+                Some("write CREATE TABLE, CREATE VIEW or CREATE MATERIALIZED VIEW".to_string());
             None
         }
     };

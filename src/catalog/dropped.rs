@@ -30,8 +30,7 @@ impl Dropped<'_, '_> {
     }
 
     fn note(&mut self, place: Span, clause: &str) {
-        self.faults
-            .refused(place, format!("{clause} is not supported in a view"));
+        self.faults.refused(place, format!("{clause} is not supported in a view"));
     }
 }
 
@@ -70,11 +69,7 @@ impl Visitor for Dropped<'_, '_> {
         if let Some(modifier) = modifiers.first() {
             let by = self.tokens.keyword_after(from, &[Keyword::GROUP]);
             let after = select.group_by.span().end.max(by.end);
-            self.clause(
-                after,
-                &[Keyword::WITH, Keyword::GROUPING],
-                &format!("GROUP BY ... {modifier}"),
-            );
+            self.clause(after, &[Keyword::WITH, Keyword::GROUPING], &format!("GROUP BY ... {modifier}"));
         }
         ControlFlow::Continue(())
     }
@@ -82,11 +77,7 @@ impl Visitor for Dropped<'_, '_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
-                self.clause(
-                    factor.span().start,
-                    &[Keyword::TABLESAMPLE, Keyword::SAMPLE],
-                    "TABLESAMPLE",
-                );
+                self.clause(factor.span().start, &[Keyword::TABLESAMPLE, Keyword::SAMPLE], "TABLESAMPLE");
             }
             TableFactor::Table {
                 name,

@@ -30,11 +30,7 @@ enum Holds {
 }
 
 pub(super) fn read(schemas: &Path, sql: &Path) -> Result<Files> {
-    let mut files = Files {
-        placed: vec![],
-        faults: vec![],
-        unreadable: vec![],
-    };
+    let mut files = Files { placed: vec![], faults: vec![], unreadable: vec![] };
     for (directory, holds) in [(schemas, Holds::Tables), (sql, Holds::Views)] {
         for path in sql_files(directory)? {
             let source = SourceFile::new(path.display().to_string(), read_text(&path)?);
@@ -61,9 +57,7 @@ fn sql_files(directory: &Path) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         // Editors keep their swap files under hidden names.
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && path.extension().is_some_and(|extension| extension == "sql") {
             paths.push(path);
         }
@@ -93,11 +87,7 @@ fn one_definition(source: &SourceFile, stem: &str, holds: Holds) -> Result<Defin
         (Some(definition), 0) => definition,
         (Some(last), _) => {
             let hint = format!("move `{}` to its own file `{}.sql`", last.name(), last.name());
-            return fault(
-                place_of_name(source, last.name()),
-                "a file holds one definition".to_string(),
-                hint,
-            );
+            return fault(place_of_name(source, last.name()), "a file holds one definition".to_string(), hint);
         }
         (None, _) => {
             return fault(
@@ -114,11 +104,7 @@ fn one_definition(source: &SourceFile, stem: &str, holds: Holds) -> Result<Defin
         Definition::View(_) => (Holds::Views, "a view belongs to the directory of the views"),
     };
     if is != holds {
-        return fault(
-            place,
-            belongs.to_string(),
-            "the directories are those of --schemas and --sql".to_string(),
-        );
+        return fault(place, belongs.to_string(), "the directories are those of --schemas and --sql".to_string());
     }
     if name != stem {
         let message = format!("file `{stem}.sql` defines `{name}`");

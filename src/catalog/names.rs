@@ -41,18 +41,14 @@ pub(super) fn defined(name: &ObjectName, faults: &mut Faults<'_>) -> Option<Stri
     };
     let text = normalize(ident);
     if text == CLOCK {
-        faults
-            .invalid(ident.span, format!("the name `{CLOCK}` is reserved"))
-            .hint = Some("it is the built-in table that gives views the time".to_string());
+        faults.invalid(ident.span, format!("the name `{CLOCK}` is reserved")).hint =
+            Some("it is the built-in table that gives views the time".to_string());
         return None;
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.chars().all(plain) {
-        faults
-            .invalid(ident.span, format!("`{text}` cannot name a table or a view"))
-            .hint = Some(format!(
-            "use letters, digits, `_` and `-`, at most {NAME_BYTES_MAX} of them"
-        ));
+        faults.invalid(ident.span, format!("`{text}` cannot name a table or a view")).hint =
+            Some(format!("use letters, digits, `_` and `-`, at most {NAME_BYTES_MAX} of them"));
         return None;
     }
     not_hidden(&text, ident.span, faults).then_some(text)
@@ -71,10 +67,7 @@ pub(super) fn not_hidden(name: &str, place: Span, faults: &mut Faults<'_>) -> bo
 /// The names in a text like `user_id, "Shop"`; None when it is not such a list.
 pub(super) fn parse_list(text: &str) -> Option<Vec<String>> {
     let tokens = Tokenizer::new(&DIALECT, text).tokenize().ok()?;
-    let tokens: Vec<Token> = tokens
-        .into_iter()
-        .filter(|token| !matches!(token, Token::Whitespace(_)))
-        .collect();
+    let tokens: Vec<Token> = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     let name = |tokens: &[Token]| match tokens {
         [Token::Word(word)] => Some(normalize(&word.clone().into_ident(Span::empty()))),
         _ => None,
@@ -111,23 +104,14 @@ mod tests {
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_is_not() {
         let known = ["rebate_line", "txn_latest"];
-        assert_eq!(
-            suggestion("rebate_lines", known, "views"),
-            "did you mean `rebate_line`?"
-        );
-        assert_eq!(
-            suggestion("users", known, "views"),
-            "the views are: rebate_line, txn_latest"
-        );
+        assert_eq!(suggestion("rebate_lines", known, "views"), "did you mean `rebate_line`?");
+        assert_eq!(suggestion("users", known, "views"), "the views are: rebate_line, txn_latest");
         assert_eq!(suggestion("users", [], "views"), "there are no views");
     }
 
     #[test]
     fn lists_follow_the_rules_of_identifiers() {
-        assert_eq!(
-            parse_list("User_Id , \"Shop, Name\""),
-            Some(vec!["user_id".into(), "Shop, Name".into()])
-        );
+        assert_eq!(parse_list("User_Id , \"Shop, Name\""), Some(vec!["user_id".into(), "Shop, Name".into()]));
         assert_eq!(parse_list("a b"), None);
         assert_eq!(parse_list("a,"), None);
         assert_eq!(parse_list(""), None);

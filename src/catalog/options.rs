@@ -29,11 +29,7 @@ impl Options {
             CreateTableOptions::None => return options,
             CreateTableOptions::With(list) => list,
             other => {
-                let place = if other.span() == Span::empty() {
-                    tokens.start()
-                } else {
-                    other.span()
-                };
+                let place = if other.span() == Span::empty() { tokens.start() } else { other.span() };
                 faults.refused(place, "options are given in WITH only").hint =
                     Some("write WITH (name = 'value', ...)".to_string());
                 return options;
@@ -41,11 +37,7 @@ impl Options {
         };
         for option in list {
             let SqlOption::KeyValue { key, value } = option else {
-                let place = if option.span() == Span::empty() {
-                    tokens.start()
-                } else {
-                    option.span()
-                };
+                let place = if option.span() == Span::empty() { tokens.start() } else { option.span() };
                 faults.invalid(place, format!("`{option}` is not an option")).hint = Some(known_hint(known));
                 continue;
             };
@@ -55,21 +47,12 @@ impl Options {
                 continue;
             }
             let Some(text) = quoted(value) else {
-                let place = if value.span() == Span::empty() {
-                    key.span
-                } else {
-                    value.span()
-                };
-                faults
-                    .invalid(place, format!("the value of option `{name}` is not a quoted text"))
-                    .hint = Some(format!("write {name} = '...'"));
+                let place = if value.span() == Span::empty() { key.span } else { value.span() };
+                faults.invalid(place, format!("the value of option `{name}` is not a quoted text")).hint =
+                    Some(format!("write {name} = '...'"));
                 continue;
             };
-            let option = OptionText {
-                text,
-                name: key.span,
-                value: value.span(),
-            };
+            let option = OptionText { text, name: key.span, value: value.span() };
             if options.0.insert(name.clone(), option).is_some() {
                 faults.invalid(key.span, format!("option `{name}` is given twice"));
             }
@@ -92,9 +75,8 @@ impl Options {
         let chosen = choices.iter().find(|(text, _)| *text == option.text);
         if chosen.is_none() {
             let texts: Vec<String> = choices.iter().map(|(text, _)| format!("'{text}'")).collect();
-            faults
-                .invalid(option.value, format!("option `{name}` cannot be '{}'", option.text))
-                .hint = Some(format!("it can be {}", texts.join(" or ")));
+            faults.invalid(option.value, format!("option `{name}` cannot be '{}'", option.text)).hint =
+                Some(format!("it can be {}", texts.join(" or ")));
         }
         chosen.map(|(_, meaning)| *meaning)
     }

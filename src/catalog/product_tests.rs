@@ -30,21 +30,14 @@ async fn session(catalog: &Catalog) -> (SessionContext, Vec<LogicalPlan>) {
     let context = SessionContext::new_with_config(config);
     for table in &catalog.tables {
         let empty = MemTable::try_new(table.schema(), vec![vec![]]).expect("a table");
-        context
-            .register_table(&table.name, Arc::new(empty))
-            .expect("a new table");
+        context.register_table(&table.name, Arc::new(empty)).expect("a new table");
     }
     let mut plans = vec![];
     for view in &catalog.views {
         let query = ast::Statement::Query(Box::new(view.query.clone()));
-        let plan = context
-            .state()
-            .statement_to_plan(Statement::Statement(Box::new(query)))
-            .await;
+        let plan = context.state().statement_to_plan(Statement::Statement(Box::new(query))).await;
         let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", view.name));
-        context
-            .register_table(&view.name, Arc::new(ViewTable::new(plan.clone(), None)))
-            .expect("a new view");
+        context.register_table(&view.name, Arc::new(ViewTable::new(plan.clone(), None))).expect("a new view");
         plans.push(context.state().optimize(&plan).expect("an optimized plan"));
     }
     (context, plans)
@@ -57,22 +50,9 @@ async fn run(context: &SessionContext, sql: &str) -> Vec<RecordBatch> {
 
 /// The rows without the frame of the table, cells separated by one space.
 async fn rows(context: &SessionContext, sql: &str) -> Vec<String> {
-    let table = pretty_format_batches(&run(context, sql).await)
-        .expect("a table")
-        .to_string();
-    let cells = |line: &str| {
-        line.trim_matches('|')
-            .split('|')
-            .map(str::trim)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    table
-        .lines()
-        .skip(3)
-        .filter(|line| line.starts_with('|'))
-        .map(cells)
-        .collect()
+    let table = pretty_format_batches(&run(context, sql).await).expect("a table").to_string();
+    let cells = |line: &str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>().join(" ");
+    table.lines().skip(3).filter(|line| line.starts_with('|')).map(cells).collect()
 }
 
 #[test]
@@ -90,29 +70,16 @@ fn the_product_catalog_loads() {
             "user_rebate_balance",
         ]
     );
-    let upsert = Upsert {
-        key: vec![0],
-        version: Some(1),
-        deleted: None,
-        key_format: KeyFormat::Raw,
-    };
+    let upsert = Upsert { key: vec![0], version: Some(1), deleted: None, key_format: KeyFormat::Raw };
+    assert_eq!(catalog.table("rate_rules").and_then(|table| table.upsert.clone()), Some(upsert));
     assert_eq!(
-        catalog.table("rate_rules").and_then(|table| table.upsert.clone()),
-        Some(upsert)
-    );
-    assert_eq!(
-        catalog
-            .table("affiliate_txn")
-            .map(|table| (table.columns.len(), table.upsert.is_none())),
+        catalog.table("affiliate_txn").map(|table| (table.columns.len(), table.upsert.is_none())),
         Some((21, true))
     );
     let rebate_line = catalog.view("rebate_line").expect("a view");
     assert_eq!(rebate_line.reads, ["txn_latest", "rate_rules"]);
     assert!(
-        catalog
-            .views
-            .iter()
-            .all(|view| view.materialized && view.history == History::Changes && view.key.is_some())
+        catalog.views.iter().all(|view| view.materialized && view.history == History::Changes && view.key.is_some())
     );
 }
 
@@ -123,11 +90,7 @@ fn the_examples_of_the_documents_are_accepted() {
         .into_iter()
         .map(|path| {
             let text = std::fs::read_to_string(root.join(path)).expect("a document");
-            let sql = text
-                .split("```sql\n")
-                .skip(1)
-                .filter_map(|rest| rest.split("```").next())
-                .collect::<String>();
+            let sql = text.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect::<String>();
             SourceFile::new(path, sql)
         })
         .collect();
@@ -164,10 +127,7 @@ async fn money_and_keys_have_the_types_that_the_views_promise() {
     for view in &catalog.views {
         let frame = context.table(&view.name).await.expect("a view");
         for column in view.key.as_ref().expect("a key") {
-            let field = frame
-                .schema()
-                .field_with_unqualified_name(column)
-                .expect("a key column");
+            let field = frame.schema().field_with_unqualified_name(column).expect("a key column");
             assert_eq!(field.data_type(), &DataType::Utf8, "{}.{column}", view.name);
         }
     }

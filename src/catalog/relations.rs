@@ -9,10 +9,7 @@ use super::names;
 /// The names in order of appearance, each as often as it is written. Names with several parts are included; calls of
 /// table functions are not.
 pub(super) fn of(query: &Query) -> Vec<ObjectName> {
-    let mut relations = Relations {
-        open: vec![],
-        found: vec![],
-    };
+    let mut relations = Relations { open: vec![], found: vec![] };
     // The visitor never breaks off.
     let _ = query.visit(&mut relations);
     relations.found
@@ -51,17 +48,9 @@ impl Visitor for Relations {
             outer.begun += 1;
         }
         let with = query.with.as_ref();
-        let defined = with
-            .iter()
-            .flat_map(|with| &with.cte_tables)
-            .map(|cte| names::normalize(&cte.alias.name))
-            .collect();
-        self.open.push(OpenQuery {
-            defined,
-            recursive: with.is_some_and(|with| with.recursive),
-            begun: 0,
-            ended: 0,
-        });
+        let defined =
+            with.iter().flat_map(|with| &with.cte_tables).map(|cte| names::normalize(&cte.alias.name)).collect();
+        self.open.push(OpenQuery { defined, recursive: with.is_some_and(|with| with.recursive), begun: 0, ended: 0 });
         ControlFlow::Continue(())
     }
 
@@ -93,11 +82,7 @@ mod tests {
     use super::*;
 
     fn read(sql: &str) -> String {
-        let query = Parser::new(&DIALECT)
-            .try_with_sql(sql)
-            .expect("tokens")
-            .parse_query()
-            .expect("a query");
+        let query = Parser::new(&DIALECT).try_with_sql(sql).expect("tokens").parse_query().expect("a query");
         of(&query).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
@@ -108,19 +93,13 @@ mod tests {
             read("SELECT (SELECT max(x) FROM b) FROM a WHERE EXISTS (SELECT 1 FROM c) AND x IN (SELECT x FROM d)"),
             "b a c d"
         );
-        assert_eq!(
-            read("SELECT * FROM (SELECT * FROM a) x UNION ALL (SELECT * FROM b)"),
-            "a b"
-        );
+        assert_eq!(read("SELECT * FROM (SELECT * FROM a) x UNION ALL (SELECT * FROM b)"), "a b");
         assert_eq!(read("SELECT * FROM s.a, generate_series(1, 3)"), "s.a");
     }
 
     #[test]
     fn names_of_with_are_local() {
-        assert_eq!(
-            read("WITH a AS (SELECT * FROM t) SELECT * FROM a JOIN A b ON true"),
-            "t"
-        );
+        assert_eq!(read("WITH a AS (SELECT * FROM t) SELECT * FROM a JOIN A b ON true"), "t");
         assert_eq!(
             read("WITH a AS (SELECT * FROM t), b AS (SELECT * FROM a) SELECT * FROM b WHERE x IN (SELECT x FROM a)"),
             "t"
@@ -130,25 +109,13 @@ mod tests {
     #[test]
     fn a_with_query_does_not_see_itself_or_later_ones() {
         assert_eq!(read("WITH a AS (SELECT * FROM a) SELECT * FROM a"), "a");
-        assert_eq!(
-            read("WITH a AS (SELECT * FROM b), b AS (SELECT * FROM t) SELECT * FROM a, b"),
-            "b t"
-        );
-        assert_eq!(
-            read("WITH a AS (SELECT * FROM (SELECT * FROM t) x JOIN a ON true) SELECT 1"),
-            "t a"
-        );
-        assert_eq!(
-            read("WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT * FROM a) SELECT * FROM a"),
-            ""
-        );
+        assert_eq!(read("WITH a AS (SELECT * FROM b), b AS (SELECT * FROM t) SELECT * FROM a, b"), "b t");
+        assert_eq!(read("WITH a AS (SELECT * FROM (SELECT * FROM t) x JOIN a ON true) SELECT 1"), "t a");
+        assert_eq!(read("WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT * FROM a) SELECT * FROM a"), "");
     }
 
     #[test]
     fn names_of_with_end_with_their_query() {
-        assert_eq!(
-            read("SELECT * FROM (WITH a AS (SELECT * FROM t) SELECT * FROM a) x JOIN a ON true"),
-            "t a"
-        );
+        assert_eq!(read("SELECT * FROM (WITH a AS (SELECT * FROM t) SELECT * FROM a) x JOIN a ON true"), "t a");
     }
 }

@@ -42,10 +42,7 @@ impl Tokens {
 
     /// The token that follows a place.
     pub(super) fn after(&self, place: Span) -> Span {
-        self.0
-            .iter()
-            .find(|token| token.span.start >= place.end)
-            .map_or(place, |token| token.span)
+        self.0.iter().find(|token| token.span.start >= place.end).map_or(place, |token| token.span)
     }
 }
 
@@ -60,11 +57,8 @@ pub(super) fn parse(source: &SourceFile, faults: &mut Faults<'_>) -> Vec<Parsed>
     };
     let mut statements = vec![];
     for segment in tokens.split(|token| token.token == Token::SemiColon) {
-        let significant: Vec<TokenWithSpan> = segment
-            .iter()
-            .filter(|token| !matches!(token.token, Token::Whitespace(_)))
-            .cloned()
-            .collect();
+        let significant: Vec<TokenWithSpan> =
+            segment.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).cloned().collect();
         if significant.is_empty() {
             continue;
         }
@@ -90,9 +84,8 @@ fn note_syntax_error(error: &ParserError, tokens: &Tokens, faults: &mut Faults<'
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         ParserError::RecursionLimitExceeded => {
-            faults
-                .refused(tokens.start(), "this statement is nested too deeply")
-                .hint = Some("split it into views that read each other".to_string());
+            faults.refused(tokens.start(), "this statement is nested too deeply").hint =
+                Some("split it into views that read each other".to_string());
             return;
         }
     };
@@ -122,19 +115,11 @@ fn split_location(message: &str) -> (&str, Option<Location>) {
 }
 
 fn syntax_message(message: &str) -> String {
-    let message = message
-        .replace("Expected: ", "expected ")
-        .replace(", found: ", ", found ");
-    let message = message
-        .strip_suffix("found EOF")
-        .map_or(message.clone(), |start| format!("{start}found the end"));
+    let message = message.replace("Expected: ", "expected ").replace(", found: ", ", found ");
+    let message = message.strip_suffix("found EOF").map_or(message.clone(), |start| format!("{start}found the end"));
     let mut characters = message.chars();
     let first = characters.next().map(|c| c.to_ascii_lowercase());
-    format!(
-        "syntax error: {}{}",
-        first.map(String::from).unwrap_or_default(),
-        characters.as_str()
-    )
+    format!("syntax error: {}{}", first.map(String::from).unwrap_or_default(), characters.as_str())
 }
 
 fn one_character(start: Location) -> Span {

@@ -77,14 +77,9 @@ impl Table {
     /// so there the other columns are nullable.
     pub fn event_schema(&self) -> SchemaRef {
         let nullable = |i: usize, c: &Column| c.nullable || self.upsert.as_ref().is_some_and(|u| !u.key.contains(&i));
-        let declared = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, c)| Field::new(&c.name, c.data_type.clone(), nullable(i, c)));
-        let metadata = METADATA
-            .into_iter()
-            .map(|(name, data_type, nullable)| Field::new(name, data_type, nullable));
+        let declared =
+            self.columns.iter().enumerate().map(|(i, c)| Field::new(&c.name, c.data_type.clone(), nullable(i, c)));
+        let metadata = METADATA.into_iter().map(|(name, data_type, nullable)| Field::new(name, data_type, nullable));
         Arc::new(Schema::new(declared.chain(metadata).collect::<Vec<_>>()))
     }
 }

@@ -16,15 +16,7 @@ use super::source::{Faults, SourceFile};
 use super::statement::Tokens;
 use super::table::{Column, KeyFormat, Table, UnknownFields, Upsert};
 
-const OPTIONS: [&str; 7] = [
-    "topic",
-    "format",
-    "version",
-    "deleted",
-    "key_format",
-    "unknown_fields",
-    "retention",
-];
+const OPTIONS: [&str; 7] = ["topic", "format", "version", "deleted", "key_format", "unknown_fields", "retention"];
 
 const COLUMNS_MAX: usize = 1_000;
 
@@ -53,33 +45,18 @@ pub(super) fn table(
     if create.columns.is_empty() {
         faults.invalid(create.name.span(), "this table has no columns");
     } else if create.columns.len() > COLUMNS_MAX {
-        faults.invalid(
-            create.name.span(),
-            format!("this table has more than {COLUMNS_MAX} columns"),
-        );
+        faults.invalid(create.name.span(), format!("this table has more than {COLUMNS_MAX} columns"));
     }
     let options = Options::read(&create.table_options, &OPTIONS, tokens, faults);
     refuse_options(&options, faults);
     let upsert = declared.upsert(&options, faults);
-    let unknown_fields = [
-        ("keep", UnknownFields::Keep),
-        ("ignore", UnknownFields::Ignore),
-        ("reject", UnknownFields::Reject),
-    ];
-    let unknown_fields = options
-        .choice("unknown_fields", &unknown_fields, faults)
-        .unwrap_or(UnknownFields::Keep);
+    let unknown_fields =
+        [("keep", UnknownFields::Keep), ("ignore", UnknownFields::Ignore), ("reject", UnknownFields::Reject)];
+    let unknown_fields = options.choice("unknown_fields", &unknown_fields, faults).unwrap_or(UnknownFields::Keep);
     let name = name?;
     let topic = topic(&name, &options, faults);
     let sql = source.text[source.range(tokens.whole())].to_string();
-    Some(Table {
-        name,
-        topic,
-        columns: declared.columns,
-        upsert,
-        unknown_fields,
-        sql,
-    })
+    Some(Table { name, topic, columns: declared.columns, upsert, unknown_fields, sql })
 }
 
 /// What has been declared so far: columns and the primary key.
@@ -101,9 +78,7 @@ impl Declared {
         let data_type = match column_type(&written.data_type) {
             Ok(data_type) => data_type,
             Err(unsupported) => {
-                faults
-                    .refused(tokens.after(written.name.span), unsupported.message)
-                    .hint = Some(unsupported.hint);
+                faults.refused(tokens.after(written.name.span), unsupported.message).hint = Some(unsupported.hint);
                 // Any type keeps the column known, so that options that name it are not faults too.
                 DataType::Null
             }
@@ -112,11 +87,7 @@ impl Declared {
             faults.invalid(written.name.span, format!("column `{name}` is declared twice"));
             return;
         }
-        self.columns.push(Column {
-            name,
-            data_type,
-            nullable: true,
-        });
+        self.columns.push(Column { name, data_type, nullable: true });
         let position = self.columns.len() - 1;
         let mut says_null = false;
         for option in &written.options {
@@ -129,18 +100,14 @@ impl Declared {
                 }
                 other => {
                     let place = column_option_place(other, written, tokens);
-                    faults
-                        .refused(place, format!("`{other}` is not supported in a column"))
-                        .hint = Some(NO_WRITES.to_string());
+                    faults.refused(place, format!("`{other}` is not supported in a column")).hint =
+                        Some(NO_WRITES.to_string());
                 }
             }
         }
         if says_null && !self.columns[position].nullable {
             let place = tokens.keyword_after(written.name.span.end, &[Keyword::NULL]);
-            faults.invalid(
-                place,
-                format!("column `{}` is both NULL and NOT NULL", self.columns[position].name),
-            );
+            faults.invalid(place, format!("column `{}` is both NULL and NOT NULL", self.columns[position].name));
         }
     }
 
@@ -148,11 +115,7 @@ impl Declared {
         let constraint = match written {
             TableConstraint::PrimaryKey(constraint) if is_plain(constraint) => constraint,
             other => {
-                let place = if other.span() == Span::empty() {
-                    tokens.start()
-                } else {
-                    other.span()
-                };
+                let place = if other.span() == Span::empty() { tokens.start() } else { other.span() };
                 faults.refused(place, format!("`{other}` is not supported")).hint = Some(NO_WRITES.to_string());
                 return;
             }
@@ -167,9 +130,8 @@ impl Declared {
                 }
                 Some(position) => key.push(position),
                 None => {
-                    faults
-                        .invalid(ident.span, format!("the primary key names an unknown column `{name}`"))
-                        .hint = Some(self.suggestion(&name));
+                    faults.invalid(ident.span, format!("the primary key names an unknown column `{name}`")).hint =
+                        Some(self.suggestion(&name));
                 }
             }
         }
@@ -190,9 +152,7 @@ impl Declared {
         let Some(key) = &self.key else {
             for name in ["version", "deleted", "key_format"] {
                 if let Some(option) = options.get(name) {
-                    faults
-                        .invalid(option.name, format!("option `{name}` needs a PRIMARY KEY"))
-                        .hint =
+                    faults.invalid(option.name, format!("option `{name}` needs a PRIMARY KEY")).hint =
                         Some("without one the table is append-only: events are never replaced or deleted".to_string());
                 }
             }
@@ -207,47 +167,27 @@ impl Declared {
         if let (Some(position), Some(option)) = (deleted, options.get("deleted"))
             && !is_kind_of(position, &DataType::Boolean)
         {
-            faults
-                .invalid(
-                    option.value,
-                    format!("column `{}` is not BOOLEAN", self.columns[position].name),
-                )
-                .hint = Some("a row is deleted when the column that `deleted` names is true".to_string());
+            faults.invalid(option.value, format!("column `{}` is not BOOLEAN", self.columns[position].name)).hint =
+                Some("a row is deleted when the column that `deleted` names is true".to_string());
         }
         if let (Some(position), Some(option)) = (version, options.get("version"))
             && [DataType::Boolean, DataType::Float64].contains(&self.columns[position].data_type)
         {
             faults
-                .invalid(
-                    option.value,
-                    format!("column `{}` cannot order versions", self.columns[position].name),
-                )
+                .invalid(option.value, format!("column `{}` cannot order versions", self.columns[position].name))
                 .hint = Some("use an integer, a decimal, a date or a timestamp".to_string());
         }
         let key_formats = [("raw", KeyFormat::Raw), ("json", KeyFormat::Json)];
-        let usual = if key.len() == 1 {
-            KeyFormat::Raw
-        } else {
-            KeyFormat::Json
-        };
+        let usual = if key.len() == 1 { KeyFormat::Raw } else { KeyFormat::Json };
         let key_format = options.choice("key_format", &key_formats, faults).unwrap_or(usual);
         if let Some(option) = options.get("key_format")
             && key_format == KeyFormat::Raw
             && key.len() != 1
         {
-            faults
-                .invalid(
-                    option.value,
-                    format!("a raw key is one column; the primary key has {}", key.len()),
-                )
-                .hint = Some("use key_format = 'json'".to_string());
+            faults.invalid(option.value, format!("a raw key is one column; the primary key has {}", key.len())).hint =
+                Some("use key_format = 'json'".to_string());
         }
-        Some(Upsert {
-            key: key.clone(),
-            version,
-            deleted,
-            key_format,
-        })
+        Some(Upsert { key: key.clone(), version, deleted, key_format })
     }
 
     /// The position of the column that an option names; it may not be part of the key.
@@ -261,19 +201,12 @@ impl Declared {
         let position = self.position(column);
         match position {
             None => {
-                faults
-                    .invalid(
-                        option.value,
-                        format!("option `{name}` names an unknown column `{column}`"),
-                    )
-                    .hint = Some(self.suggestion(column));
+                faults.invalid(option.value, format!("option `{name}` names an unknown column `{column}`")).hint =
+                    Some(self.suggestion(column));
             }
             Some(position) if self.key.as_ref().is_some_and(|key| key.contains(&position)) => {
-                faults
-                    .invalid(option.value, format!("column `{column}` is part of the primary key"))
-                    .hint = Some(format!(
-                    "`{name}` names a column that differs between the events of one key"
-                ));
+                faults.invalid(option.value, format!("column `{column}` is part of the primary key")).hint =
+                    Some(format!("`{name}` names a column that differs between the events of one key"));
             }
             Some(_) => {}
         }
@@ -281,11 +214,7 @@ impl Declared {
     }
 
     fn suggestion(&self, column: &str) -> String {
-        names::suggestion(
-            column,
-            self.columns.iter().map(|column| column.name.as_str()),
-            "columns",
-        )
+        names::suggestion(column, self.columns.iter().map(|column| column.name.as_str()), "columns")
     }
 }
 
@@ -311,17 +240,9 @@ fn refuse_clauses(create: &CreateTable, tokens: &Tokens, faults: &mut Faults<'_>
         create if create.primary_key.is_some() => (Keyword::PRIMARY, "PRIMARY KEY after the columns"),
         _ => (Keyword::CREATE, "a clause of this statement"),
     };
-    let keywords = if keyword == Keyword::TEMPORARY {
-        vec![keyword, Keyword::TEMP]
-    } else {
-        vec![keyword]
-    };
-    faults
-        .refused(
-            tokens.keyword_after(from, &keywords),
-            format!("{clause} is not supported in CREATE TABLE"),
-        )
-        .hint = Some("write CREATE TABLE name (columns, PRIMARY KEY (...)) WITH (options)".to_string());
+    let keywords = if keyword == Keyword::TEMPORARY { vec![keyword, Keyword::TEMP] } else { vec![keyword] };
+    faults.refused(tokens.keyword_after(from, &keywords), format!("{clause} is not supported in CREATE TABLE")).hint =
+        Some("write CREATE TABLE name (columns, PRIMARY KEY (...)) WITH (options)".to_string());
 }
 
 fn refuse_options(options: &Options, faults: &mut Faults<'_>) {
@@ -337,9 +258,8 @@ fn refuse_options(options: &Options, faults: &mut Faults<'_>) {
         diagnostic.hint = Some("use format = 'json'".to_string());
     }
     if let Some(retention) = options.get("retention") {
-        faults
-            .refused(retention.name, "option `retention` is not supported yet")
-            .hint = Some("leave it out: events are kept without end".to_string());
+        faults.refused(retention.name, "option `retention` is not supported yet").hint =
+            Some("leave it out: events are kept without end".to_string());
     }
 }
 
@@ -350,11 +270,8 @@ fn topic(name: &str, options: &Options, faults: &mut Faults<'_>) -> String {
     let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let topic = &option.text;
     if topic.is_empty() || topic.len() > TOPIC_BYTES_MAX || !topic.chars().all(legal) || topic == "." || topic == ".." {
-        faults
-            .invalid(option.value, format!("'{topic}' cannot name a topic"))
-            .hint = Some(format!(
-            "use letters, digits, `.`, `_` and `-`, at most {TOPIC_BYTES_MAX} of them"
-        ));
+        faults.invalid(option.value, format!("'{topic}' cannot name a topic")).hint =
+            Some(format!("use letters, digits, `.`, `_` and `-`, at most {TOPIC_BYTES_MAX} of them"));
     }
     topic.clone()
 }

@@ -37,48 +37,21 @@ fn a_table_keeps_everything_that_was_declared() {
     let sql = "CREATE TABLE Orders (A VARCHAR, \"B\" BIGINT, gone BOOLEAN, n INT NOT NULL, PRIMARY KEY (n, a))
   WITH (version = '\"B\"', deleted = 'GONE', unknown_fields = 'reject')";
     let parsed = definitions(&format!("-- About.\n{sql};\n-- After."));
-    let [Definition::Table(table)] = parsed.as_slice() else {
-        panic!("one table")
-    };
-    assert_eq!(
-        (table.name.as_str(), table.topic.as_str(), table.sql.as_str()),
-        ("orders", "orders", sql)
-    );
-    let columns: Vec<_> = table
-        .columns
-        .iter()
-        .map(|column| (column.name.as_str(), column.nullable))
-        .collect();
+    let [Definition::Table(table)] = parsed.as_slice() else { panic!("one table") };
+    assert_eq!((table.name.as_str(), table.topic.as_str(), table.sql.as_str()), ("orders", "orders", sql));
+    let columns: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.nullable)).collect();
     assert_eq!(columns, [("a", false), ("B", true), ("gone", true), ("n", false)]);
-    let upsert = Upsert {
-        key: vec![3, 0],
-        version: Some(1),
-        deleted: Some(2),
-        key_format: KeyFormat::Json,
-    };
-    assert_eq!(
-        (table.upsert.as_ref(), table.unknown_fields),
-        (Some(&upsert), UnknownFields::Reject)
-    );
+    let upsert = Upsert { key: vec![3, 0], version: Some(1), deleted: Some(2), key_format: KeyFormat::Json };
+    assert_eq!((table.upsert.as_ref(), table.unknown_fields), (Some(&upsert), UnknownFields::Reject));
 }
 
 #[test]
 fn the_usual_options_of_a_table() {
     let parsed =
         definitions("CREATE TABLE a (id VARCHAR PRIMARY KEY); CREATE TABLE b (id VARCHAR) WITH (topic = 'B.1');");
-    let [Definition::Table(a), Definition::Table(b)] = parsed.as_slice() else {
-        panic!("two tables")
-    };
-    let upsert = Upsert {
-        key: vec![0],
-        version: None,
-        deleted: None,
-        key_format: KeyFormat::Raw,
-    };
-    assert_eq!(
-        (a.upsert.as_ref(), a.unknown_fields),
-        (Some(&upsert), UnknownFields::Keep)
-    );
+    let [Definition::Table(a), Definition::Table(b)] = parsed.as_slice() else { panic!("two tables") };
+    let upsert = Upsert { key: vec![0], version: None, deleted: None, key_format: KeyFormat::Raw };
+    assert_eq!((a.upsert.as_ref(), a.unknown_fields), (Some(&upsert), UnknownFields::Keep));
     assert_eq!((b.topic.as_str(), b.upsert.as_ref()), ("B.1", None));
     assert_eq!(b.sql, "CREATE TABLE b (id VARCHAR) WITH (topic = 'B.1')");
 }
@@ -89,19 +62,11 @@ fn a_view_keeps_its_options_and_reads() {
         "CREATE MATERIALIZED VIEW v WITH (key = 'a, \"B\"', history = 'changes', on_error = 'refuse')
          AS SELECT * FROM T JOIN \"U\" ON true JOIN t AS again ON true; CREATE VIEW w AS SELECT 1 AS x",
     );
-    let [Definition::View(v), Definition::View(w)] = parsed.as_slice() else {
-        panic!("two views")
-    };
+    let [Definition::View(v), Definition::View(w)] = parsed.as_slice() else { panic!("two views") };
     assert_eq!(v.key, Some(vec!["a".to_string(), "B".to_string()]));
-    assert_eq!(
-        (v.materialized, v.history, v.on_error),
-        (true, History::Changes, OnError::Refuse)
-    );
+    assert_eq!((v.materialized, v.history, v.on_error), (true, History::Changes, OnError::Refuse));
     assert_eq!(v.reads, ["t", "U"]);
-    assert_eq!(
-        (w.materialized, w.history, w.on_error, w.key.as_ref()),
-        (false, History::None, OnError::Count, None)
-    );
+    assert_eq!((w.materialized, w.history, w.on_error, w.key.as_ref()), (false, History::None, OnError::Count, None));
 }
 
 #[test]
@@ -131,24 +96,12 @@ fn definitions_are_added_one_by_one_or_not_at_all() {
     };
     assert_eq!(refused("CREATE VIEW t AS SELECT 1 AS x"), "`t` is defined twice");
     assert_eq!(refused("CREATE TABLE v (x BIGINT)"), "`v` is defined twice");
-    assert_eq!(
-        refused("CREATE TABLE u (x BIGINT) WITH (topic = 't')"),
-        "topic 't' belongs to table `t` already"
-    );
-    assert_eq!(
-        refused("CREATE VIEW z AS SELECT * FROM nowhere"),
-        "`nowhere` is neither a table nor a view"
-    );
-    assert_eq!(
-        refused("CREATE VIEW z AS SELECT * FROM z"),
-        "views read each other in a cycle: z -> z"
-    );
+    assert_eq!(refused("CREATE TABLE u (x BIGINT) WITH (topic = 't')"), "topic 't' belongs to table `t` already");
+    assert_eq!(refused("CREATE VIEW z AS SELECT * FROM nowhere"), "`nowhere` is neither a table nor a view");
+    assert_eq!(refused("CREATE VIEW z AS SELECT * FROM z"), "views read each other in a cycle: z -> z");
     assert_eq!(catalog.names().collect::<Vec<_>>(), ["t", "v", "w"]);
     assert_eq!(catalog.table("t").map(|table| table.columns.len()), Some(1));
-    assert_eq!(
-        catalog.view("w").map(|view| view.reads.clone()),
-        Some(vec!["v".to_string()])
-    );
+    assert_eq!(catalog.view("w").map(|view| view.reads.clone()), Some(vec!["v".to_string()]));
 }
 
 #[test]
@@ -162,24 +115,15 @@ fn a_file_holds_one_definition_of_its_name_in_its_directory() {
     ]);
     assert_eq!(catalog.expect("a catalog").names().collect::<Vec<_>>(), ["t", "v"]);
     let one = |path: &str, text: &str| faults(&[table, (path, text)]);
-    assert_eq!(
-        one("sql/w.sql", "CREATE VIEW v AS SELECT x FROM t"),
-        ("file `w.sql` defines `v`".to_string(), 1)
-    );
+    assert_eq!(one("sql/w.sql", "CREATE VIEW v AS SELECT x FROM t"), ("file `w.sql` defines `v`".to_string(), 1));
     assert_eq!(
         one("sql/u.sql", "CREATE TABLE u (x BIGINT)"),
         ("a table belongs to the directory of the schemas".to_string(), 1)
     );
-    assert_eq!(
-        one("sql/v.sql", "-- Later.\n"),
-        ("this file defines nothing".to_string(), 1)
-    );
+    assert_eq!(one("sql/v.sql", "-- Later.\n"), ("this file defines nothing".to_string(), 1));
     let two = "CREATE VIEW v AS SELECT x FROM t; CREATE VIEW w AS SELECT x FROM t;";
     assert_eq!(one("sql/v.sql", two), ("a file holds one definition".to_string(), 1));
-    assert_eq!(
-        one("sql/t.sql", "CREATE VIEW t AS SELECT 1 AS x"),
-        ("`t` is defined twice".to_string(), 1)
-    );
+    assert_eq!(one("sql/t.sql", "CREATE VIEW t AS SELECT 1 AS x"), ("`t` is defined twice".to_string(), 1));
 }
 
 #[test]
@@ -187,10 +131,7 @@ fn faults_of_all_files_are_reported_and_those_that_follow_from_others_are_not() 
     let (_, count) = faults(&[
         ("schemas/a.sql", "CREATE TABLE a (x JSON, y REAL)"),
         ("schemas/b.sql", "CREATE TABLE b (x BIGINT"),
-        (
-            "sql/v.sql",
-            "CREATE VIEW v AS SELECT * FROM a JOIN b ON true JOIN c ON true",
-        ),
+        ("sql/v.sql", "CREATE VIEW v AS SELECT * FROM a JOIN b ON true JOIN c ON true"),
     ]);
     assert_eq!(count, 4, "two types, one syntax error, and `c`; not `a` and `b`");
 }
@@ -198,12 +139,6 @@ fn faults_of_all_files_are_reported_and_those_that_follow_from_others_are_not() 
 #[test]
 fn a_missing_directory_says_what_to_do() {
     let error = Catalog::load(Path::new("nowhere/schemas"), Path::new("nowhere/sql")).expect_err("no directory");
-    assert_eq!(
-        (error.kind, error.message.as_str()),
-        (ErrorKind::NotFound, "cannot read directory `nowhere/schemas`")
-    );
-    assert_eq!(
-        error.hint.as_deref(),
-        Some("give the directories with --schemas DIR and --sql DIR")
-    );
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NotFound, "cannot read directory `nowhere/schemas`"));
+    assert_eq!(error.hint.as_deref(), Some("give the directories with --schemas DIR and --sql DIR"));
 }

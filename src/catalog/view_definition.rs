@@ -18,20 +18,14 @@ pub(super) fn view(create: &CreateView, tokens: &Tokens, source: &SourceFile, fa
     let options = Options::read(&create.options, &OPTIONS, tokens, faults);
     if !create.materialized {
         for (name, option) in options.iter() {
-            faults
-                .invalid(option.name, format!("option `{name}` needs a materialized view"))
-                .hint = Some(
+            faults.invalid(option.name, format!("option `{name}` needs a materialized view")).hint = Some(
                 "a plain view is only a name for its query; write CREATE MATERIALIZED VIEW to have it kept".to_string(),
             );
         }
     }
     let histories = [("none", History::None), ("changes", History::Changes)];
     let history = options.choice("history", &histories, faults).unwrap_or(History::None);
-    let on_error = options.choice(
-        "on_error",
-        &[("count", OnError::Count), ("refuse", OnError::Refuse)],
-        faults,
-    );
+    let on_error = options.choice("on_error", &[("count", OnError::Count), ("refuse", OnError::Refuse)], faults);
     let key = key(&options, faults);
     dropped::refuse(&create.query, tokens, faults);
     let reads = reads(&create.query, faults);
@@ -50,9 +44,8 @@ pub(super) fn view(create: &CreateView, tokens: &Tokens, source: &SourceFile, fa
 fn key(options: &Options, faults: &mut Faults<'_>) -> Option<Vec<String>> {
     let option = options.get("key")?;
     let Some(key) = names::parse_list(&option.text) else {
-        faults
-            .invalid(option.value, "option `key` is not a list of columns")
-            .hint = Some("write key = 'a, b', or leave it out to have it derived".to_string());
+        faults.invalid(option.value, "option `key` is not a list of columns").hint =
+            Some("write key = 'a, b', or leave it out to have it derived".to_string());
         return None;
     };
     for (position, column) in key.iter().enumerate() {
@@ -68,9 +61,8 @@ fn reads(query: &Query, faults: &mut Faults<'_>) -> Vec<String> {
     let mut reads = vec![];
     for relation in relations::of(query) {
         let Some(ident) = names::single(&relation) else {
-            faults
-                .refused(relation.span(), format!("`{relation}` has several parts"))
-                .hint = Some("tables and views have plain names, without a schema".to_string());
+            faults.refused(relation.span(), format!("`{relation}` has several parts")).hint =
+                Some("tables and views have plain names, without a schema".to_string());
             continue;
         };
         let name = names::normalize(ident);
@@ -118,7 +110,6 @@ fn refuse_clauses(create: &CreateView, tokens: &Tokens, faults: &mut Faults<'_>)
         _ => (vec![Keyword::CREATE], "a clause of this statement"),
     };
     let place = tokens.keyword_after(tokens.start().start, &keywords);
-    faults
-        .refused(place, format!("{clause} is not supported in CREATE VIEW"))
-        .hint = Some("write CREATE [MATERIALIZED] VIEW name [WITH (options)] AS SELECT ...".to_string());
+    faults.refused(place, format!("{clause} is not supported in CREATE VIEW")).hint =
+        Some("write CREATE [MATERIALIZED] VIEW name [WITH (options)] AS SELECT ...".to_string());
 }

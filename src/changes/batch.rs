@@ -24,10 +24,7 @@ impl Changes {
         Changes { rows, weights }
     }
     pub fn empty(schema: SchemaRef) -> Self {
-        Changes {
-            rows: RecordBatch::new_empty(schema),
-            weights: vec![],
-        }
+        Changes { rows: RecordBatch::new_empty(schema), weights: vec![] }
     }
     pub fn len(&self) -> usize {
         self.weights.len()
@@ -38,10 +35,7 @@ impl Changes {
     /// The rows at these positions.
     pub fn take(&self, positions: &[u32]) -> Result<Changes> {
         let rows = compute::take_record_batch(&self.rows, &UInt32Array::from(positions.to_vec()))?;
-        Ok(Changes::new(
-            rows,
-            positions.iter().map(|&i| self.weights[i as usize]).collect(),
-        ))
+        Ok(Changes::new(rows, positions.iter().map(|&i| self.weights[i as usize]).collect()))
     }
     /// All batches after one another; `schema` is used when there is none.
     pub fn concat(schema: &SchemaRef, parts: &[Changes]) -> Result<Changes> {
@@ -49,9 +43,6 @@ impl Changes {
             return Ok(one.clone());
         }
         let rows = compute::concat_batches(schema, parts.iter().map(|p| &p.rows))?;
-        Ok(Changes::new(
-            rows,
-            parts.iter().flat_map(|p| p.weights.iter().copied()).collect(),
-        ))
+        Ok(Changes::new(rows, parts.iter().flat_map(|p| p.weights.iter().copied()).collect()))
     }
 }

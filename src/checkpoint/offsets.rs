@@ -21,11 +21,7 @@ impl From<Stored> for Offsets {
 
 impl From<Offsets> for Stored {
     fn from(offsets: Offsets) -> Self {
-        offsets
-            .0
-            .into_iter()
-            .map(|(topic, next)| (topic.to_string(), next))
-            .collect()
+        offsets.0.into_iter().map(|(topic, next)| (topic.to_string(), next)).collect()
     }
 }
 
@@ -49,9 +45,7 @@ impl Offsets {
 
     /// Topic, partition and next offset, in order of topic and partition.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, i32, i64)> {
-        self.0
-            .iter()
-            .flat_map(|(topic, next)| next.iter().map(move |(&partition, &next)| (topic, partition, next)))
+        self.0.iter().flat_map(|(topic, next)| next.iter().map(move |(&partition, &next)| (topic, partition, next)))
     }
 
     /// Number of partitions.

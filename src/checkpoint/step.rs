@@ -23,9 +23,7 @@ impl Offsets {
         for (topic, partition, next) in self.iter() {
             match to.get(topic, partition) {
                 None => {
-                    return Err(Error::internal(format!(
-                        "offsets lose partition {partition} of topic {topic}"
-                    )));
+                    return Err(Error::internal(format!("offsets lose partition {partition} of topic {topic}")));
                 }
                 Some(later) if later < next => return Err(overlap(topic, partition, next, later)),
                 Some(_) => {}
@@ -35,12 +33,7 @@ impl Offsets {
             let from = self.get(topic, partition);
             ((topic.clone(), partition), Range { from, to })
         };
-        Ok(Step(
-            to.iter()
-                .map(range)
-                .filter(|(_, range)| range.from != Some(range.to))
-                .collect(),
-        ))
+        Ok(Step(to.iter().map(range).filter(|(_, range)| range.from != Some(range.to)).collect()))
     }
 
     /// Moves on by a step. Refused, and nothing changes, unless each of its ranges begins exactly here.
@@ -61,15 +54,11 @@ impl Offsets {
 }
 
 fn gap(topic: &str, partition: i32, here: i64, from: i64) -> Error {
-    Error::internal(format!(
-        "gap in partition {partition} of topic {topic}: stands at {here}, continues at {from}"
-    ))
+    Error::internal(format!("gap in partition {partition} of topic {topic}: stands at {here}, continues at {from}"))
 }
 
 fn overlap(topic: &str, partition: i32, here: i64, from: i64) -> Error {
-    Error::internal(format!(
-        "overlap in partition {partition} of topic {topic}: stands at {here}, goes back to {from}"
-    ))
+    Error::internal(format!("overlap in partition {partition} of topic {topic}: stands at {here}, goes back to {from}"))
 }
 
 impl Step {
@@ -112,11 +101,7 @@ impl Counted {
     pub fn add(&mut self, topic: &Arc<str>, partition: i32, offsets: impl IntoIterator<Item = i64>) {
         let mut offsets = offsets.into_iter();
         let Some(first) = offsets.next() else { return };
-        let seen = self.0.entry((topic.clone(), partition)).or_insert(Seen {
-            first,
-            last: first,
-            messages: 0,
-        });
+        let seen = self.0.entry((topic.clone(), partition)).or_insert(Seen { first, last: first, messages: 0 });
         for offset in std::iter::once(first).chain(offsets) {
             seen.first = seen.first.min(offset);
             seen.last = seen.last.max(offset);
@@ -135,10 +120,7 @@ mod tests {
 
     #[test]
     fn a_step_leads_from_one_position_to_the_other() {
-        let (before, after) = (
-            at(&[("a", 0, 5), ("a", 1, 3)]),
-            at(&[("a", 0, 9), ("a", 1, 3), ("b", 0, 4)]),
-        );
+        let (before, after) = (at(&[("a", 0, 5), ("a", 1, 3)]), at(&[("a", 0, 9), ("a", 1, 3), ("b", 0, 4)]));
         let step = before.until(&after).unwrap();
         let mut here = before.clone();
         here.extend(&step).unwrap();
@@ -158,30 +140,14 @@ mod tests {
         }
         assert!(Offsets::new().extend(&step).unwrap_err().message.starts_with("gap"));
         let first = Offsets::new().until(&at(&[("a", 0, 9)])).unwrap();
-        assert!(
-            at(&[("a", 0, 2)])
-                .extend(&first)
-                .unwrap_err()
-                .message
-                .starts_with("overlap")
-        );
+        assert!(at(&[("a", 0, 2)]).extend(&first).unwrap_err().message.starts_with("overlap"));
     }
 
     #[test]
     fn a_position_neither_goes_back_nor_loses_a_partition() {
         let here = at(&[("a", 0, 5), ("a", 1, 1)]);
-        assert!(
-            here.until(&at(&[("a", 0, 4), ("a", 1, 1)]))
-                .unwrap_err()
-                .message
-                .starts_with("overlap")
-        );
-        assert!(
-            here.until(&at(&[("a", 0, 5)]))
-                .unwrap_err()
-                .message
-                .contains("lose partition 1")
-        );
+        assert!(here.until(&at(&[("a", 0, 4), ("a", 1, 1)])).unwrap_err().message.starts_with("overlap"));
+        assert!(here.until(&at(&[("a", 0, 5)])).unwrap_err().message.contains("lose partition 1"));
     }
 
     #[test]
@@ -203,11 +169,7 @@ mod tests {
             ("b", &[100], false),
             ("c", &[0], false),
         ] {
-            assert_eq!(
-                step.holds(&counted(topic, offsets)).is_ok(),
-                held,
-                "{topic} {offsets:?}"
-            );
+            assert_eq!(step.holds(&counted(topic, offsets)).is_ok(), held, "{topic} {offsets:?}");
         }
     }
 }

@@ -20,73 +20,25 @@ use crate::state::{Arrangement, Layout};
 /// Errors: `Invalid` for a `key` that the view does not have, with its place.
 pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
     let mut drafting = Drafting::default();
-    let served = views
-        .iter()
-        .map(|spec| drafting.view(spec))
-        .collect::<Result<Vec<_>>>()?;
+    let served = views.iter().map(|spec| drafting.view(spec)).collect::<Result<Vec<_>>>()?;
     let arrangements = drafting.arrangements.into_iter().map(|draft| {
-        let ArrangementDraft {
-            schema,
-            identity,
-            order,
-            links,
-        } = draft;
-        Arrangement::new(Layout {
-            schema,
-            identity,
-            order,
-            links,
-        })
-        .map(Arc::new)
+        let ArrangementDraft { schema, identity, order, links } = draft;
+        Arrangement::new(Layout { schema, identity, order, links }).map(Arc::new)
     });
     let arrangements: Vec<Arc<Arrangement>> = arrangements.collect::<Result<_>>()?;
     let mut nodes = vec![];
     for i in 0..drafting.nodes.len() {
-        let inputs: Vec<SchemaRef> = drafting.nodes[i]
-            .inputs
-            .iter()
-            .map(|&n| drafting.nodes[n].schema.clone())
-            .collect();
+        let inputs: Vec<SchemaRef> =
+            drafting.nodes[i].inputs.iter().map(|&n| drafting.nodes[n].schema.clone()).collect();
         let node = &drafting.nodes[i];
         let operator = operator(node, &inputs, &arrangements)?;
-        nodes.push(Node::new(
-            node.draft.name(),
-            operator,
-            node.inputs.clone(),
-            node.schema.clone(),
-        ));
+        nodes.push(Node::new(node.draft.name(), operator, node.inputs.clone(), node.schema.clone()));
     }
-    let outputs = served.into_iter().map(
-        |Served {
-             node,
-             arrangement,
-             draft,
-         }| {
-            let OutputDraft {
-                name,
-                schema,
-                key,
-                unique,
-                columns,
-                by_key,
-                by_first,
-            } = draft;
-            let arrangement = arrangements[arrangement].clone();
-            OutputNode {
-                node,
-                output: Output {
-                    name,
-                    schema,
-                    key,
-                    unique,
-                    arrangement,
-                    columns,
-                    by_key,
-                    by_first,
-                },
-            }
-        },
-    );
+    let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
+        let OutputDraft { name, schema, key, unique, columns, by_key, by_first } = draft;
+        let arrangement = arrangements[arrangement].clone();
+        OutputNode { node, output: Output { name, schema, key, unique, arrangement, columns, by_key, by_first } }
+    });
     Ok(Dataflow::new(nodes, drafting.sources, outputs.collect()))
 }
 
@@ -135,48 +87,22 @@ impl Drafting {
                 self.sources.insert(name.clone(), node);
                 node
             }
-            Op::View(name) => *self
-                .views
-                .get(name)
-                .ok_or_else(|| Error::internal(format!("view {name} is not built yet")))?,
-            Op::Linear {
-                input,
-                filter,
-                project,
-                columns,
-            } => {
+            Op::View(name) => {
+                *self.views.get(name).ok_or_else(|| Error::internal(format!("view {name} is not built yet")))?
+            }
+            Op::Linear { input, filter, project, columns } => {
                 let input = self.node(input)?;
                 let (filter, project, columns) = (filter.clone(), project.clone(), columns.clone());
-                self.add(
-                    Draft::Linear {
-                        filter,
-                        project,
-                        columns,
-                    },
-                    vec![input],
-                    schema,
-                )
+                self.add(Draft::Linear { filter, project, columns }, vec![input], schema)
             }
             Op::Union(inputs) => {
-                let inputs = inputs
-                    .iter()
-                    .map(|input| self.node(input))
-                    .collect::<Result<Vec<_>>>()?;
+                let inputs = inputs.iter().map(|input| self.node(input)).collect::<Result<Vec<_>>>()?;
                 self.add(Draft::Union, inputs, schema)
             }
-            Op::Latest {
-                input,
-                partition,
-                order,
-            } => {
+            Op::Latest { input, partition, order } => {
                 let (node, partition, order) = (self.node(input)?, partition.clone(), order.clone());
                 let draft = if input.insert_only {
-                    let draft = ArrangementDraft {
-                        schema: schema.clone(),
-                        identity: partition,
-                        order,
-                        links: vec![],
-                    };
+                    let draft = ArrangementDraft { schema: schema.clone(), identity: partition, order, links: vec![] };
                     Draft::Latest(self.arrangement(draft))
                 } else {
                     Draft::OrderedLatest { partition, order }
@@ -187,11 +113,7 @@ impl Drafting {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
                 let (left_node, left) = self.side(&join.left, left_key)?;
                 let (right_node, right) = self.side(&join.right, right_key)?;
-                self.add(
-                    Draft::Join(Box::new((left, right))),
-                    vec![left_node, right_node],
-                    schema,
-                )
+                self.add(Draft::Join(Box::new((left, right))), vec![left_node, right_node], schema)
             }
             Op::Aggregate { input, functions, .. } => {
                 let input = self.node(input)?;
@@ -206,19 +128,13 @@ impl Drafting {
     fn arranged(&self, node: usize) -> Option<Arranged> {
         let DraftNode { draft, inputs, schema } = &self.nodes[node];
         match draft {
-            Draft::Latest(arrangement) | Draft::Arrange(arrangement) => Some(Arranged {
-                arrangement: *arrangement,
-                columns: (0..schema.fields().len()).collect(),
-            }),
-            Draft::Linear {
-                columns: Some(columns), ..
-            } => {
+            Draft::Latest(arrangement) | Draft::Arrange(arrangement) => {
+                Some(Arranged { arrangement: *arrangement, columns: (0..schema.fields().len()).collect() })
+            }
+            Draft::Linear { columns: Some(columns), .. } => {
                 let inner = self.arranged(inputs[0])?;
                 let columns = columns.iter().map(|&c| inner.columns[c]).collect();
-                Some(Arranged {
-                    arrangement: inner.arrangement,
-                    columns,
-                })
+                Some(Arranged { arrangement: inner.arrangement, columns })
             }
             _ => None,
         }
@@ -234,12 +150,7 @@ impl Drafting {
         {
             return (kept, Arranged { arrangement, columns });
         }
-        let draft = ArrangementDraft {
-            schema: schema.clone(),
-            identity,
-            order: vec![],
-            links: vec![],
-        };
+        let draft = ArrangementDraft { schema: schema.clone(), identity, order: vec![], links: vec![] };
         let arrangement = self.arrangement(draft);
         let kept = self.add(Draft::Arrange(arrangement), vec![node], schema);
         self.by_text.insert(text, kept);
@@ -292,10 +203,7 @@ impl Drafting {
         let by_first = (!key.is_empty()).then(|| self.found(arranged.arrangement, in_arrangement[..1].to_vec()));
         let name: Arc<str> = spec.view.name.as_str().into();
         self.views.insert(name.clone(), node);
-        let unique = plan
-            .key
-            .as_ref()
-            .is_some_and(|unique| unique.iter().all(|c| key.contains(c)));
+        let unique = plan.key.as_ref().is_some_and(|unique| unique.iter().all(|c| key.contains(c)));
         let draft = OutputDraft {
             name,
             schema: spec.planned.schema.clone(),
@@ -305,19 +213,13 @@ impl Drafting {
             by_key,
             by_first,
         };
-        Ok(Served {
-            node,
-            arrangement: arranged.arrangement,
-            draft,
-        })
+        Ok(Served { node, arrangement: arranged.arrangement, draft })
     }
 }
 
 /// The columns that tell the rows of a plan apart: its key, or all.
 fn identity(plan: &Plan) -> Vec<usize> {
-    plan.key
-        .clone()
-        .unwrap_or_else(|| (0..plan.schema.fields().len()).collect())
+    plan.key.clone().unwrap_or_else(|| (0..plan.schema.fields().len()).collect())
 }
 
 fn is_permutation(columns: &[usize]) -> bool {
@@ -367,20 +269,12 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         Draft::Source | Draft::Union => Box::new(Union::new(schema)),
         Draft::Linear { filter, project, .. } => {
             let project = project.iter().map(|e| e.physical.clone()).collect();
-            Box::new(Linear::new(
-                schema,
-                filter.as_ref().map(|f| f.physical.clone()),
-                project,
-            ))
+            Box::new(Linear::new(schema, filter.as_ref().map(|f| f.physical.clone()), project))
         }
         Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone())),
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
-        Draft::Join(sides) => Box::new(Join::new(
-            schema,
-            side(&sides.0, arrangements),
-            side(&sides.1, arrangements),
-        )),
+        Draft::Join(sides) => Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements))),
         Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
     })
 }

@@ -79,17 +79,10 @@ pub(super) struct SideDraft {
 #[derive(Clone, Debug)]
 pub(super) enum Draft {
     Source,
-    Linear {
-        filter: Option<Expression>,
-        project: Vec<Expression>,
-        columns: Option<Vec<usize>>,
-    },
+    Linear { filter: Option<Expression>, project: Vec<Expression>, columns: Option<Vec<usize>> },
     Union,
     Latest(usize),
-    OrderedLatest {
-        partition: Vec<usize>,
-        order: Vec<(usize, SortOptions)>,
-    },
+    OrderedLatest { partition: Vec<usize>, order: Vec<(usize, SortOptions)> },
     Arrange(usize),
     Join(Box<(SideDraft, SideDraft)>),
     Aggregate(Vec<Function>),

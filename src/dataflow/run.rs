@@ -23,13 +23,7 @@ pub(super) struct Node {
 
 impl Node {
     pub fn new(name: &'static str, operator: Box<dyn Operator>, inputs: Vec<usize>, schema: SchemaRef) -> Self {
-        Node {
-            name,
-            operator,
-            inputs,
-            schema,
-            failed: None,
-        }
+        Node { name, operator, inputs, schema, failed: None }
     }
 }
 
@@ -71,13 +65,7 @@ pub struct Dataflow {
 impl Dataflow {
     pub(super) fn new(nodes: Vec<Node>, sources: BTreeMap<Arc<str>, usize>, outputs: Vec<OutputNode>) -> Self {
         let upstream = outputs.iter().map(|o| ancestors(&nodes, o.node)).collect();
-        Dataflow {
-            nodes,
-            sources,
-            outputs,
-            upstream,
-            started: false,
-        }
+        Dataflow { nodes, sources, outputs, upstream, started: false }
     }
 
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
@@ -115,17 +103,9 @@ impl Dataflow {
             if self.started && node.inputs.iter().all(|&n| values[n].is_none()) {
                 continue;
             }
-            let empty: Vec<Changes> = node
-                .inputs
-                .iter()
-                .map(|&n| Changes::empty(before[n].schema.clone()))
-                .collect();
-            let inputs: Vec<&Changes> = node
-                .inputs
-                .iter()
-                .zip(&empty)
-                .map(|(&n, e)| values[n].as_ref().unwrap_or(e))
-                .collect();
+            let empty: Vec<Changes> = node.inputs.iter().map(|&n| Changes::empty(before[n].schema.clone())).collect();
+            let inputs: Vec<&Changes> =
+                node.inputs.iter().zip(&empty).map(|(&n, e)| values[n].as_ref().unwrap_or(e)).collect();
             match node.operator.apply(epoch, &inputs) {
                 Ok(changes) => values[i] = (!changes.is_empty()).then_some(changes),
                 Err(error) => {

@@ -18,18 +18,10 @@ use crate::error::{Error, Result};
 /// Errors: a row of another table, and a value that the column's type does not hold.
 pub fn rows_to_batch(table: &Table, rows: &[Row]) -> Result<RecordBatch> {
     if let Some(other) = rows.iter().find(|row| row.table() != table.name) {
-        return Err(Error::internal(format!(
-            "a row of {} given for table {}",
-            other.table(),
-            table.name
-        )));
+        return Err(Error::internal(format!("a row of {} given for table {}", other.table(), table.name)));
     }
     let fields: Vec<_> = rows.iter().map(Row::fields).collect();
-    let position_of = |name: &str| {
-        fields
-            .first()
-            .and_then(|first| first.iter().position(|(field, _)| *field == name))
-    };
+    let position_of = |name: &str| fields.first().and_then(|first| first.iter().position(|(field, _)| *field == name));
     let mut columns = vec![];
     for column in &table.columns {
         let array = match position_of(&column.name) {
@@ -59,13 +51,12 @@ fn column_array(column: &Column, values: &[Value]) -> Result<ArrayRef> {
             Value::Integer(number) => i32::try_from(number).map_err(|_| misfit(value)),
             _ => Err(misfit(value)),
         })?),
-        DataType::Timestamp(TimeUnit::Microsecond, None) => Arc::new(collect::<i64, TimestampMicrosecondArray>(
-            values,
-            |value| match *value {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            Arc::new(collect::<i64, TimestampMicrosecondArray>(values, |value| match *value {
                 Value::Time(time_us) => Ok(time_us),
                 _ => Err(misfit(value)),
-            },
-        )?),
+            })?)
+        }
         DataType::Decimal128(precision, scale) => Arc::new(
             collect::<i128, Decimal128Array>(values, |value| decimal_at(value, scale).ok_or_else(|| misfit(value)))?
                 .with_precision_and_scale(precision, scale)?,
@@ -79,16 +70,7 @@ fn collect<'a, T, A: FromIterator<Option<T>>>(
     values: &[Value<'a>],
     convert: impl Fn(&Value<'a>) -> Result<T>,
 ) -> Result<A> {
-    values
-        .iter()
-        .map(|value| {
-            if *value == Value::Null {
-                Ok(None)
-            } else {
-                convert(value).map(Some)
-            }
-        })
-        .collect()
+    values.iter().map(|value| if *value == Value::Null { Ok(None) } else { convert(value).map(Some) }).collect()
 }
 
 /// The value in units of the column's scale; None if digits would be lost.
@@ -98,9 +80,5 @@ fn decimal_at(value: &Value, scale: i8) -> Option<i128> {
     };
     let more = i32::from(scale) - i32::try_from(own).ok()?;
     let factor = 10i128.checked_pow(more.unsigned_abs())?;
-    if more >= 0 {
-        unscaled.checked_mul(factor)
-    } else {
-        (unscaled % factor == 0).then_some(unscaled / factor)
-    }
+    if more >= 0 { unscaled.checked_mul(factor) } else { (unscaled % factor == 0).then_some(unscaled / factor) }
 }

@@ -19,13 +19,8 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Fault; 5] = [
-        Fault::Truncated,
-        Fault::WrongType,
-        Fault::ExcessDigits,
-        Fault::MissingField,
-        Fault::InvalidUtf8,
-    ];
+    pub(super) const ALL: [Fault; 5] =
+        [Fault::Truncated, Fault::WrongType, Fault::ExcessDigits, Fault::MissingField, Fault::InvalidUtf8];
 }
 
 /// The value of a message that is meant to hold this row and does not.
@@ -43,11 +38,7 @@ pub(super) fn spoil(row: &Row, fault: Fault, random: &mut Random) -> Vec<u8> {
             let is_decimal = |value: &Value| matches!(value, Value::Decimal { .. });
             let has_decimals = row.fields().iter().any(|(_, value)| is_decimal(value));
             let wanted = |value: &Value| {
-                if has_decimals {
-                    is_decimal(value)
-                } else {
-                    matches!(value, Value::Integer(_))
-                }
+                if has_decimals { is_decimal(value) } else { matches!(value, Value::Integer(_)) }
             };
             replace_first(row, wanted, "1.9999999").into_bytes()
         }

@@ -42,6 +42,8 @@ pub type Consumed = Box<dyn Fn() -> HashMap<(String, i32), i64> + Send>;
 pub struct FeedOptions {
     /// `host:port,...`. The three topics must exist there with `PARTITIONS` partitions each.
     pub brokers: String,
+    /// What follows the names in `TOPICS` in the names of the topics there; empty for the names alone.
+    pub topic_suffix: String,
     pub generator: GeneratorOptions,
     /// Stops by itself after this many messages.
     pub events: Option<u64>,
@@ -73,10 +75,7 @@ pub struct FeedReport {
 
 impl FeedReport {
     pub fn total(&self) -> u64 {
-        self.topics
-            .values()
-            .map(|count| count.accepted + count.unreadable)
-            .sum()
+        self.topics.values().map(|count| count.accepted + count.unreadable).sum()
     }
 }
 
@@ -105,33 +104,20 @@ impl Feed {
         let producer = connect(&options.brokers)?;
         let mut lanes = vec![];
         for topic in TOPICS {
+            let topic = format!("{topic}{}", options.topic_suffix);
             for partition in 0..PARTITIONS {
                 let failed = |e| {
                     Error::unavailable(format!("cannot find partition {partition} of topic {topic}"))
-                        .hint(format!(
-                            "see that a broker listens on {} and has the topic",
-                            options.brokers
-                        ))
+                        .hint(format!("see that a broker listens on {} and has the topic", options.brokers))
                         .caused_by(e)
                 };
-                let (_, next) = producer
-                    .client()
-                    .fetch_watermarks(topic, partition, CONNECT_MAX)
-                    .map_err(failed)?;
-                lanes.push(Lane::new(topic, partition, next));
+                let (_, next) = producer.client().fetch_watermarks(&topic, partition, CONNECT_MAX).map_err(failed)?;
+                lanes.push(Lane::new(&topic, partition, next));
             }
         }
         let generator = Generator::new(options.generator.clone());
         let topics = TOPICS.into_iter().map(|topic| (topic, TopicCount::default())).collect();
-        Ok(Feed {
-            options,
-            consumed,
-            generator,
-            producer,
-            lanes,
-            topics,
-            progress: Arc::default(),
-        })
+        Ok(Feed { options, consumed, generator, producer, lanes, topics, progress: Arc::default() })
     }
 
     pub fn progress(&self) -> Arc<FeedProgress> {
@@ -182,11 +168,8 @@ impl Feed {
         while !self.lanes[lane].has_room() {
             self.producer.poll(Duration::ZERO);
             let positions = consumed();
-            let moved = self
-                .lanes
-                .iter_mut()
-                .filter_map(|l| Some(l.read_up_to(*positions.get(&l.name)?)))
-                .sum::<usize>();
+            let moved =
+                self.lanes.iter_mut().filter_map(|l| Some(l.read_up_to(*positions.get(&l.name)?))).sum::<usize>();
             if moved > 0 {
                 standing_since = clock.instant();
                 continue;
@@ -196,10 +179,7 @@ impl Feed {
             }
             if clock.instant() - standing_since > STALL_MAX {
                 let (topic, partition) = &self.lanes[lane].name;
-                let message = format!(
-                    "topic {topic} partition {partition} was not read for {} s",
-                    STALL_MAX.as_secs()
-                );
+                let message = format!("topic {topic} partition {partition} was not read for {} s", STALL_MAX.as_secs());
                 return Err(Error::unavailable(message).hint("see the log for what the pipeline waits for"));
             }
             clock.sleep(NAP);
@@ -208,12 +188,9 @@ impl Feed {
     }
 
     fn send(&mut self, lane: usize, message: &Generated, clock: &Clock) -> Result<()> {
-        let (topic, partition) = (message.topic, self.lanes[lane].name.1);
+        let (topic, partition) = &self.lanes[lane].name;
         let begin = clock.instant();
-        let mut record = BaseRecord::to(topic)
-            .partition(partition)
-            .key(&message.key)
-            .payload(&message.value);
+        let mut record = BaseRecord::to(topic).partition(*partition).key(&message.key).payload(&message.value);
         while let Err((error, back)) = self.producer.send(record) {
             let full = matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
             if !full || clock.instant() - begin > STALL_MAX {
@@ -223,7 +200,7 @@ impl Feed {
             record = back;
         }
         self.lanes[lane].sent(message, self.consumed.is_some());
-        let count = self.topics.entry(topic).or_default();
+        let count = self.topics.entry(message.topic).or_default();
         if message.row.is_some() {
             count.accepted += 1;
         } else {
@@ -241,19 +218,10 @@ impl Feed {
             .map_err(|e| unconfirmed("the broker did not confirm the last messages".into()).caused_by(e))?;
         let delivered = self.producer.context().delivered.load(Ordering::Acquire);
         if delivered != produced {
-            return Err(unconfirmed(format!(
-                "the broker confirmed {delivered} of {produced} messages"
-            )));
+            return Err(unconfirmed(format!("the broker confirmed {delivered} of {produced} messages")));
         }
-        let next_offsets = self
-            .lanes
-            .into_iter()
-            .map(|lane| (lane.name, lane.next_offset))
-            .collect();
-        Ok(FeedReport {
-            topics: self.topics,
-            next_offsets,
-        })
+        let next_offsets = self.lanes.into_iter().map(|lane| (lane.name, lane.next_offset)).collect();
+        Ok(FeedReport { topics: self.topics, next_offsets })
     }
 }
 
@@ -272,10 +240,7 @@ fn connect(brokers: &str) -> Result<BaseProducer<Deliveries>> {
 
 /// The place in `Feed::lanes` of the partition that a message goes to.
 fn lane_position(message: &Generated) -> usize {
-    let topic = TOPICS
-        .iter()
-        .position(|topic| *topic == message.topic)
-        .expect("the generator uses these topics only");
+    let topic = TOPICS.iter().position(|topic| *topic == message.topic).expect("the generator uses these topics only");
     topic * PARTITIONS as usize + partition_of(&message.key) as usize
 }
 
@@ -291,12 +256,7 @@ struct Lane {
 
 impl Lane {
     fn new(topic: &str, partition: i32, next_offset: i64) -> Self {
-        Lane {
-            name: (topic.to_string(), partition),
-            next_offset,
-            unread: VecDeque::new(),
-            unread_bytes: 0,
-        }
+        Lane { name: (topic.to_string(), partition), next_offset, unread: VecDeque::new(), unread_bytes: 0 }
     }
 
     fn has_room(&self) -> bool {

@@ -39,13 +39,7 @@ pub struct GeneratorOptions {
 
 impl Default for GeneratorOptions {
     fn default() -> Self {
-        GeneratorOptions {
-            seed: 1,
-            bad_share: 0.01,
-            duplicate_share: 0.05,
-            disorder_share: 0.02,
-            users: 10_000,
-        }
+        GeneratorOptions { seed: 1, bad_share: 0.01, duplicate_share: 0.05, disorder_share: 0.02, users: 10_000 }
     }
 }
 
@@ -160,20 +154,10 @@ impl Generator {
         let bad_share = self.options.bad_share / (1.0 - self.options.duplicate_share);
         let generated = if self.random.chance(bad_share) {
             let fault = *self.random.pick(&Fault::ALL);
-            Generated {
-                topic,
-                key,
-                value: spoil(&row, fault, &mut self.random),
-                row: None,
-            }
+            Generated { topic, key, value: spoil(&row, fault, &mut self.random), row: None }
         } else {
             let value = row.to_json(self.random.chance(0.5)).into_bytes();
-            Generated {
-                topic,
-                key,
-                value,
-                row: Some(row),
-            }
+            Generated { topic, key, value, row: Some(row) }
         };
         if generated.row.is_some() {
             self.remember(&generated);

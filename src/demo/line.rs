@@ -55,11 +55,7 @@ impl OrderLine {
             settle_time: None,
             ingest_time: 0,
         };
-        let mut line = OrderLine {
-            number,
-            version: 0,
-            txn,
-        };
+        let mut line = OrderLine { number, version: 0, txn };
         line.publish(random.below(30 * 60_000) as i64 * 1000, random);
         line
     }

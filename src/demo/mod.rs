@@ -22,4 +22,5 @@ pub use feed::{Consumed, Feed, FeedOptions, FeedProgress, FeedReport, TopicCount
 pub use generator::{Generated, Generator, GeneratorOptions, TOPICS, user_id};
 pub use random::Random;
 pub use row::{AffiliateTxn, RateRule, Row, StockMovement, Value};
+pub use stock::sku_id;
 pub use text::{push_decimal, push_time};

@@ -212,10 +212,7 @@ pub(super) fn push_value(out: &mut String, value: Value<'_>) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Text(text) => {
-            debug_assert!(
-                text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\'),
-                "{text} needs no escapes"
-            );
+            debug_assert!(text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\'), "{text} needs no escapes");
             out.push('"');
             out.push_str(text);
             out.push('"');

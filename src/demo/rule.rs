@@ -4,13 +4,8 @@ use crate::demo::random::Random;
 use crate::demo::row::RateRule;
 
 /// Platforms and the currency that each reports in.
-pub(super) const PLATFORMS: [(&str, &str); 5] = [
-    ("TBK", "CNY"),
-    ("JD", "CNY"),
-    ("PDD", "CNY"),
-    ("AWIN", "GBP"),
-    ("CJ", "USD"),
-];
+pub(super) const PLATFORMS: [(&str, &str); 5] =
+    [("TBK", "CNY"), ("JD", "CNY"), ("PDD", "CNY"), ("AWIN", "GBP"), ("CJ", "USD")];
 /// Merchants of each platform.
 pub(super) const MERCHANTS: u64 = 60;
 const CATEGORIES: u64 = 40;

@@ -64,11 +64,7 @@ fn civil_date(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month as u32, day as u32)
 }
@@ -91,14 +87,8 @@ mod tests {
 
     #[test]
     fn decimals_keep_all_digits() {
-        let texts = [
-            decimal(380, 2),
-            decimal(-5, 2),
-            decimal(13_500, 6),
-            decimal(0, 2),
-            decimal(-1200, 2),
-            decimal(7, 0),
-        ];
+        let texts =
+            [decimal(380, 2), decimal(-5, 2), decimal(13_500, 6), decimal(0, 2), decimal(-1200, 2), decimal(7, 0)];
         assert_eq!(texts, ["3.80", "-0.05", "0.013500", "0.00", "-12.00", "7"]);
     }
 
@@ -110,11 +100,8 @@ mod tests {
         for _ in 0..10_000 {
             let time_us = random.below(7_258_118_400_000_000) as i64;
             let expected = chrono::DateTime::from_timestamp_micros(time_us).expect("in range");
-            let digits = if time_us % 1000 == 0 {
-                chrono::SecondsFormat::Millis
-            } else {
-                chrono::SecondsFormat::Micros
-            };
+            let digits =
+                if time_us % 1000 == 0 { chrono::SecondsFormat::Millis } else { chrono::SecondsFormat::Micros };
             assert_eq!(time(time_us), expected.to_rfc3339_opts(digits, true));
         }
     }

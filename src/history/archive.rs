@@ -42,13 +42,9 @@ impl ArchiveWriter {
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
-            .set_sorting_columns(epoch.map(|column_idx| {
-                vec![SortingColumn {
-                    column_idx,
-                    descending: false,
-                    nulls_first: false,
-                }]
-            }))
+            .set_sorting_columns(
+                epoch.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]),
+            )
             .set_key_value_metadata(Some(vec![
                 pair("commits", format!("{}-{}", range.from, range.to)),
                 pair("schema", schema_fingerprint(&schema)),
@@ -72,11 +68,7 @@ impl ArchiveWriter {
 pub fn check_storable(schema: &Schema, dataset: &str) -> Result<()> {
     let nullable = |field: &Arc<Field>| Field::new(field.name(), field.data_type().clone(), true);
     let schema = Arc::new(Schema::new(schema.fields().iter().map(nullable).collect::<Fields>()));
-    let nulls = schema
-        .fields()
-        .iter()
-        .map(|field| new_null_array(field.data_type(), 1))
-        .collect();
+    let nulls = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
     let row = RecordBatch::try_new(schema.clone(), nulls)?;
     let written = ArchiveWriter::new(schema, CommitRange { from: 1, to: 1 }).and_then(|mut file| file.write(&row));
     written.map_err(|e| Error::refused(format!("{dataset} cannot be kept as Parquet")).caused_by(e))
@@ -89,10 +81,7 @@ pub fn read_archive(bytes: Bytes) -> Result<ParquetRecordBatchReader> {
     let held: i64 = metadata.row_groups().iter().map(|group| group.total_byte_size()).sum();
     let row_bytes = held / metadata.file_metadata().num_rows().max(1) + 1;
     let rows = (READ_BATCH_BYTES / row_bytes).clamp(1, BATCH_ROWS_MAX as i64);
-    builder
-        .with_batch_size(usize::try_from(rows).unwrap_or(1))
-        .build()
-        .map_err(file_error)
+    builder.with_batch_size(usize::try_from(rows).unwrap_or(1)).build().map_err(file_error)
 }
 
 /// Number of rows of a file.
@@ -113,10 +102,8 @@ mod tests {
     use super::*;
 
     fn batch(range: std::ops::Range<i64>) -> RecordBatch {
-        let schema = Schema::new(vec![
-            Field::new("name", DataType::Utf8, true),
-            Field::new("_epoch", DataType::Int64, false),
-        ]);
+        let schema =
+            Schema::new(vec![Field::new("name", DataType::Utf8, true), Field::new("_epoch", DataType::Int64, false)]);
         let names = StringArray::from_iter_values(range.clone().map(|n| format!("name {n}")));
         let columns: Vec<_> = vec![Arc::new(names) as _, Arc::new(Int64Array::from_iter_values(range)) as _];
         RecordBatch::try_new(Arc::new(schema), columns).unwrap()
@@ -124,9 +111,7 @@ mod tests {
 
     fn written(parts: &[std::ops::Range<i64>]) -> Bytes {
         let mut writer = ArchiveWriter::new(batch(0..0).schema(), CommitRange { from: 1, to: 2 }).unwrap();
-        parts
-            .iter()
-            .for_each(|part| writer.write(&batch(part.clone())).unwrap());
+        parts.iter().for_each(|part| writer.write(&batch(part.clone())).unwrap());
         writer.finish().unwrap().0
     }
 
@@ -136,19 +121,10 @@ mod tests {
         let bytes = written(&parts);
         assert_eq!(bytes, written(&parts));
         assert_eq!(archive_rows(bytes.clone()).unwrap(), 100_000);
-        let batches = read_archive(bytes.clone())
-            .unwrap()
-            .collect::<Result<Vec<_>, _>>()
-            .unwrap();
-        assert_eq!(
-            batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
-            [65_536, 34_464]
-        );
+        let batches = read_archive(bytes.clone()).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [65_536, 34_464]);
         assert_eq!(batches[1].column(1).as_ref(), batch(65_536..100_000).column(1).as_ref());
-        let metadata = ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .unwrap()
-            .metadata()
-            .clone();
+        let metadata = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().metadata().clone();
         assert_eq!(metadata.row_group(0).sorting_columns().unwrap()[0].column_idx, 1);
         assert!(metadata.row_group(0).column(1).statistics().is_some());
     }
@@ -158,19 +134,12 @@ mod tests {
         let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
         let mut writer = ArchiveWriter::new(schema.clone(), CommitRange { from: 1, to: 1 }).unwrap();
         for n in 0..30 {
-            let text: String = (0..1_000_000)
-                .map(|i| char::from(b'a' + ((i * 7 + n) % 26) as u8))
-                .collect();
+            let text: String = (0..1_000_000).map(|i| char::from(b'a' + ((i * 7 + n) % 26) as u8)).collect();
             let text = StringArray::from(vec![text; 6]);
-            writer
-                .write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(text)]).unwrap())
-                .unwrap();
+            writer.write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(text)]).unwrap()).unwrap();
         }
         let (bytes, rows) = writer.finish().unwrap();
-        let read = read_archive(bytes)
-            .unwrap()
-            .map(|batch| batch.unwrap().num_rows())
-            .collect::<Vec<_>>();
+        let read = read_archive(bytes).unwrap().map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>();
         assert_eq!(read.iter().sum::<usize>() as u64, rows);
     }
 
@@ -178,12 +147,7 @@ mod tests {
     fn types_without_a_place_in_parquet_are_refused() {
         let interval = DataType::Interval(IntervalUnit::MonthDayNano);
         let schema = Schema::new(vec![Field::new("wait", interval, true)]);
-        assert!(
-            check_storable(&schema, "view waits")
-                .unwrap_err()
-                .message
-                .starts_with("view waits cannot be kept")
-        );
+        assert!(check_storable(&schema, "view waits").unwrap_err().message.starts_with("view waits cannot be kept"));
         assert!(check_storable(&batch(0..0).schema(), "view v").is_ok());
     }
 }

@@ -28,18 +28,8 @@ pub fn read_events(
 ) -> Result<()> {
     let dataset = Dataset::Events(table.name.clone());
     let schema = table.event_schema();
-    let mut joiner = Joiner {
-        schema: schema.clone(),
-        waiting: vec![],
-        rows: 0,
-        bytes: 0,
-        emit,
-    };
-    for file in rolled
-        .iter()
-        .flat_map(|record| &record.files)
-        .filter(|file| file.dataset == dataset)
-    {
+    let mut joiner = Joiner { schema: schema.clone(), waiting: vec![], rows: 0, bytes: 0, emit };
+    for file in rolled.iter().flat_map(|record| &record.files).filter(|file| file.dataset == dataset) {
         for rows in read_archive(read_rolled(store, file)?)? {
             joiner.push(fitted(&rows?, &schema)?)?;
         }

@@ -46,17 +46,8 @@ pub struct LogEnd {
 
 impl Commit {
     fn of(manifest: &Manifest) -> Commit {
-        let Manifest {
-            number,
-            committed_at_us,
-            segment,
-            ..
-        } = manifest;
-        Commit {
-            number: *number,
-            committed_at_us: *committed_at_us,
-            segment: segment.clone(),
-        }
+        let Manifest { number, committed_at_us, segment, .. } = manifest;
+        Commit { number: *number, committed_at_us: *committed_at_us, segment: segment.clone() }
     }
 }
 
@@ -79,28 +70,18 @@ impl Log {
             let opening = opening(found.as_ref(), run, clock.now_us());
             if create_manifest(store, &opening)? == Created::New {
                 let unrolled = unrolled(store, &opening)?;
-                let log = Log {
-                    run,
-                    newest: opening,
-                    unrolled,
-                };
+                let log = Log { run, newest: opening, unrolled };
                 log.sweep(store)?;
                 return Ok((log, found));
             }
         }
-        Err(
-            Error::unavailable(format!("other writers keep committing to {}", store.name()))
-                .hint("stop the other processes that use this data directory"),
-        )
+        Err(Error::unavailable(format!("other writers keep committing to {}", store.name()))
+            .hint("stop the other processes that use this data directory"))
     }
 
     /// A log that is never written.
     pub fn unwritten() -> Log {
-        Log {
-            run: 1,
-            newest: opening(None, 1, 0),
-            unrolled: vec![],
-        }
+        Log { run: 1, newest: opening(None, 1, 0), unrolled: vec![] }
     }
 
     /// Creates the next manifest; its segment must exist by then. Can be called again with the same manifest after
@@ -113,9 +94,7 @@ impl Log {
                 return Err(fenced(store, there.run));
             }
             if there != *next {
-                return Err(Error::internal(format!(
-                    "{path} exists with other contents of this run"
-                )));
+                return Err(Error::internal(format!("{path} exists with other contents of this run")));
             }
         }
         self.unrolled.push(Commit::of(next));
@@ -129,10 +108,7 @@ impl Log {
         let inside = |commit: &&Commit| (range.from..=range.to).contains(&commit.number);
         let commits: Vec<Commit> = self.unrolled.iter().filter(inside).cloned().collect();
         if commits.len() as u64 != range.to - range.from + 1 {
-            return Err(Error::internal(format!(
-                "commits {} to {} are not in the log",
-                range.from, range.to
-            )));
+            return Err(Error::internal(format!("commits {} to {} are not in the log", range.from, range.to)));
         }
         Ok(commits)
     }
@@ -150,12 +126,7 @@ impl Log {
     /// Deletes what no reader and no recovery needs: rolled segments, their manifests, and segments that no manifest
     /// names. Only numbers up to the newest manifest are touched: what lies beyond may belong to a newer writer.
     pub fn sweep(&self, store: &Store) -> Result<()> {
-        let kept: BTreeSet<&str> = self
-            .unrolled
-            .iter()
-            .filter_map(|c| c.segment.as_ref())
-            .map(|s| &*s.path)
-            .collect();
+        let kept: BTreeSet<&str> = self.unrolled.iter().filter_map(|c| c.segment.as_ref()).map(|s| &*s.path).collect();
         for path in store.list_flat(&paths::log())? {
             let gone = match paths::log_object(&path) {
                 Some(LogObject::Segment(number)) => number <= self.newest.number && !kept.contains(path.as_ref()),
@@ -173,18 +144,12 @@ impl Log {
 }
 
 fn fenced(store: &Store, run: u32) -> Error {
-    Error::new(
-        ErrorKind::Fenced,
-        format!("another process (run {run}) has taken over {}", store.name()),
-    )
-    .hint("only one process writes to a data directory; give this one its own with --data")
+    Error::new(ErrorKind::Fenced, format!("another process (run {run}) has taken over {}", store.name()))
+        .hint("only one process writes to a data directory; give this one its own with --data")
 }
 
 fn create_manifest(store: &Store, manifest: &Manifest) -> Result<Created> {
-    store.create(
-        &paths::manifest(manifest.number),
-        Bytes::from(manifest::encode(manifest)?),
-    )
+    store.create(&paths::manifest(manifest.number), Bytes::from(manifest::encode(manifest)?))
 }
 
 /// The newest manifest. Another writer may delete manifests meanwhile, but never the newest.
@@ -205,28 +170,17 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
             Err(e) => return Err(e),
         }
     }
-    Err(Error::unavailable(format!(
-        "the log in {} changes faster than it can be read",
-        store.name()
-    )))
+    Err(Error::unavailable(format!("the log in {} changes faster than it can be read", store.name())))
 }
 
 fn take_run(store: &Store) -> Result<u32> {
     for _ in 0..OPEN_ATTEMPTS_MAX {
-        let taken = store
-            .list_flat(&paths::runs())?
-            .iter()
-            .filter_map(paths::run_of)
-            .max()
-            .unwrap_or(0);
+        let taken = store.list_flat(&paths::runs())?.iter().filter_map(paths::run_of).max().unwrap_or(0);
         if store.create(&paths::run(taken + 1), Bytes::new())? == Created::New {
             return Ok(taken + 1);
         }
     }
-    Err(Error::unavailable(format!(
-        "too many processes start on {} at the same moment",
-        store.name()
-    )))
+    Err(Error::unavailable(format!("too many processes start on {} at the same moment", store.name())))
 }
 
 /// The manifest that claims the log: everything as before, under a new run.

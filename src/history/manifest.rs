@@ -133,11 +133,8 @@ pub fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
         return Err(damaged());
     }
     if seal.format > FORMAT {
-        return Err(Error::refused(format!(
-            "{path} has format {}, this version reads up to {FORMAT}",
-            seal.format
-        ))
-        .hint("start the version that wrote it, or a newer one"));
+        return Err(Error::refused(format!("{path} has format {}, this version reads up to {FORMAT}", seal.format))
+            .hint("start the version that wrote it, or a newer one"));
     }
     serde_json::from_slice(bytes).map_err(|e| damaged().caused_by(e))
 }
@@ -149,10 +146,7 @@ mod tests {
 
     fn manifest() -> Manifest {
         let section = Section {
-            dataset: Dataset::View {
-                name: "v".into(),
-                generation: 3,
-            },
+            dataset: Dataset::View { name: "v".into(), generation: 3 },
             offset: 0,
             length: 10,
             rows: 2,
@@ -166,17 +160,10 @@ mod tests {
             epoch: 77,
             committed_at_us: 1_772_409_600_000_000,
             offsets: Offsets::from_iter([("txn", 0, 5)]),
-            segment: Some(Segment {
-                path: "log/x.seg".into(),
-                bytes: 10,
-                sections: vec![section],
-            }),
+            segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
-            roller: RollerState {
-                rolled_to: 4,
-                rolling: Some(CommitRange { from: 5, to: 9 }),
-            },
+            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }) },
         }
     }
 
@@ -203,11 +190,7 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused() {
-        let bytes = encode(&Manifest {
-            format: FORMAT + 1,
-            ..manifest()
-        })
-        .unwrap();
+        let bytes = encode(&Manifest { format: FORMAT + 1, ..manifest() }).unwrap();
         let error = decode::<Manifest>(&super::super::paths::manifest(12), &bytes).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Refused);
     }

@@ -44,9 +44,7 @@ impl Dataset {
 
     /// The Parquet file of a roll and a day.
     pub fn file(&self, date: NaiveDate, range: CommitRange) -> Path {
-        self.folder()
-            .join(format!("_date={date}"))
-            .join(format!("{:012}-{:012}.parquet", range.from, range.to))
+        self.folder().join(format!("_date={date}")).join(format!("{:012}-{:012}.parquet", range.from, range.to))
     }
 }
 
@@ -93,10 +91,7 @@ pub fn roll(range: CommitRange) -> Path {
 pub fn range_of(path: &Path) -> Option<CommitRange> {
     let (stem, _) = path.filename()?.rsplit_once('.')?;
     let (from, to) = stem.split_once('-')?;
-    Some(CommitRange {
-        from: from.parse().ok()?,
-        to: to.parse().ok()?,
-    })
+    Some(CommitRange { from: from.parse().ok()?, to: to.parse().ok()? })
 }
 
 /// An object directly in `log`.
@@ -133,20 +128,11 @@ mod tests {
     #[test]
     fn files_lie_where_the_documented_glob_finds_them() {
         let (range, date) = (CommitRange { from: 3, to: 14 }, date_of(1_772_409_599_999_999));
-        let view = Dataset::View {
-            name: "balance".into(),
-            generation: 2,
-        };
+        let view = Dataset::View { name: "balance".into(), generation: 2 };
         let file = "_date=2026-03-01/000000000003-000000000014.parquet";
         assert_eq!(view.file(date, range).as_ref(), format!("views/balance/gen=2/{file}"));
-        assert_eq!(
-            Dataset::Events("txn".into()).file(date, range).as_ref(),
-            format!("events/txn/{file}")
-        );
-        assert_eq!(
-            Dataset::DeadLetters.file(date, range).as_ref(),
-            format!("dead_letters/{file}")
-        );
+        assert_eq!(Dataset::Events("txn".into()).file(date, range).as_ref(), format!("events/txn/{file}"));
+        assert_eq!(Dataset::DeadLetters.file(date, range).as_ref(), format!("dead_letters/{file}"));
         assert_eq!(date_of(1_772_409_600_000_000).to_string(), "2026-03-02");
     }
 }

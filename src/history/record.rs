@@ -55,12 +55,7 @@ pub struct HistorySettings {
 
 impl Default for HistorySettings {
     fn default() -> Self {
-        HistorySettings {
-            commit_every_ms: 2_000,
-            roll_bytes: 128 << 20,
-            roll_after_ms: 300_000,
-            enabled: true,
-        }
+        HistorySettings { commit_every_ms: 2_000, roll_bytes: 128 << 20, roll_after_ms: 300_000, enabled: true }
     }
 }
 

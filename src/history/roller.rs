@@ -52,32 +52,18 @@ pub fn roll(store: &Store, range: CommitRange, commits: &[Commit]) -> Result<Rol
             Created::Exists => store.read(&path)?,
         };
         if archive_rows(stored.clone())? != rows {
-            return Err(Error::data(format!(
-                "{path} exists and does not hold the {rows} rows of its commits"
-            ))
-            .hint("move this file away: it was not written by a roll of these commits"));
+            return Err(Error::data(format!("{path} exists and does not hold the {rows} rows of its commits"))
+                .hint("move this file away: it was not written by a roll of these commits"));
         }
         let (bytes, checksum) = (stored.len() as u64, checksum(&stored));
-        files.push(RolledFile {
-            path: path.to_string(),
-            dataset,
-            rows,
-            bytes,
-            checksum,
-        });
+        files.push(RolledFile { path: path.to_string(), dataset, rows, bytes, checksum });
     }
-    let record = RollRecord {
-        format: FORMAT,
-        commits: range,
-        files,
-    };
+    let record = RollRecord { format: FORMAT, commits: range, files };
     let path = paths::roll(range);
     if store.create(&path, manifest::encode(&record)?.into())? == Created::Exists {
         let there: RollRecord = manifest::decode(&path, &store.read(&path)?)?;
         if there != record {
-            return Err(Error::data(format!(
-                "{path} does not describe the files of its commits"
-            )));
+            return Err(Error::data(format!("{path} does not describe the files of its commits")));
         }
     }
     Ok(record)
@@ -97,19 +83,13 @@ pub fn rolls(store: &Store, rolled_to: u64) -> Result<Vec<RollRecord>> {
         records.push(manifest::decode(&path, &store.read(&path)?)?);
         next = range.to + 1;
     }
-    if next == rolled_to + 1 {
-        Ok(records)
-    } else {
-        Err(missing(next))
-    }
+    if next == rolled_to + 1 { Ok(records) } else { Err(missing(next)) }
 }
 
 fn missing(from: u64) -> Error {
     let folder = paths::rolls();
-    Error::data(format!(
-        "the record in {folder} that begins with commit {from} is missing"
-    ))
-    .hint("restore the file from a copy")
+    Error::data(format!("the record in {folder} that begins with commit {from} is missing"))
+        .hint("restore the file from a copy")
 }
 
 /// The sections of each file, in the order of their commits.
@@ -121,10 +101,7 @@ fn parts_by_file(commits: &[Commit]) -> BTreeMap<(Dataset, NaiveDate), Parts<'_>
         let date = paths::date_of(commit.committed_at_us);
         if let Some(segment) = &commit.segment {
             for section in &segment.sections {
-                files
-                    .entry((section.dataset.clone(), date))
-                    .or_default()
-                    .push((segment, section));
+                files.entry((section.dataset.clone(), date)).or_default().push((segment, section));
             }
         }
     }
@@ -134,32 +111,17 @@ fn parts_by_file(commits: &[Commit]) -> BTreeMap<(Dataset, NaiveDate), Parts<'_>
 /// One Parquet file, and its rows. Its schema is that of the newest section: a table's schema only grows.
 fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(bytes::Bytes, u64)> {
     let schemas: BTreeSet<&str> = parts.iter().map(|(_, section)| section.schema.as_str()).collect();
-    let widest = if schemas.len() == 1 {
-        parts.first()
-    } else {
-        parts.last()
-    };
+    let widest = if schemas.len() == 1 { parts.first() } else { parts.last() };
     let Some((segment, section)) = widest else {
         return Err(Error::internal("a file without sections"));
     };
     let stored = read_section(store, segment, section)?.schema();
     let is_view = matches!(section.dataset, Dataset::View { .. });
-    let mut writer = ArchiveWriter::new(
-        if is_view {
-            expanded_schema(&stored)
-        } else {
-            stored.clone()
-        },
-        range,
-    )?;
+    let mut writer = ArchiveWriter::new(if is_view { expanded_schema(&stored) } else { stored.clone() }, range)?;
     for (segment, section) in parts {
         for rows in read_section(store, segment, section)? {
             let rows = fitted(&rows?, &stored)?;
-            if is_view {
-                expand_weights(&rows, |rows| writer.write(&rows))?
-            } else {
-                writer.write(&rows)?
-            }
+            if is_view { expand_weights(&rows, |rows| writer.write(&rows))? } else { writer.write(&rows)? }
         }
     }
     writer.finish()

@@ -30,10 +30,7 @@ const MICROSECONDS: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// Events and the number of their epoch.
 pub fn event_rows(events: &EventBatch, epoch: i64) -> Result<RecordBatch> {
-    let extra = [(
-        Field::new("_epoch", DataType::Int64, false),
-        repeated(epoch, events.rows.num_rows()),
-    )];
+    let extra = [(Field::new("_epoch", DataType::Int64, false), repeated(epoch, events.rows.num_rows()))];
     with_columns(&events.rows, extra)
 }
 
@@ -48,11 +45,7 @@ pub fn view_rows(changes: &ViewChanges, epoch: i64, published_at_us: i64) -> Res
         ))
         .hint("give the column another name, or take history = 'changes' away"));
     }
-    let fields: Fields = schema
-        .fields()
-        .iter()
-        .map(|f| Field::new(f.name(), f.data_type().clone(), true))
-        .collect();
+    let fields: Fields = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
     let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), rows.columns().to_vec())?;
     let count = rows.num_rows();
     let published: ArrayRef = Arc::new(TimestampMicrosecondArray::from_value(published_at_us, count));
@@ -74,10 +67,7 @@ fn with_columns(rows: &RecordBatch, extra: impl IntoIterator<Item = (Field, Arra
     let schema = rows.schema();
     let fields = schema.fields().iter().cloned().chain(fields.into_iter().map(Arc::new));
     let columns = rows.columns().iter().cloned().chain(arrays).collect();
-    Ok(RecordBatch::try_new(
-        Arc::new(Schema::new(fields.collect::<Fields>())),
-        columns,
-    )?)
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Fields>())), columns)?)
 }
 
 /// Dead letters of one epoch.
@@ -90,15 +80,9 @@ pub fn dead_letter_rows(letters: &[DeadLetter], epoch: i64) -> Result<RecordBatc
         Arc::new(bytes(|letter| letter.value.as_deref())),
         Arc::new(headers),
         Arc::new(text(|letter| Some(&letter.position.topic))),
-        Arc::new(Int32Array::from_iter_values(
-            letters.iter().map(|letter| letter.position.partition),
-        )),
-        Arc::new(Int64Array::from_iter_values(
-            letters.iter().map(|letter| letter.position.offset),
-        )),
-        Arc::new(TimestampMicrosecondArray::from_iter_values(
-            letters.iter().map(|letter| letter.timestamp_us),
-        )),
+        Arc::new(Int32Array::from_iter_values(letters.iter().map(|letter| letter.position.partition))),
+        Arc::new(Int64Array::from_iter_values(letters.iter().map(|letter| letter.position.offset))),
+        Arc::new(TimestampMicrosecondArray::from_iter_values(letters.iter().map(|letter| letter.timestamp_us))),
         Arc::new(text(|letter| Some(&letter.table))),
         Arc::new(text(|letter| letter.field.as_deref())),
         Arc::new(text(|letter| Some(&letter.error))),
@@ -121,11 +105,7 @@ fn dead_letter_schema() -> SchemaRef {
         ("error", DataType::Utf8, false),
         ("_epoch", DataType::Int64, false),
     ];
-    Arc::new(Schema::new(
-        fields
-            .map(|(name, data_type, nullable)| Field::new(name, data_type, nullable))
-            .to_vec(),
-    ))
+    Arc::new(Schema::new(fields.map(|(name, data_type, nullable)| Field::new(name, data_type, nullable)).to_vec()))
 }
 
 /// Headers as a JSON array: `[{"name": "a", "value": "text"}, {"name": "b", "value_hex": "00ff"}]`. A header without a
@@ -146,9 +126,7 @@ fn headers_text(headers: &[(String, Option<Vec<u8>>)]) -> String {
 /// They are handed on in batches of at most `BATCH_ROWS_MAX` rows.
 pub fn expand_weights(rows: &RecordBatch, mut emit: impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
     let schema = rows.schema();
-    let (at, _) = schema
-        .column_with_name("_weight")
-        .ok_or_else(|| Error::data("a view's section has no _weight"))?;
+    let (at, _) = schema.column_with_name("_weight").ok_or_else(|| Error::data("a view's section has no _weight"))?;
     let weights = rows.column(at).as_primitive::<Int64Type>();
     let mut positions: Vec<u32> = vec![];
     for (position, weight) in (0u32..).zip(weights.values()) {
@@ -160,22 +138,14 @@ pub fn expand_weights(rows: &RecordBatch, mut emit: impl FnMut(RecordBatch) -> R
             }
         }
     }
-    if positions.is_empty() {
-        Ok(())
-    } else {
-        emit(taken(rows, at, &positions)?)
-    }
+    if positions.is_empty() { Ok(()) } else { emit(taken(rows, at, &positions)?) }
 }
 
 /// The schema of a view's Parquet files.
 pub fn expanded_schema(section: &Schema) -> SchemaRef {
     let change = Arc::new(Field::new("_change", DataType::Utf8, false));
     let field = |field: &Arc<Field>| {
-        if field.name() == "_weight" {
-            change.clone()
-        } else {
-            field.clone()
-        }
+        if field.name() == "_weight" { change.clone() } else { field.clone() }
     };
     Arc::new(Schema::new(section.fields().iter().map(field).collect::<Fields>()))
 }
@@ -195,10 +165,7 @@ pub fn fitted(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         Some(column) => column.clone(),
         None => new_null_array(field.data_type(), rows.num_rows()),
     };
-    Ok(RecordBatch::try_new(
-        schema.clone(),
-        schema.fields().iter().map(column).collect(),
-    )?)
+    Ok(RecordBatch::try_new(schema.clone(), schema.fields().iter().map(column).collect())?)
 }
 
 /// Fingerprint of a schema: 16 hexadecimal digits.
@@ -215,11 +182,7 @@ mod tests {
     fn view_changes(values: &[&str], weights: &[i64]) -> ViewChanges {
         let schema = Arc::new(Schema::new(vec![Field::new("name", DataType::Utf8, false)]));
         let rows = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(values.to_vec()))]).unwrap();
-        ViewChanges {
-            view: "v".into(),
-            generation: 1,
-            changes: Changes::new(rows, weights.to_vec()),
-        }
+        ViewChanges { view: "v".into(), generation: 1, changes: Changes::new(rows, weights.to_vec()) }
     }
 
     #[test]
@@ -231,52 +194,26 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(
-            batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
-            [65_536, 4_467]
-        );
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [65_536, 4_467]);
         let first = &batches[0];
         let text = |name: &str| first.column_by_name(name).unwrap().as_string::<i32>().clone();
         let head = (0..4).map(|i| (text("name").value(i).to_string(), text("_change").value(i).to_string()));
         let expected = [("a", "insert"), ("a", "insert"), ("b", "delete"), ("c", "insert")];
-        assert_eq!(
-            head.collect::<Vec<_>>(),
-            expected.map(|(a, b)| (a.to_string(), b.to_string()))
-        );
+        assert_eq!(head.collect::<Vec<_>>(), expected.map(|(a, b)| (a.to_string(), b.to_string())));
         assert_eq!(first.schema(), expanded_schema(&rows.schema()));
-        assert_eq!(
-            first
-                .column_by_name("_epoch")
-                .unwrap()
-                .as_primitive::<Int64Type>()
-                .value(3),
-            7
-        );
+        assert_eq!(first.column_by_name("_epoch").unwrap().as_primitive::<Int64Type>().value(3), 7);
     }
 
     #[test]
     fn a_reserved_column_name_is_refused() {
         let schema = Arc::new(Schema::new(vec![Field::new("_change", DataType::Int64, true)]));
-        let changes = ViewChanges {
-            view: "v".into(),
-            generation: 1,
-            changes: Changes::empty(schema),
-        };
-        assert!(
-            view_rows(&changes, 1, 1)
-                .unwrap_err()
-                .message
-                .contains("view v has a column _change")
-        );
+        let changes = ViewChanges { view: "v".into(), generation: 1, changes: Changes::empty(schema) };
+        assert!(view_rows(&changes, 1, 1).unwrap_err().message.contains("view v has a column _change"));
     }
 
     #[test]
     fn headers_keep_bytes_that_are_not_text() {
-        let headers = [
-            ("a".into(), Some(b"x\"y".to_vec())),
-            ("b".into(), None),
-            ("c".into(), Some(vec![0, 255])),
-        ];
+        let headers = [("a".into(), Some(b"x\"y".to_vec())), ("b".into(), None), ("c".into(), Some(vec![0, 255]))];
         let text = r#"[{"name":"a","value":"x\"y"},{"name":"b"},{"name":"c","value_hex":"00ff"}]"#;
         assert_eq!(headers_text(&headers), text);
     }
@@ -287,32 +224,16 @@ mod tests {
             key: None,
             value: Some(vec![0xff]),
             headers: vec![],
-            position: Position {
-                topic: "t".into(),
-                partition: 3,
-                offset: 44,
-            },
+            position: Position { topic: "t".into(), partition: 3, offset: 44 },
             timestamp_us: 5,
             table: "orders".into(),
             field: Some("price".into()),
             error: "not a number".into(),
         };
         let rows = dead_letter_rows(&[letter], 9).unwrap();
-        assert_eq!(
-            rows.column_by_name("value").unwrap().as_binary::<i32>().value(0),
-            [0xff]
-        );
+        assert_eq!(rows.column_by_name("value").unwrap().as_binary::<i32>().value(0), [0xff]);
         assert!(rows.column_by_name("key").unwrap().is_null(0));
-        assert_eq!(
-            rows.column_by_name("offset")
-                .unwrap()
-                .as_primitive::<Int64Type>()
-                .value(0),
-            44
-        );
-        assert_eq!(
-            rows.column_by_name("field").unwrap().as_string::<i32>().value(0),
-            "price"
-        );
+        assert_eq!(rows.column_by_name("offset").unwrap().as_primitive::<Int64Type>().value(0), 44);
+        assert_eq!(rows.column_by_name("field").unwrap().as_string::<i32>().value(0), "price");
     }
 }

@@ -45,24 +45,18 @@ impl SegmentWriter {
             return Ok(());
         }
         if !self.sections.contains_key(&dataset) {
-            self.sections
-                .insert(dataset.clone(), SectionWriter::new(rows.schema())?);
+            self.sections.insert(dataset.clone(), SectionWriter::new(rows.schema())?);
         }
         let section = self.sections.get_mut(&dataset).expect("inserted above");
         if section.schema != rows.schema() {
-            return Err(Error::internal(format!(
-                "rows of {dataset:?} changed their schema within one commit"
-            )));
+            return Err(Error::internal(format!("rows of {dataset:?} changed their schema within one commit")));
         }
         section.push(rows)
     }
 
     /// Memory held, in bytes; close to the size of the segment.
     pub fn bytes(&self) -> u64 {
-        self.sections
-            .values()
-            .map(|s| (s.stream.get_ref().len() + s.waiting_bytes) as u64)
-            .sum()
+        self.sections.values().map(|s| (s.stream.get_ref().len() + s.waiting_bytes) as u64).sum()
     }
 
     /// The segment's bytes and what they hold. Needs twice its memory for a moment.
@@ -89,14 +83,7 @@ impl SegmentWriter {
 impl SectionWriter {
     fn new(schema: SchemaRef) -> Result<Self> {
         let stream = StreamWriter::try_new(vec![], &schema)?;
-        Ok(SectionWriter {
-            schema,
-            stream,
-            waiting: vec![],
-            waiting_rows: 0,
-            waiting_bytes: 0,
-            rows: 0,
-        })
+        Ok(SectionWriter { schema, stream, waiting: vec![], waiting_rows: 0, waiting_bytes: 0, rows: 0 })
     }
 
     fn push(&mut self, rows: RecordBatch) -> Result<()> {
@@ -106,11 +93,7 @@ impl SectionWriter {
             self.waiting_bytes += column.to_data().get_slice_memory_size()?;
         }
         self.waiting.push(rows);
-        if self.waiting_rows >= JOINED_ROWS || self.waiting_bytes >= JOINED_BYTES {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        if self.waiting_rows >= JOINED_ROWS || self.waiting_bytes >= JOINED_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -142,12 +125,10 @@ pub type SectionRows = StreamReader<Cursor<Bytes>>;
 /// is missing or damaged.
 pub fn read_section(store: &Store, segment: &Segment, section: &Section) -> Result<SectionRows> {
     let path = segment.object();
-    let bytes = store
-        .read_range(&path, section.offset..section.offset + section.length)
-        .map_err(|e| match e.kind {
-            ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
-            _ => e,
-        })?;
+    let bytes = store.read_range(&path, section.offset..section.offset + section.length).map_err(|e| match e.kind {
+        ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
+        _ => e,
+    })?;
     if checksum(&bytes) != section.checksum {
         return Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"));
     }
@@ -178,18 +159,10 @@ mod tests {
         writer.push(Dataset::DeadLetters, numbers(9..9)).unwrap();
         let held = writer.bytes();
         let (bytes, sections) = writer.finish().unwrap();
-        assert!(
-            held > 20_000 * 8 && held <= bytes.len() as u64,
-            "{held} of {}",
-            bytes.len()
-        );
+        assert!(held > 20_000 * 8 && held <= bytes.len() as u64, "{held} of {}", bytes.len());
         let store = Store::open("memory://").unwrap();
         let path = paths::segment(1, 1);
-        let segment = Segment {
-            path: path.to_string(),
-            bytes: bytes.len() as u64,
-            sections,
-        };
+        let segment = Segment { path: path.to_string(), bytes: bytes.len() as u64, sections };
         store.create(&path, bytes).unwrap();
         (store, segment)
     }
@@ -198,24 +171,13 @@ mod tests {
     fn sections_are_read_back_in_order() {
         let (store, segment) = stored();
         let rows = |section: &Section| {
-            read_section(&store, &segment, section)
-                .unwrap()
-                .collect::<Result<Vec<_>, _>>()
-                .unwrap()
+            read_section(&store, &segment, section).unwrap().collect::<Result<Vec<_>, _>>().unwrap()
         };
-        let [events, dead] = &segment.sections[..] else {
-            panic!("{:?}", segment.sections)
-        };
+        let [events, dead] = &segment.sections[..] else { panic!("{:?}", segment.sections) };
         assert_eq!((&events.dataset, events.rows), (&Dataset::Events("a".into()), 20_001));
         let batches = rows(events);
-        assert_eq!(
-            batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
-            [5, 19_995, 1]
-        );
-        assert_eq!(
-            concat_batches(&batches[0].schema(), &batches).unwrap(),
-            numbers(0..20_001)
-        );
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [5, 19_995, 1]);
+        assert_eq!(concat_batches(&batches[0].schema(), &batches).unwrap(), numbers(0..20_001));
         assert_eq!((&dead.dataset, dead.rows), (&Dataset::DeadLetters, 2));
         assert_eq!(rows(dead), [numbers(7..9)]);
     }
@@ -223,20 +185,11 @@ mod tests {
     #[test]
     fn damage_names_the_segment() {
         let (store, segment) = stored();
-        let damaged = Section {
-            checksum: "0".repeat(16),
-            ..segment.sections[0].clone()
-        };
+        let damaged = Section { checksum: "0".repeat(16), ..segment.sections[0].clone() };
         let error = read_section(&store, &segment, &damaged).unwrap_err();
-        assert_eq!(
-            (error.kind, error.message.as_str()),
-            (ErrorKind::Data, "log/000000000001-000001.seg is damaged")
-        );
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "log/000000000001-000001.seg is damaged"));
         store.delete(&segment.object()).unwrap();
         let error = read_section(&store, &segment, &segment.sections[0]).unwrap_err();
-        assert_eq!(
-            (error.kind, error.message.as_str()),
-            (ErrorKind::Data, "log/000000000001-000001.seg is missing")
-        );
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "log/000000000001-000001.seg is missing"));
     }
 }

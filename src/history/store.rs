@@ -56,11 +56,7 @@ impl Store {
 
     /// A store over any object store.
     pub fn over(objects: Arc<dyn ObjectStore>, name: &str) -> Store {
-        Store {
-            objects,
-            root: None,
-            name: name.into(),
-        }
+        Store { objects, root: None, name: name.into() }
     }
 
     fn directory(path: &FilePath) -> Result<Store> {
@@ -72,11 +68,7 @@ impl Store {
         let root = path.canonicalize().map_err(|e| unusable(&e))?;
         let objects = LocalFileSystem::new_with_prefix(&root).map_err(|e| unusable(&e))?;
         let name = path.display().to_string().into();
-        Ok(Store {
-            objects: Arc::new(objects),
-            root: Some(Arc::new(root)),
-            name,
-        })
+        Ok(Store { objects: Arc::new(objects), root: Some(Arc::new(root)), name })
     }
 
     /// The URL as the user gave it.
@@ -89,10 +81,7 @@ impl Store {
         if let Some(root) = &self.root {
             return create_file(root, path, &bytes).map_err(|e| self.unavailable("write", path).caused_by(e));
         }
-        let options = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match block_on(self.objects.put_opts(path, bytes.into(), options)) {
             Ok(_) => Ok(Created::New),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Exists),
@@ -117,27 +106,18 @@ impl Store {
         };
         let bytes = block_on(read).map_err(|e| self.read_error(path, e))?;
         if bytes.len() as u64 != wanted {
-            return Err(Error::data(format!(
-                "{path} in {} is shorter than its manifest says",
-                self.name
-            )));
+            return Err(Error::data(format!("{path} in {} is shorter than its manifest says", self.name)));
         }
         Ok(bytes)
     }
 
     /// All objects below a folder, also in folders of it, in order of their paths.
     pub fn list(&self, folder: &Path) -> Result<Vec<Path>> {
-        let listed = self
-            .objects
-            .list(Some(folder))
-            .take(LISTED_OBJECTS_MAX + 1)
-            .map_ok(|meta| meta.location);
+        let listed = self.objects.list(Some(folder)).take(LISTED_OBJECTS_MAX + 1).map_ok(|meta| meta.location);
         let mut paths: Vec<Path> =
             block_on(listed.try_collect()).map_err(|e| self.unavailable("list", folder).caused_by(e))?;
         if paths.len() > LISTED_OBJECTS_MAX {
-            return Err(Error::unavailable(format!(
-                "more than {LISTED_OBJECTS_MAX} objects in {folder}"
-            )));
+            return Err(Error::unavailable(format!("more than {LISTED_OBJECTS_MAX} objects in {folder}")));
         }
         paths.sort();
         Ok(paths)
@@ -197,10 +177,7 @@ fn create_file(root: &FilePath, path: &Path, bytes: &[u8]) -> std::io::Result<Cr
     }
     let mut folders = folder.ancestors().take_while(|folder| folder.starts_with(root));
     let synced = if folder_is_new { usize::MAX } else { 1 };
-    folders
-        .by_ref()
-        .take(synced)
-        .try_for_each(|folder| fs::File::open(folder)?.sync_all())?;
+    folders.by_ref().take(synced).try_for_each(|folder| fs::File::open(folder)?.sync_all())?;
     Ok(Created::New)
 }
 
@@ -218,10 +195,7 @@ mod tests {
     fn behaves(store: &Store) {
         let path = Path::from("a/_date=2026-01-02/000001.json");
         assert_eq!(store.create(&path, Bytes::from_static(b"hello")).unwrap(), Created::New);
-        assert_eq!(
-            store.create(&path, Bytes::from_static(b"other")).unwrap(),
-            Created::Exists
-        );
+        assert_eq!(store.create(&path, Bytes::from_static(b"other")).unwrap(), Created::Exists);
         assert_eq!(store.create(&Path::from("a/b"), Bytes::new()).unwrap(), Created::New);
         assert_eq!(store.read(&path).unwrap(), "hello");
         assert_eq!(store.read_range(&path, 1..4).unwrap(), "ell");

@@ -38,11 +38,7 @@ impl TableForm {
         TableForm {
             topic: table.topic.clone(),
             columns: columns.collect(),
-            key: table
-                .upsert
-                .iter()
-                .flat_map(|upsert| upsert.key.iter().map(|&position| name(position)))
-                .collect(),
+            key: table.upsert.iter().flat_map(|upsert| upsert.key.iter().map(|&position| name(position))).collect(),
             version: table.upsert.as_ref().and_then(|upsert| upsert.version).map(name),
             deleted: table.upsert.as_ref().and_then(|upsert| upsert.deleted).map(name),
         }
@@ -53,22 +49,16 @@ impl TableForm {
     pub fn reads(&self, stored: &TableForm, table: &str) -> Result<()> {
         match self.difference(stored) {
             None => Ok(()),
-            Some(what) => Err(
-                Error::refused(format!("table {table} has changed: {what}")).hint(format!(
-                    "put back the definition of {table}; nullable columns may be added at its end, anything else \
+            Some(what) => Err(Error::refused(format!("table {table} has changed: {what}")).hint(format!(
+                "put back the definition of {table}; nullable columns may be added at its end, anything else \
                  needs a new table name or an empty data directory"
-                )),
-            ),
+            ))),
         }
     }
 
     fn difference(&self, stored: &TableForm) -> Option<String> {
         let text = |columns: &[String]| {
-            if columns.is_empty() {
-                "none".to_string()
-            } else {
-                columns.join(", ")
-            }
+            if columns.is_empty() { "none".to_string() } else { columns.join(", ") }
         };
         let option = |column: &Option<String>| column.clone().unwrap_or_else(|| "none".to_string());
         for (what, now, before) in [
@@ -88,22 +78,14 @@ impl TableForm {
                 Some(now) => return Some(format!("column {} was {before} and is {now}", position + 1)),
             }
         }
-        let added = self.columns[stored.columns.len()..]
-            .iter()
-            .find(|column| !column.nullable);
+        let added = self.columns[stored.columns.len()..].iter().find(|column| !column.nullable);
         added.map(|column| format!("new column {} is NOT NULL", column.name))
     }
 }
 
 impl std::fmt::Display for ColumnForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {}{}",
-            self.name,
-            self.data_type,
-            if self.nullable { "" } else { " NOT NULL" }
-        )
+        write!(f, "{} {}{}", self.name, self.data_type, if self.nullable { "" } else { " NOT NULL" })
     }
 }
 
@@ -134,13 +116,7 @@ mod tests {
             nullable,
         };
         let columns = columns.iter().map(column).collect();
-        TableForm {
-            topic: "t".into(),
-            columns,
-            key: vec![],
-            version: None,
-            deleted: None,
-        }
+        TableForm { topic: "t".into(), columns, key: vec![], version: None, deleted: None }
     }
 
     #[test]
@@ -152,14 +128,8 @@ mod tests {
             (vec![a, b, ("c", "DATE", true)], None),
             (vec![a, b, ("c", "DATE", false)], Some("new column c is NOT NULL")),
             (vec![a], Some("column b is gone")),
-            (
-                vec![a, ("c", "DATE", true), b],
-                Some("column 2 was b VARCHAR and is c DATE"),
-            ),
-            (
-                vec![("a", "INTEGER", false), b],
-                Some("column 1 was a BIGINT NOT NULL and is a INTEGER NOT NULL"),
-            ),
+            (vec![a, ("c", "DATE", true), b], Some("column 2 was b VARCHAR and is c DATE")),
+            (vec![("a", "INTEGER", false), b], Some("column 1 was a BIGINT NOT NULL and is a INTEGER NOT NULL")),
         ] {
             match (form(&columns).reads(&stored, "orders"), message) {
                 (Ok(()), None) => {}
@@ -175,27 +145,9 @@ mod tests {
     #[test]
     fn key_and_topic_are_part_of_the_form() {
         let stored = form(&[("a", "BIGINT", false)]);
-        let keyed = TableForm {
-            key: vec!["a".into()],
-            ..stored.clone()
-        };
-        assert!(
-            keyed
-                .reads(&stored, "t")
-                .unwrap_err()
-                .message
-                .ends_with("primary key was none and is a")
-        );
-        let moved = TableForm {
-            topic: "u".into(),
-            ..stored.clone()
-        };
-        assert!(
-            moved
-                .reads(&stored, "t")
-                .unwrap_err()
-                .message
-                .ends_with("topic was t and is u")
-        );
+        let keyed = TableForm { key: vec!["a".into()], ..stored.clone() };
+        assert!(keyed.reads(&stored, "t").unwrap_err().message.ends_with("primary key was none and is a"));
+        let moved = TableForm { topic: "u".into(), ..stored.clone() };
+        assert!(moved.reads(&stored, "t").unwrap_err().message.ends_with("topic was t and is u"));
     }
 }

@@ -62,15 +62,9 @@ pub struct Hot {
 impl Hot {
     /// Nothing is served: epoch 0 of `run`, without views.
     pub fn new(run: u64) -> Self {
-        let snapshot = Snapshot {
-            run,
-            ..Snapshot::default()
-        };
+        let snapshot = Snapshot { run, ..Snapshot::default() };
         Hot {
-            published: ArcSwap::from_pointee(Published {
-                snapshot,
-                tables: Arc::default(),
-            }),
+            published: ArcSwap::from_pointee(Published { snapshot, tables: Arc::default() }),
             past: Mutex::default(),
             next_tables: Mutex::default(),
             epochs: watch::Sender::new(0),
@@ -104,10 +98,7 @@ impl Hot {
         debug_assert!(old.epoch <= epoch, "epochs go up");
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         past.retain(|p| p.published.strong_count() > 0);
-        past.push_back(Past {
-            published: Arc::downgrade(&old),
-            since: None,
-        });
+        past.push_back(Past { published: Arc::downgrade(&old), since: None });
         drop(past);
         drop(old);
         self.epochs.send_replace(epoch);
@@ -126,11 +117,7 @@ impl Hot {
             let since = *p.since.get_or_insert(now);
             p.published.strong_count() > 0 && now.saturating_duration_since(since) < PIN_MAX
         });
-        past.iter()
-            .filter_map(|p| p.published.upgrade())
-            .map(|p| p.epoch)
-            .min()
-            .unwrap_or(newest)
+        past.iter().filter_map(|p| p.published.upgrade()).map(|p| p.epoch).min().unwrap_or(newest)
     }
 
     /// Tells every published epoch; a slow receiver sees the newest only.
@@ -145,11 +132,7 @@ mod tests {
     use crate::clock::Clock;
 
     fn epoch(epoch: u32) -> Snapshot {
-        Snapshot {
-            run: 1,
-            epoch,
-            ..Snapshot::default()
-        }
+        Snapshot { run: 1, epoch, ..Snapshot::default() }
     }
 
     #[test]

@@ -41,10 +41,7 @@ impl Snapshot {
 
     /// The next offset to read of a partition; None: the partition is not known here.
     pub fn next_offset(&self, topic: &str, partition: i32) -> Option<i64> {
-        let found = self
-            .offsets
-            .iter()
-            .find(|o| o.partition == partition && *o.topic == *topic);
+        let found = self.offsets.iter().find(|o| o.partition == partition && *o.topic == *topic);
         found.map(|o| o.next)
     }
 }

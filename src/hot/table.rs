@@ -78,12 +78,10 @@ impl HotTable {
         let stored = &self.arrangement.layout().schema;
         let fields = self.schema.fields();
         let types_fit = fields.len() == self.columns.len()
-            && fields.iter().zip(&self.columns).all(|(field, &c)| {
-                stored
-                    .fields()
-                    .get(c)
-                    .is_some_and(|s| s.data_type() == field.data_type())
-            });
+            && fields
+                .iter()
+                .zip(&self.columns)
+                .all(|(field, &c)| stored.fields().get(c).is_some_and(|s| s.data_type() == field.data_type()));
         if !types_fit || self.key.iter().any(|&c| c >= fields.len()) {
             return Err(self.misfit("columns"));
         }

@@ -1,10 +1,13 @@
-//! Ingest: from the bytes of Kafka messages to batches of accepted events and rejects.
+//! Ingest: from the bytes of Kafka messages to batches of accepted events and dead letters.
 //!
-//! Contract: every message becomes exactly one accepted row or exactly one reject; nothing is coerced.
+//! Contract: every message becomes exactly one accepted row or exactly one dead letter; nothing is coerced.
 
 mod decode;
+mod fetch;
+mod queue;
 
 pub use decode::{
     BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, COLUMNS_MAX, Decoded, Decoder, Fault, MESSAGE_BYTES_MAX, Message, Reason,
     Reject,
 };
+pub use fetch::{FetchContext, FetchOptions, FetchState, Fetched, fetch};

@@ -8,9 +8,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::ScalarValue;
 
 use super::Operator;
 use super::totals::{Total, TotalRows};
@@ -27,12 +26,17 @@ enum Accumulator {
     Extreme {
         last: bool,
         codec: RowCodec,
+        /// NULL, encoded.
+        null: Vec<u8>,
         values: OrderedRows,
     },
 }
 
-/// What a group looked like: its words, and the bytes of each extreme.
-type Picture = (Vec<i128>, Vec<Option<Vec<u8>>>);
+/// What touched groups looked like: `stride` words each, and for each group the bytes of each extreme.
+struct Pictures {
+    words: Vec<i128>,
+    extremes: Vec<Vec<Option<Vec<u8>>>>,
+}
 
 /// GROUP BY.
 #[derive(Debug)]
@@ -59,20 +63,14 @@ impl Aggregate {
         let groups: Vec<usize> = (0..schema.fields().len() - functions.len()).collect();
         let (mut accumulators, mut stride) = (vec![], 1);
         for function in &functions {
-            let argument = function
-                .argument
-                .map_or(DataType::Int64, |c| input.field(c).data_type().clone());
+            let argument = function.argument.map_or(DataType::Int64, |c| input.field(c).data_type().clone());
             if matches!(function.kind, AggregateKind::Min | AggregateKind::Max) {
-                let column = function
-                    .argument
-                    .ok_or_else(|| Error::internal("MIN without an argument"))?;
+                let column = function.argument.ok_or_else(|| Error::internal("MIN without an argument"))?;
                 let codec = RowCodec::ascending(input.clone(), &[column])?;
+                let null = new_null_array(input.field(column).data_type(), 1);
+                let null = codec.encode_arrays(&[null], 1)?.bytes(0).to_vec();
                 let last = function.kind == AggregateKind::Max;
-                accumulators.push(Accumulator::Extreme {
-                    last,
-                    codec,
-                    values: OrderedRows::default(),
-                });
+                accumulators.push(Accumulator::Extreme { last, codec, null, values: OrderedRows::default() });
                 continue;
             }
             let total = Total::new(function, stride, argument);
@@ -118,24 +116,28 @@ impl Aggregate {
         Ok((numbers, touched))
     }
 
-    fn picture(&self, number: u32) -> Picture {
-        let at = number as usize * self.stride;
-        let extreme = |accumulator: &Accumulator| match accumulator {
+    fn pictures(&self, groups: &[u32]) -> Pictures {
+        let mut words = Vec::with_capacity(groups.len() * self.stride);
+        for &number in groups {
+            words.extend_from_slice(self.words_of(number));
+        }
+        let extremes = self.accumulators.iter().filter_map(|accumulator| match accumulator {
             Accumulator::Total(_) => None,
             Accumulator::Extreme { last, values, .. } => {
-                let group = number.to_be_bytes();
-                let value = if *last {
-                    values.last(&group)
-                } else {
-                    values.first(&group)
+                let value = |number: &u32| {
+                    let group = number.to_be_bytes();
+                    let value = if *last { values.last(&group) } else { values.first(&group) };
+                    value.map(|v| v[group.len()..].to_vec())
                 };
-                value.map(|v| v[group.len()..].to_vec())
+                Some(groups.iter().map(value).collect())
             }
-        };
-        (
-            self.words[at..at + self.stride].to_vec(),
-            self.accumulators.iter().map(extreme).collect(),
-        )
+        });
+        Pictures { extremes: extremes.collect(), words }
+    }
+
+    fn words_of(&self, number: u32) -> &[i128] {
+        let at = number as usize * self.stride;
+        &self.words[at..at + self.stride]
     }
 
     fn add(&mut self, input: &Changes, numbers: &[u32]) -> Result<()> {
@@ -169,52 +171,64 @@ impl Aggregate {
         Ok(())
     }
 
-    /// The values of a group's functions; None if it does not exist. Errors: a total does not fit.
-    fn values(&self, picture: &Picture) -> Result<Option<Vec<ScalarValue>>> {
-        if picture.0[0] < 0 {
-            return Err(Error::internal("a group has a negative count"));
+    /// The rows to give for touched groups: (place in `pictures`, new or old).
+    fn rows_to_give(&self, old: &Pictures, new: &Pictures, count: usize, started: bool) -> Vec<(usize, bool)> {
+        let mut rows = Vec::with_capacity(2 * count);
+        let exists = |pictures: &Pictures, i: usize| pictures.words[i * self.stride] > 0 || self.global.is_some();
+        for i in 0..count {
+            let words = i * self.stride..(i + 1) * self.stride;
+            let same_extremes = || old.extremes.iter().zip(&new.extremes).all(|(o, n)| o[i] == n[i]);
+            if started && old.words[words.clone()] == new.words[words] && same_extremes() {
+                continue;
+            }
+            if started && exists(old, i) {
+                rows.push((i, false));
+            }
+            if exists(new, i) {
+                rows.push((i, true));
+            }
         }
-        if picture.0[0] == 0 && self.global.is_none() {
-            return Ok(None);
-        }
-        let value = |(k, accumulator): (usize, &Accumulator)| match accumulator {
-            Accumulator::Total(total) => total.value(&picture.0),
-            Accumulator::Extreme { codec, .. } => match &picture.1[k] {
-                Some(bytes) => {
-                    let decoded = codec.decode(std::iter::once(bytes.as_slice()))?;
-                    Ok(ScalarValue::try_from_array(decoded.column(0), 0)?)
-                }
-                None => Ok(ScalarValue::try_from(&self.functions[k].output)?),
-            },
-        };
-        self.accumulators
-            .iter()
-            .enumerate()
-            .map(value)
-            .collect::<Result<_>>()
-            .map(Some)
+        rows
     }
 
-    fn output(&self, groups: &[u32], values: Vec<Vec<ScalarValue>>, weights: Vec<i64>) -> Result<Changes> {
-        let keys = self.key_codec.decode(groups.iter().map(|&g| self.keys.key(g)))?;
+    /// The rows as changes. A row with a total that does not fit is kept out and counted.
+    fn output(
+        &mut self,
+        groups: &[u32],
+        (old, new): (&Pictures, &Pictures),
+        rows: &[(usize, bool)],
+    ) -> Result<Changes> {
+        let keys = self.key_codec.decode(rows.iter().map(|&(i, _)| self.keys.key(groups[i])))?;
+        let picture = |is_new: bool| if is_new { new } else { old };
+        let words: Vec<&[i128]> =
+            rows.iter().map(|&(i, is_new)| &picture(is_new).words[i * self.stride..(i + 1) * self.stride]).collect();
+        let mut fits = vec![true; rows.len()];
         let mut arrays: Vec<ArrayRef> = keys.columns().to_vec();
-        let mut columns: Vec<Vec<ScalarValue>> = self.functions.iter().map(|_| vec![]).collect();
-        for row in values {
-            columns
-                .iter_mut()
-                .zip(row)
-                .for_each(|(column, value)| column.push(value));
-        }
-        for (column, function) in columns.into_iter().zip(&self.functions) {
-            arrays.push(if column.is_empty() {
-                datafusion::arrow::array::new_empty_array(&function.output)
-            } else {
-                ScalarValue::iter_to_array(column)?
+        let mut extreme = 0;
+        for accumulator in &self.accumulators {
+            arrays.push(match accumulator {
+                Accumulator::Total(total) => total.column(&words, &mut fits)?,
+                Accumulator::Extreme { codec, null, .. } => {
+                    let bytes = rows.iter().map(|&(i, is_new)| {
+                        let value = &picture(is_new).extremes[extreme][i];
+                        value.as_deref().unwrap_or(null)
+                    });
+                    let values = codec.decode(bytes)?;
+                    extreme += 1;
+                    values.column(0).clone()
+                }
             });
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(weights.len()));
-        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?;
-        Ok(Changes::new(rows, weights))
+        let weights: Vec<i64> = rows.iter().map(|&(_, is_new)| if is_new { 1 } else { -1 }).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?;
+        let changes = Changes::new(batch, weights);
+        if fits.iter().all(|f| *f) {
+            return Ok(changes);
+        }
+        let kept: Vec<u32> = (0..rows.len() as u32).filter(|&i| fits[i as usize]).collect();
+        self.errors += (0..rows.len()).filter(|&i| !fits[i]).map(|i| changes.weights[i]).sum::<i64>();
+        changes.take(&kept)
     }
 }
 
@@ -223,37 +237,20 @@ impl Operator for Aggregate {
         let input = inputs[0];
         let started = self.global != Some(false);
         let (numbers, touched) = self.groups(epoch, &input.rows)?;
-        let before: Vec<Picture> = touched.iter().map(|&n| self.picture(n)).collect();
+        let before = self.pictures(&touched);
         self.add(input, &numbers)?;
-        let (mut groups, mut values, mut weights, mut gone) = (vec![], vec![], vec![], vec![]);
-        for (&number, old) in touched.iter().zip(&before) {
-            let new = self.picture(number);
-            if new.0[0] < 0 {
-                return Err(Error::data("a row was taken out of a group that does not hold it (I5)"));
-            }
-            if new.0[0] == 0 && self.global.is_none() {
-                gone.push(number);
-            }
-            if *old == new && started {
-                continue;
-            }
-            for (picture, weight) in [(old, -1), (&new, 1)] {
-                match self.values(picture) {
-                    Ok(Some(row)) if weight > 0 || started => {
-                        groups.push(number);
-                        values.push(row);
-                        weights.push(weight);
-                    }
-                    Ok(_) => {}
-                    Err(_) => self.errors += weight,
-                }
-            }
+        let after = self.pictures(&touched);
+        if after.words.iter().step_by(self.stride).any(|count| *count < 0) {
+            return Err(Error::data("a row was taken out of a group that does not hold it (I5)"));
         }
-        let changes = self.output(&groups, values, weights)?;
-        for number in gone {
-            let at = number as usize * self.stride;
-            self.words[at..at + self.stride].fill(0);
-            self.keys.remove(number);
+        let rows = self.rows_to_give(&before, &after, touched.len(), started);
+        let changes = self.output(&touched, (&before, &after), &rows)?;
+        for (i, &number) in touched.iter().enumerate() {
+            if after.words[i * self.stride] == 0 && self.global.is_none() {
+                let at = number as usize * self.stride;
+                self.words[at..at + self.stride].fill(0);
+                self.keys.remove(number);
+            }
         }
         self.global = self.global.map(|_| true);
         Ok(changes)

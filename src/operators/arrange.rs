@@ -22,16 +22,14 @@ pub struct Arrange {
 
 impl Arrange {
     pub fn new(arrangement: Arc<Arrangement>) -> Self {
-        Arrange {
-            arrangement,
-            touched: Touched::default(),
-        }
+        Arrange { arrangement, touched: Touched::default() }
     }
 
     /// Applies net weights to rows of a batch, all retractions or all insertions.
     fn write(&mut self, epoch: u32, batch: &Batch, rows: &[(u32, i64)]) -> Result<()> {
         for part in rows.chunks(LOCK_ROWS) {
             let mut state = self.arrangement.write();
+            std::hint::black_box(state.warm(batch, part.iter().map(|(i, _)| *i as usize)));
             for &(i, weight) in part {
                 let i = i as usize;
                 self.touched.read += 1;
@@ -66,9 +64,7 @@ fn consolidate(batch: &Batch, weights: &[i64]) -> Result<Vec<(u32, i64)>> {
         let at = *seen.entry(batch.bytes(i)).or_insert(sums.len() as u32) as usize;
         match sums.get_mut(at) {
             Some((_, sum)) => {
-                *sum = sum
-                    .checked_add(weight)
-                    .ok_or_else(|| Error::data("the weight of a row overflows"))?;
+                *sum = sum.checked_add(weight).ok_or_else(|| Error::data("the weight of a row overflows"))?;
             }
             None => sums.push((i as u32, weight)),
         }

@@ -39,12 +39,7 @@ pub struct Join {
 
 impl Join {
     pub fn new(schema: SchemaRef, left: Side, right: Side) -> Self {
-        Join {
-            schema,
-            left,
-            right,
-            touched: Touched::default(),
-        }
+        Join { schema, left, right, touched: Touched::default() }
     }
 
     /// `changes` (of one side, with join key `key`) against the rows of `other` at an epoch. `left`: the changes are
@@ -54,7 +49,10 @@ impl Join {
         let keys: Vec<ArrayRef> = key.iter().map(|&c| changes.rows.column(c).clone()).collect();
         let matches = other.arrangement.read(epoch)?.probe(other.link, &keys)?;
         let probes = UInt32Array::from(matches.probes);
-        let ours = compute::take_record_batch(&changes.rows, &probes)?;
+        // Mostly each change meets exactly one row: then its columns pass as they are.
+        let one_each =
+            probes.len() == changes.len() && probes.values().iter().enumerate().all(|(i, &p)| p as usize == i);
+        let ours = if one_each { changes.rows.clone() } else { compute::take_record_batch(&changes.rows, &probes)? };
         let theirs = matches.rows.project(&other.columns)?;
         let (a, b) = if left { (&ours, &theirs) } else { (&theirs, &ours) };
         let columns = a.columns().iter().chain(b.columns()).cloned().collect();
@@ -62,16 +60,8 @@ impl Join {
             let product = changes.weights[*probe as usize].checked_mul(*weight);
             product.ok_or_else(|| Error::data("the weight of a joined row overflows"))
         };
-        let weights = probes
-            .values()
-            .iter()
-            .zip(&matches.weights)
-            .map(product)
-            .collect::<Result<_>>()?;
-        Ok(Changes::new(
-            RecordBatch::try_new(self.schema.clone(), columns)?,
-            weights,
-        ))
+        let weights = probes.values().iter().zip(&matches.weights).map(product).collect::<Result<_>>()?;
+        Ok(Changes::new(RecordBatch::try_new(self.schema.clone(), columns)?, weights))
     }
 }
 

@@ -22,10 +22,7 @@ pub struct Latest {
 impl Latest {
     /// The arrangement's identity is the partition, its order the ORDER BY.
     pub fn new(arrangement: Arc<Arrangement>) -> Self {
-        Latest {
-            arrangement,
-            touched: Touched::default(),
-        }
+        Latest { arrangement, touched: Touched::default() }
     }
 }
 
@@ -37,7 +34,7 @@ impl Operator for Latest {
         }
         let batch = self.arrangement.batch(&input.rows)?;
         let mut retracted: Vec<RowId> = vec![];
-        let mut inserted: Vec<(RowId, u32)> = vec![];
+        let mut inserted: Vec<RowId> = vec![];
         let mut start = 0;
         while start < batch.len() {
             let end = (start + LOCK_ROWS).min(batch.len());
@@ -54,23 +51,20 @@ impl Operator for Latest {
                     }
                     state.kill(first, epoch);
                 }
-                inserted.push((state.insert(&batch, i, 1, epoch)?, i as u32));
+                inserted.push(state.insert(&batch, i, 1, epoch)?);
                 self.touched.written += 1;
             }
             start = end;
         }
+        // Rows that were first for a while within this epoch are gone again.
         let state = self.arrangement.write();
-        let kept: Vec<u32> = inserted
-            .iter()
-            .filter(|(row, _)| state.lives(*row))
-            .map(|(_, i)| *i)
-            .collect();
+        inserted.retain(|row| state.lives(*row));
         drop(state);
-        let old = Changes::new(self.arrangement.rows(&retracted)?, vec![-1; retracted.len()]);
-        let mut new = input.take(&kept)?;
-        new.weights.fill(1);
-        let schema = self.arrangement.layout().schema.clone();
-        Changes::concat(&schema, &[old, new])
+        let mut weights = vec![-1; retracted.len()];
+        weights.resize(retracted.len() + inserted.len(), 1);
+        retracted.extend(inserted);
+        // One decode for old and new rows costs less than taking the new ones from the input and joining both.
+        Ok(Changes::new(self.arrangement.rows(&retracted)?, weights))
     }
 
     fn touched(&self) -> Touched {

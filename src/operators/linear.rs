@@ -27,12 +27,7 @@ pub struct Linear {
 impl Linear {
     /// `schema`: one field an expression of `project`.
     pub fn new(schema: SchemaRef, filter: Option<Arc<dyn PhysicalExpr>>, project: Vec<Arc<dyn PhysicalExpr>>) -> Self {
-        Linear {
-            schema,
-            filter,
-            project,
-            errors: 0,
-        }
+        Linear { schema, filter, project, errors: 0 }
     }
 
     fn evaluate(&self, input: &Changes) -> Result<Changes> {

@@ -25,10 +25,7 @@ pub struct OrderedLatest {
 
 impl OrderedLatest {
     pub fn new(schema: SchemaRef, partition: &[usize], order: &[(usize, SortOptions)]) -> Result<Self> {
-        let ascending = SortOptions {
-            descending: false,
-            nulls_first: false,
-        };
+        let ascending = SortOptions { descending: false, nulls_first: false };
         let mut columns: Vec<(usize, SortOptions)> = partition.iter().map(|&c| (c, ascending)).collect();
         columns.extend(order);
         for c in 0..schema.fields().len() {

@@ -3,12 +3,13 @@
 //! COUNT takes one word. SUM and AVG take their total and the count of values; the total has two words when 2^63 values
 //! of the argument's precision could pass 128 bits. MIN and MAX keep their values in order, in `OrderedRows`.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
-use datafusion::common::ScalarValue;
 
 use crate::error::{Error, Result};
-use crate::planner::{AggregateKind, Function, average_value, total_value};
+use crate::planner::{AggregateKind, Function, average_units};
 
 /// Greatest precision whose total of 2^63 values fits 128 bits: 10^19 * 2^63 < 2^127.
 const NARROW_PRECISION_MAX: u8 = 19;
@@ -29,13 +30,7 @@ impl Total {
     pub fn new(function: &Function, at: usize, input: DataType) -> Self {
         let wide = matches!(input, DataType::Decimal128(p, _) if p > NARROW_PRECISION_MAX)
             && function.kind != AggregateKind::Count;
-        Total {
-            kind: function.kind,
-            at,
-            wide,
-            input,
-            output: function.output.clone(),
-        }
+        Total { kind: function.kind, at, wide, input, output: function.output.clone() }
     }
 
     pub fn words(&self) -> usize {
@@ -61,9 +56,7 @@ impl Total {
             }
             let value = rows.value(i);
             if self.wide {
-                let product = i256::from_i128(value)
-                    .checked_mul(i256::from_i128(weight))
-                    .ok_or_else(overflow)?;
+                let product = i256::from_i128(value).checked_mul(i256::from_i128(weight)).ok_or_else(overflow)?;
                 let total = join(group[0], group[1]).checked_add(product).ok_or_else(overflow)?;
                 (group[0], group[1]) = split(total);
                 group[2] += weight;
@@ -76,29 +69,68 @@ impl Total {
         Ok(())
     }
 
-    /// The value of a group. Errors: the total does not fit the output's type.
-    pub fn value(&self, group: &[i128]) -> Result<ScalarValue> {
-        let words = &group[self.at..];
-        let fits = |value: Option<ScalarValue>| {
-            value.ok_or_else(|| Error::data(format!("a total does not fit {}", self.output)))
-        };
-        if self.kind == AggregateKind::Count {
-            let count = i64::try_from(words[0]).map_err(|_| Error::data("a count does not fit BIGINT"))?;
-            return Ok(ScalarValue::Int64(Some(count)));
+    /// The function's values for these groups (each given by its words). `fits[i]` becomes false where a total does not
+    /// fit the output's type.
+    pub fn column(&self, groups: &[&[i128]], fits: &mut [bool]) -> Result<ArrayRef> {
+        let mut values: Vec<Option<i128>> = Vec::with_capacity(groups.len());
+        if self.output == DataType::Float64 {
+            return self.averages(groups, fits);
         }
-        let (total, count) = if self.wide {
-            (join(words[0], words[1]), words[2])
-        } else {
-            (i256::from_i128(words[0]), words[1])
+        let limit = match self.output {
+            DataType::Decimal128(precision, _) => 10i128.pow(u32::from(precision)) - 1,
+            _ => i128::from(i64::MAX),
         };
+        for (group, fits) in groups.iter().zip(fits) {
+            let value = self.value(&group[self.at..])?;
+            let narrow = match value {
+                Some(value) => value.to_i128().filter(|v| (-limit..=limit).contains(v)),
+                None => None,
+            };
+            *fits &= value.is_none() || narrow.is_some();
+            values.push(narrow);
+        }
+        Ok(match self.output {
+            DataType::Decimal128(precision, scale) => {
+                Arc::new(Decimal128Array::from(values).with_precision_and_scale(precision, scale)?)
+            }
+            _ => {
+                // Within the limits of BIGINT, as checked above.
+                let narrow = |v: Option<i128>| v.map(|v| v as i64);
+                Arc::new(values.into_iter().map(narrow).collect::<Int64Array>())
+            }
+        })
+    }
+
+    /// The exact value in units of the output's last digit; None is NULL.
+    fn value(&self, words: &[i128]) -> Result<Option<i256>> {
+        if self.kind == AggregateKind::Count {
+            return Ok(Some(i256::from_i128(words[0])));
+        }
+        let (total, count) = self.total(words);
         if count == 0 {
-            return Ok(ScalarValue::try_from(&self.output)?);
+            return Ok(None);
         }
         if self.kind == AggregateKind::Sum {
-            return fits(total_value(total, &self.output));
+            return Ok(Some(total));
         }
-        let count = i64::try_from(count).map_err(|_| Error::data("a count does not fit BIGINT"))?;
-        fits(average_value(total, count, &self.input, &self.output))
+        let average = average_units(total, count, &self.input, &self.output);
+        average.map(Some).ok_or_else(|| Error::internal("an average of other types than planned"))
+    }
+
+    fn total(&self, words: &[i128]) -> (i256, i128) {
+        if self.wide { (join(words[0], words[1]), words[2]) } else { (i256::from_i128(words[0]), words[1]) }
+    }
+
+    /// AVG of integers.
+    fn averages(&self, groups: &[&[i128]], fits: &mut [bool]) -> Result<ArrayRef> {
+        let mut values = Vec::with_capacity(groups.len());
+        for (group, fits) in groups.iter().zip(fits) {
+            let (total, count) = self.total(&group[self.at..]);
+            let narrow = total.to_i128();
+            *fits &= narrow.is_some();
+            values.push((count != 0).then(|| narrow.unwrap_or(0) as f64 / count as f64));
+        }
+        Ok(Arc::new(Float64Array::from(values)))
     }
 }
 

@@ -97,9 +97,5 @@ fn complete_order(mut window: WindowFunction, schema: &DFSchema) -> Transformed<
     }
     let changed = window.params.order_by.len() != before;
     let expr = Expr::WindowFunction(Box::new(window));
-    if changed {
-        Transformed::yes(expr)
-    } else {
-        Transformed::no(expr)
-    }
+    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
 }

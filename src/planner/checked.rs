@@ -27,10 +27,7 @@ struct Checked {
 impl Checked {
     fn udf(arithmetic: Arithmetic) -> Arc<ScalarUDF> {
         let arity = if arithmetic == Arithmetic::Negate { 1 } else { 2 };
-        Arc::new(ScalarUDF::from(Checked {
-            arithmetic,
-            signature: Signature::any(arity, Volatility::Immutable),
-        }))
+        Arc::new(ScalarUDF::from(Checked { arithmetic, signature: Signature::any(arity, Volatility::Immutable) }))
     }
 }
 
@@ -81,9 +78,7 @@ impl ScalarUDFImpl for Checked {
             Arithmetic::Negate => numeric::neg(&arrays[0])?,
         };
         if scalar {
-            return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(
-                &result, 0,
-            )?));
+            return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
     }

@@ -63,10 +63,7 @@ impl Compiler<'_> {
 
     fn scan(&self, scan: &TableScan) -> Result<Plan> {
         let name = scan.table_name.table();
-        let relation = self
-            .relations
-            .get(name)
-            .ok_or_else(|| Error::internal(format!("no relation {name}")))?;
+        let relation = self.relations.get(name).ok_or_else(|| Error::internal(format!("no relation {name}")))?;
         let all = relation.schema.fields().len();
         let columns = scan.projection.clone().unwrap_or_else(|| (0..all).collect());
         Ok(select(relation.plan.clone(), &columns))
@@ -104,10 +101,8 @@ impl Compiler<'_> {
     /// ROW_NUMBER() whose value is asked to be 1: the first row of each partition.
     fn window(&mut self, window: &Window) -> Result<Plan> {
         if self.picked != Some(std::ptr::from_ref(window)) {
-            return Err(
-                refused("window functions other than ROW_NUMBER() OVER (...) = 1 are not maintained yet")
-                    .hint("keep the first row of each partition with WHERE rn = 1"),
-            );
+            return Err(refused("window functions other than ROW_NUMBER() OVER (...) = 1 are not maintained yet")
+                .hint("keep the first row of each partition with WHERE rn = 1"));
         }
         self.picked = None;
         let (partition, order) = super::latest::parts(window)?;
@@ -127,19 +122,13 @@ impl Compiler<'_> {
         for (sort, &column) in order.iter().zip(&positions[partition.len()..]) {
             if !seen.contains(&column) {
                 seen.push(column);
-                let options = SortOptions {
-                    descending: !sort.asc,
-                    nulls_first: sort.nulls_first,
-                };
+                let options = SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first };
                 ordered.push((column, options));
             }
         }
         let latest = latest_plan(input, columns, ordered);
         let mut project: Vec<Expression> = (0..width).map(|c| column_expression(&latest.schema, c)).collect();
-        project.push(Expression {
-            physical: lit(1u64),
-            text: "1".into(),
-        });
+        project.push(Expression { physical: lit(1u64), text: "1".into() });
         let schema = nullable(window.schema.as_arrow());
         Ok(linear_plan(latest, None, project, schema))
     }
@@ -150,10 +139,8 @@ impl Compiler<'_> {
                 .hint("only inner joins on equal columns are"));
         }
         if join.on.is_empty() || join.null_equality != NullEquality::NullEqualsNothing {
-            return Err(
-                refused("a join without an equality between both sides is not maintained yet")
-                    .hint("join on equal columns; further conditions may follow with AND"),
-            );
+            return Err(refused("a join without an equality between both sides is not maintained yet")
+                .hint("join on equal columns; further conditions may follow with AND"));
         }
         let (left, right) = (self.compile(&join.left)?, self.compile(&join.right)?);
         let (left_width, right_width) = (left.schema.fields().len(), right.schema.fields().len());
@@ -192,18 +179,10 @@ impl Compiler<'_> {
 
     fn union(&mut self, union: &Union) -> Result<Plan> {
         let schema = nullable(union.schema.as_arrow());
-        let inputs = union
-            .inputs
-            .iter()
-            .map(|input| with_schema(self.compile(input)?, schema.clone()));
+        let inputs = union.inputs.iter().map(|input| with_schema(self.compile(input)?, schema.clone()));
         let inputs: Vec<Plan> = inputs.collect::<Result<_>>()?;
         let insert_only = inputs.iter().all(|input| input.insert_only);
-        Ok(Plan {
-            op: Op::Union(inputs),
-            schema,
-            key: None,
-            insert_only,
-        })
+        Ok(Plan { op: Op::Union(inputs), schema, key: None, insert_only })
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Plan> {
@@ -220,10 +199,8 @@ impl Compiler<'_> {
             }
         }
         let groups = exprs.len();
-        let output_types: Vec<DataType> = aggregate.schema.fields()[groups..]
-            .iter()
-            .map(|f| f.data_type().clone())
-            .collect();
+        let output_types: Vec<DataType> =
+            aggregate.schema.fields()[groups..].iter().map(|f| f.data_type().clone()).collect();
         let mut functions = vec![];
         for (expr, output) in aggregate.aggr_expr.iter().zip(output_types) {
             functions.push(function(expr, output, &mut exprs)?);
@@ -235,13 +212,10 @@ impl Compiler<'_> {
             }
         }
         let input = self.linear(input, &aggregate.input, None, &exprs)?;
+        check_exact(&functions, &input)?;
         let schema = nullable(aggregate.schema.as_arrow());
         Ok(Plan {
-            op: Op::Aggregate {
-                input: Box::new(input),
-                group: (0..groups).collect(),
-                functions,
-            },
+            op: Op::Aggregate { input: Box::new(input), group: (0..groups).collect(), functions },
             schema,
             key: Some((0..groups).collect()),
             insert_only: false,
@@ -251,9 +225,8 @@ impl Compiler<'_> {
     /// `input` with each expression as a column, and where these columns are.
     fn with_columns(&self, input: Plan, logical: &LogicalPlan, exprs: &[Expr]) -> Result<(Plan, Vec<usize>)> {
         let mut positions = vec![];
-        let mut project: Vec<Expression> = (0..input.schema.fields().len())
-            .map(|c| column_expression(&input.schema, c))
-            .collect();
+        let mut project: Vec<Expression> =
+            (0..input.schema.fields().len()).map(|c| column_expression(&input.schema, c)).collect();
         let mut fields: Vec<Field> = input.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
         let width = fields.len();
         for expr in exprs {
@@ -263,28 +236,18 @@ impl Compiler<'_> {
                 continue;
             }
             positions.push(project.len());
-            fields.push(Field::new(
-                &expression.text,
-                expression.physical.data_type(&input.schema)?,
-                true,
-            ));
+            fields.push(Field::new(&expression.text, expression.physical.data_type(&input.schema)?, true));
             project.push(expression);
         }
         if project.len() == width {
             return Ok((input, positions));
         }
-        Ok((
-            linear_plan(input, None, project, Arc::new(Schema::new(fields))),
-            positions,
-        ))
+        Ok((linear_plan(input, None, project, Arc::new(Schema::new(fields))), positions))
     }
 
     fn linear(&self, input: Plan, logical: &LogicalPlan, filter: Option<&Expr>, exprs: &[Expr]) -> Result<Plan> {
         let filter = filter.map(|f| self.expression(f, logical)).transpose()?;
-        let project = exprs
-            .iter()
-            .map(|e| self.expression(e, logical))
-            .collect::<Result<Vec<_>>>()?;
+        let project = exprs.iter().map(|e| self.expression(e, logical)).collect::<Result<Vec<_>>>()?;
         let mut fields = vec![];
         for (expr, expression) in exprs.iter().zip(&project) {
             let data_type = expression.physical.data_type(&input.schema)?;
@@ -301,6 +264,19 @@ impl Compiler<'_> {
         let text = format!("{plain} = {physical}");
         Ok(Expression { physical, text })
     }
+}
+
+/// Totals of floating numbers depend on the order of addition and cannot be taken back.
+fn check_exact(functions: &[Function], input: &Plan) -> Result<()> {
+    for function in functions {
+        let float = |c: usize| input.schema.field(c).data_type().is_floating();
+        let total = matches!(function.kind, AggregateKind::Sum | AggregateKind::Avg);
+        if total && function.argument.is_some_and(float) {
+            return Err(refused("SUM and AVG of DOUBLE are not maintained yet")
+                .hint("cast the argument to DECIMAL(precision, scale)"));
+        }
+    }
+    Ok(())
 }
 
 /// A key as it is compared: minus zero is zero.
@@ -333,10 +309,7 @@ fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Func
         return Err(refused(&format!("{}(DISTINCT ...) is not maintained yet", func.name())));
     }
     if !params.order_by.is_empty() || params.null_treatment.is_some() || params.args.len() != 1 {
-        return Err(refused(&format!(
-            "{} takes one argument and no ORDER BY here",
-            func.name()
-        )));
+        return Err(refused(&format!("{} takes one argument and no ORDER BY here", func.name())));
     }
     let mut add = |expr: Expr| {
         exprs.push(expr);
@@ -347,12 +320,7 @@ fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Func
         argument => Some(add(argument.clone())),
     };
     let filter = params.filter.map(|f| add(*f));
-    Ok(Function {
-        kind,
-        argument,
-        filter,
-        output,
-    })
+    Ok(Function { kind, argument, filter, output })
 }
 
 /// These columns of a plan, in this order.
@@ -368,16 +336,9 @@ pub(super) fn select(input: Plan, columns: &[usize]) -> Plan {
 /// The plan with these names and types for its columns; values are cast where the type differs.
 pub(super) fn with_schema(input: Plan, schema: SchemaRef) -> Result<Plan> {
     let plain = |t: &DataType| {
-        if *t == DataType::Utf8View {
-            DataType::Utf8
-        } else {
-            t.clone()
-        }
+        if *t == DataType::Utf8View { DataType::Utf8 } else { t.clone() }
     };
-    let fields = schema
-        .fields()
-        .iter()
-        .map(|f| Field::new(f.name(), plain(f.data_type()), true));
+    let fields = schema.fields().iter().map(|f| Field::new(f.name(), plain(f.data_type()), true));
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     if schema == input.schema {
         return Ok(input);
@@ -390,10 +351,7 @@ pub(super) fn with_schema(input: Plan, schema: SchemaRef) -> Result<Plan> {
             continue;
         }
         let physical = cast(column.physical, &input.schema, field.data_type().clone())?;
-        project.push(Expression {
-            text: format!("cast({c} as {})", field.data_type()),
-            physical,
-        });
+        project.push(Expression { text: format!("cast({c} as {})", field.data_type()), physical });
     }
     Ok(linear_plan(input, None, project, schema))
 }
@@ -407,27 +365,11 @@ pub(super) fn linear_plan(
     let index = |e: &Expression| e.physical.downcast_ref::<Column>().map(Column::index);
     let columns: Vec<Option<usize>> = project.iter().map(index).collect();
     let key = input.key.as_ref().and_then(|key| {
-        key.iter()
-            .map(|k| columns.iter().position(|c| *c == Some(*k)))
-            .collect::<Option<Vec<usize>>>()
+        key.iter().map(|k| columns.iter().position(|c| *c == Some(*k))).collect::<Option<Vec<usize>>>()
     });
     let insert_only = input.insert_only;
-    let columns = if filter.is_none() {
-        columns.into_iter().collect()
-    } else {
-        None
-    };
-    Plan {
-        op: Op::Linear {
-            input: Box::new(input),
-            filter,
-            project,
-            columns,
-        },
-        schema,
-        key,
-        insert_only,
-    }
+    let columns = if filter.is_none() { columns.into_iter().collect() } else { None };
+    Plan { op: Op::Linear { input: Box::new(input), filter, project, columns }, schema, key, insert_only }
 }
 
 /// The key of an inner join: that of one side if the other side's key is covered by the join columns, else both.
@@ -446,17 +388,11 @@ fn join_key(left: &Plan, right: &Plan, on: &[(usize, usize)]) -> Option<Vec<usiz
 
 pub(super) fn column_expression(schema: &Schema, c: usize) -> Expression {
     let name = schema.field(c).name();
-    Expression {
-        physical: Arc::new(Column::new(name, c)),
-        text: format!("#{c}"),
-    }
+    Expression { physical: Arc::new(Column::new(name, c)), text: format!("#{c}") }
 }
 
 pub(super) fn nullable(schema: &Schema) -> SchemaRef {
-    let fields = schema
-        .fields()
-        .iter()
-        .map(|f| Field::new(f.name(), f.data_type().clone(), true));
+    let fields = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

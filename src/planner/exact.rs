@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type, i256};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float64Type, Int64Type, i256,
+};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
@@ -16,8 +18,8 @@ const PRECISION_MAX: u8 = 38;
 /// Digits that the running total may have: those of a 256-bit decimal.
 const TOTAL_PRECISION: u8 = 76;
 
-/// SUM of a total, as `output` (BIGINT or a decimal of the same scale). None: it does not fit.
-pub fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
+/// A total as `output` (BIGINT or a decimal of the same scale). None: it does not fit.
+fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
     let narrow = total.to_i128()?;
     match output {
         DataType::Int64 => Some(ScalarValue::Int64(Some(i64::try_from(narrow).ok()?))),
@@ -29,23 +31,22 @@ pub fn total_value(total: i256, output: &DataType) -> Option<ScalarValue> {
     }
 }
 
-/// AVG of a total over `count` > 0 values of `input` type, as `output`: DOUBLE for integers, for decimals the quotient
-/// truncated at four more digits, as DataFusion does. None: it does not fit.
-pub fn average_value(total: i256, count: i64, input: &DataType, output: &DataType) -> Option<ScalarValue> {
-    match (input, output) {
-        (_, DataType::Float64) => {
-            let total = total.to_i128()?;
-            Some(ScalarValue::Float64(Some(total as f64 / count as f64)))
-        }
-        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => {
-            let factor = i256::from_i128(10i128.pow(u32::try_from(to - from).ok()?));
-            let quotient = total
-                .checked_mul(factor)?
-                .checked_div(i256::from_i128(i128::from(count)))?;
-            total_value(quotient, output)
-        }
-        _ => None,
+/// AVG of a total over `count` values of a decimal, in units of the last digit of `output`: the quotient truncated
+/// there, as DataFusion does. None: the types are not such.
+pub fn average_units(total: i256, count: i128, input: &DataType, output: &DataType) -> Option<i256> {
+    let (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) = (input, output) else {
+        return None;
+    };
+    let factor = i256::from_i128(10i128.checked_pow(u32::try_from(to - from).ok()?)?);
+    total.checked_mul(factor)?.checked_div(i256::from_i128(count))
+}
+
+/// AVG of a total over `count` > 0 values of `input` type, as `output`: DOUBLE for integers. None: it does not fit.
+fn average_value(total: i256, count: i64, input: &DataType, output: &DataType) -> Option<ScalarValue> {
+    if *output == DataType::Float64 {
+        return Some(ScalarValue::Float64(Some(total.to_i128()? as f64 / count as f64)));
     }
+    total_value(average_units(total, i128::from(count), input, output)?, output)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -56,18 +57,12 @@ struct Exact {
 
 /// SUM of BIGINT (as BIGINT) and of decimals (with ten more digits).
 pub fn sum() -> AggregateUDF {
-    AggregateUDF::from(Exact {
-        average: false,
-        signature: Signature::user_defined(Volatility::Immutable),
-    })
+    AggregateUDF::from(Exact { average: false, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// AVG of BIGINT (as DOUBLE) and of decimals (with four more digits).
 pub fn avg() -> AggregateUDF {
-    AggregateUDF::from(Exact {
-        average: true,
-        signature: Signature::user_defined(Volatility::Immutable),
-    })
+    AggregateUDF::from(Exact { average: true, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 impl AggregateUDFImpl for Exact {
@@ -86,10 +81,7 @@ impl AggregateUDFImpl for Exact {
             t if t.is_integer() || *t == DataType::Null => Ok(vec![DataType::Int64]),
             DataType::Decimal128(..) => Ok(vec![argument.clone()]),
             DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => Ok(vec![DataType::Decimal128(*p, *s)]),
-            t if t.is_floating() => plan_err!(
-                "{} of {t} is not maintained yet: cast the argument to DECIMAL(precision, scale)",
-                self.name()
-            ),
+            t if t.is_floating() => Ok(vec![DataType::Float64]),
             t => plan_err!("{} of {t} has no meaning", self.name()),
         }
     }
@@ -100,17 +92,17 @@ impl AggregateUDFImpl for Exact {
             (DataType::Decimal128(p, s), true) => {
                 DataType::Decimal128(PRECISION_MAX.min(p + 4), (PRECISION_MAX as i8).min(s + 4))
             }
+            (DataType::Float64, _) | (_, true) => DataType::Float64,
             (_, false) => DataType::Int64,
-            (_, true) => DataType::Float64,
         })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let total = Field::new(
-            format!("{}_total", args.name),
-            DataType::Decimal256(TOTAL_PRECISION, 0),
-            true,
-        );
+        let total_type = match args.input_fields[0].data_type() {
+            DataType::Float64 => DataType::Float64,
+            _ => DataType::Decimal256(TOTAL_PRECISION, 0),
+        };
+        let total = Field::new(format!("{}_total", args.name), total_type, true);
         let count = Field::new(format!("{}_count", args.name), DataType::Int64, true);
         Ok(vec![Arc::new(total), Arc::new(count)])
     }
@@ -118,6 +110,9 @@ impl AggregateUDFImpl for Exact {
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         if args.is_distinct {
             return plan_err!("{}(DISTINCT ...) is not maintained yet", self.name());
+        }
+        if *args.expr_fields[0].data_type() == DataType::Float64 {
+            return Ok(Box::new(FloatAccumulator { average: self.average, total: 0.0, count: 0 }));
         }
         Ok(Box::new(ExactAccumulator {
             average: self.average,
@@ -177,21 +172,52 @@ impl Accumulator for ExactAccumulator {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![
-            ScalarValue::Decimal256(Some(self.total), TOTAL_PRECISION, 0),
-            ScalarValue::Int64(Some(self.count)),
-        ])
+        Ok(vec![ScalarValue::Decimal256(Some(self.total), TOTAL_PRECISION, 0), ScalarValue::Int64(Some(self.count))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let (totals, counts) = (
-            states[0].as_primitive::<Decimal256Type>(),
-            states[1].as_primitive::<Int64Type>(),
-        );
+        let (totals, counts) = (states[0].as_primitive::<Decimal256Type>(), states[1].as_primitive::<Int64Type>());
         for i in (0..totals.len()).filter(|&i| totals.is_valid(i)) {
             self.add(totals.value(i))?;
             self.count += counts.value(i);
         }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+/// Of DOUBLE there is nothing exact: only SQL over the hot tables uses it, views refuse it.
+#[derive(Debug)]
+struct FloatAccumulator {
+    average: bool,
+    total: f64,
+    count: i64,
+}
+
+impl Accumulator for FloatAccumulator {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in values[0].as_primitive::<Float64Type>().iter().flatten() {
+            self.total += value;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let value = if self.average { self.total / self.count as f64 } else { self.total };
+        Ok(ScalarValue::Float64((self.count > 0).then_some(value)))
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![ScalarValue::Float64(Some(self.total)), ScalarValue::Int64(Some(self.count))])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.total += states[0].as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
+        self.count += states[1].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
         Ok(())
     }
 

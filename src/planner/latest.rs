@@ -9,15 +9,8 @@ use crate::error::{Error, Result};
 /// The window node whose row number this filter asks to be 1, and what else the filter asks.
 pub fn find(filter: &Filter) -> Option<(*const Window, Option<Expr>)> {
     let conjuncts = split_conjunction(&filter.predicate);
-    let (at, window) = conjuncts
-        .iter()
-        .enumerate()
-        .find_map(|(i, e)| Some((i, picks_first(e, &filter.input)?)))?;
-    let rest = conjuncts
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| *i != at)
-        .map(|(_, e)| (*e).clone());
+    let (at, window) = conjuncts.iter().enumerate().find_map(|(i, e)| Some((i, picks_first(e, &filter.input)?)))?;
+    let rest = conjuncts.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, e)| (*e).clone());
     Some((window, conjunction(rest)))
 }
 
@@ -41,10 +34,9 @@ fn window_of(plan: &LogicalPlan, at: usize) -> Option<*const Window> {
     match plan {
         LogicalPlan::SubqueryAlias(alias) => window_of(&alias.input, at),
         LogicalPlan::Projection(projection) => match projection.expr[at].clone().unalias() {
-            Expr::Column(column) => window_of(
-                &projection.input,
-                projection.input.schema().maybe_index_of_column(&column)?,
-            ),
+            Expr::Column(column) => {
+                window_of(&projection.input, projection.input.schema().maybe_index_of_column(&column)?)
+            }
             _ => None,
         },
         LogicalPlan::Window(window) => {

@@ -17,6 +17,6 @@ mod refuse;
 mod session;
 mod table_rows;
 
-pub use exact::{average_value, total_value};
+pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
 pub use session::{Planner, Relation, ViewPlan};

@@ -97,9 +97,7 @@ impl Plan {
         match &self.op {
             Op::Table(name) => write!(out, "table({name})"),
             Op::View(name) => write!(out, "view({name})"),
-            Op::Linear {
-                input, filter, project, ..
-            } => {
+            Op::Linear { input, filter, project, .. } => {
                 let project: Vec<&str> = project.iter().map(|e| e.text.as_str()).collect();
                 write!(out, "linear({:?}, {project:?}, ", filter.as_ref().map(|e| &e.text))?;
                 input.write(out)?;
@@ -115,11 +113,7 @@ impl Plan {
                 }
                 out.write_char(')')
             }
-            Op::Latest {
-                input,
-                partition,
-                order,
-            } => {
+            Op::Latest { input, partition, order } => {
                 write!(out, "latest({partition:?}, {order:?}, ")?;
                 input.write(out)?;
                 out.write_char(')')
@@ -131,11 +125,7 @@ impl Plan {
                 join.right.write(out)?;
                 out.write_char(')')
             }
-            Op::Aggregate {
-                input,
-                group,
-                functions,
-            } => {
+            Op::Aggregate { input, group, functions } => {
                 write!(out, "aggregate({group:?}, {functions:?}, ")?;
                 input.write(out)?;
                 out.write_char(')')

@@ -16,17 +16,9 @@ use crate::error::{Diagnostic, Error, ErrorKind, Result};
 
 /// Refuses constructs that have no operator yet, all of them at once, each at its place.
 pub fn check(view: &View) -> Result<()> {
-    let mut finder = Finder {
-        view,
-        found: vec![],
-        depth: 0,
-    };
+    let mut finder = Finder { view, found: vec![], depth: 0 };
     let _ = view.query.visit(&mut finder);
-    if finder.found.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::from_diagnostics(finder.found))
-    }
+    if finder.found.is_empty() { Ok(()) } else { Err(Error::from_diagnostics(finder.found)) }
 }
 
 struct Finder<'a> {
@@ -37,10 +29,7 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn refuse(&mut self, span: Span, message: &str, hint: &str) {
-        let mut diagnostic = self
-            .view
-            .source
-            .diagnostic(ErrorKind::Refused, span, message.to_string());
+        let mut diagnostic = self.view.source.diagnostic(ErrorKind::Refused, span, message.to_string());
         diagnostic.hint = (!hint.is_empty()).then(|| hint.to_string());
         self.found.push(diagnostic);
     }
@@ -66,19 +55,10 @@ impl Finder<'_> {
                     self.join(&join.join_operator, join.relation.span());
                 }
             }
-            SetExpr::SetOperation {
-                op,
-                set_quantifier,
-                left,
-                right,
-            } => {
+            SetExpr::SetOperation { op, set_quantifier, left, right } => {
                 if *op != SetOperator::Union || *set_quantifier != SetQuantifier::All {
                     let text = format!("{op} {set_quantifier}");
-                    self.refuse(
-                        body.span(),
-                        &format!("{} is not maintained yet", text.trim()),
-                        "UNION ALL is",
-                    );
+                    self.refuse(body.span(), &format!("{} is not maintained yet", text.trim()), "UNION ALL is");
                 }
                 self.body(left);
                 self.body(right);
@@ -91,11 +71,7 @@ impl Finder<'_> {
     fn join(&mut self, operator: &JoinOperator, span: Span) {
         use JoinOperator::*;
         if !matches!(operator, Join(_) | Inner(_) | CrossJoin(_)) {
-            self.refuse(
-                span,
-                "only inner joins on equal columns are maintained yet",
-                "use JOIN ... ON a = b",
-            );
+            self.refuse(span, "only inner joins on equal columns are maintained yet", "use JOIN ... ON a = b");
         }
     }
 }
@@ -107,11 +83,7 @@ impl Visitor for Finder<'_> {
         self.depth += 1;
         if query.order_by.is_some() || query.limit_clause.is_some() || query.fetch.is_some() {
             let hint = "leave the order to the reader, or keep the first row of each group with ROW_NUMBER() = 1";
-            self.refuse(
-                query.span(),
-                "ORDER BY and LIMIT of a query are not maintained yet",
-                hint,
-            );
+            self.refuse(query.span(), "ORDER BY and LIMIT of a query are not maintained yet", hint);
         }
         if query.with.as_ref().is_some_and(|w| w.recursive) {
             self.refuse(query.span(), "recursive queries are not maintained", "");
@@ -127,20 +99,13 @@ impl Visitor for Finder<'_> {
             TableFactor::Derived { .. } => {
                 self.refuse(factor.span(), "LATERAL is not maintained", "write it as a join");
             }
-            _ => self.refuse(
-                factor.span(),
-                "table functions are not maintained yet",
-                "read a table or a view",
-            ),
+            _ => self.refuse(factor.span(), "table functions are not maintained yet", "read a table or a view"),
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<()> {
-        if matches!(
-            expr,
-            SqlExpr::Subquery(_) | SqlExpr::InSubquery { .. } | SqlExpr::Exists { .. }
-        ) {
+        if matches!(expr, SqlExpr::Subquery(_) | SqlExpr::InSubquery { .. } | SqlExpr::Exists { .. }) {
             let hint = "write it as a join";
             self.refuse(expr.span(), "a subquery in an expression is not maintained yet", hint);
         }
@@ -176,25 +141,15 @@ pub fn at_place(view: &View, error: DataFusionError) -> Error {
         return in_view(view, Error::from(error));
     };
     let span = match &found.span {
-        Some(span) => Span::new(
-            Location::new(span.start.line, span.start.column),
-            Location::new(span.end.line, span.end.column),
-        ),
+        Some(span) => {
+            Span::new(Location::new(span.start.line, span.start.column), Location::new(span.end.line, span.end.column))
+        }
         None => view.query.span(),
     };
-    let mut diagnostic = view
-        .source
-        .diagnostic(ErrorKind::Invalid, span, lower_first(&found.message));
-    let words = found
-        .helps
-        .iter()
-        .map(|h| &h.message)
-        .chain(found.notes.iter().map(|n| &n.message));
+    let mut diagnostic = view.source.diagnostic(ErrorKind::Invalid, span, lower_first(&found.message));
+    let words = found.helps.iter().map(|h| &h.message).chain(found.notes.iter().map(|n| &n.message));
     let words: Vec<String> = words.map(|w| lower_first(w)).collect();
-    let near: Vec<&str> = words
-        .iter()
-        .filter_map(|w| w.strip_prefix("possible column "))
-        .collect();
+    let near: Vec<&str> = words.iter().filter_map(|w| w.strip_prefix("possible column ")).collect();
     diagnostic.hint = match (near.is_empty(), words.is_empty()) {
         (false, _) => Some(format!("did you mean {}?", near.join(" or "))),
         (true, false) => Some(words.join("; ")),
@@ -215,7 +170,5 @@ pub fn in_view(view: &View, error: Error) -> Error {
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }

@@ -60,10 +60,7 @@ impl Default for Planner {
 
 impl Planner {
     pub fn new() -> Self {
-        Planner {
-            context: SessionContext::new_with_state(session_state()),
-            relations: HashMap::new(),
-        }
+        Planner { context: SessionContext::new_with_state(session_state()), relations: HashMap::new() }
     }
 
     /// The session settings and functions that give SQL its meaning here; the oracle and ad-hoc SQL use the same.
@@ -74,28 +71,13 @@ impl Planner {
     /// Adds a table. `retractable`: rows may be taken out (tests only; Kafka tables never do).
     pub fn add_table(&mut self, table: &Table, retractable: bool) -> Result<()> {
         let plan = super::table_rows::table_plan(table, retractable)?;
-        self.add(
-            &table.name,
-            Relation {
-                schema: table.schema(),
-                plan,
-            },
-        )
+        self.add(&table.name, Relation { schema: table.schema(), plan })
     }
 
     /// Adds a maintained view under its name, so that other views can read it.
     pub fn add_materialized(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
-        let plan = Plan {
-            op: Op::View(name.into()),
-            ..planned.plan.clone()
-        };
-        self.add(
-            name,
-            Relation {
-                schema: planned.schema.clone(),
-                plan,
-            },
-        )
+        let plan = Plan { op: Op::View(name.into()), ..planned.plan.clone() };
+        self.add(name, Relation { schema: planned.schema.clone(), plan })
     }
 
     fn add(&mut self, name: &str, relation: Relation) -> Result<()> {
@@ -107,8 +89,7 @@ impl Planner {
 
     /// Adds a plain view: its query takes the place of its name.
     pub fn add_plain(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
-        self.context
-            .register_table(name, Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
+        self.context.register_table(name, Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
         Ok(())
     }
 
@@ -124,9 +105,7 @@ impl Planner {
         refuse::check(view)?;
         let statement = Statement::Query(Box::new(view.query.clone()));
         let logical = futures::executor::block_on(
-            self.context
-                .state()
-                .statement_to_plan(SqlStatement::Statement(Box::new(statement))),
+            self.context.state().statement_to_plan(SqlStatement::Statement(Box::new(statement))),
         )
         .map_err(|e| refuse::at_place(view, e))?;
         let state = self.context.state();
@@ -136,24 +115,14 @@ impl Planner {
             .map_err(|e| refuse::at_place(view, e))?;
         refuse::check_functions(view, &resolved)?;
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
-        let optimized = state
-            .optimizer()
-            .optimize(canonical.clone(), &state, |_, _| {})
-            .map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler {
-            state: &state,
-            relations: &self.relations,
-            picked: None,
-        }
-        .compile(&optimized)
-        .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
-        .map_err(|e| refuse::in_view(view, e))?;
+        let optimized =
+            state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
+        let plan = Compiler { state: &state, relations: &self.relations, picked: None }
+            .compile(&optimized)
+            .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
+            .map_err(|e| refuse::in_view(view, e))?;
         let schema = served_schema(&plan);
-        Ok(ViewPlan {
-            plan,
-            canonical,
-            schema,
-        })
+        Ok(ViewPlan { plan, canonical, schema })
     }
 }
 
@@ -166,19 +135,13 @@ fn pinned(plan: Plan, wanted: &Schema) -> Result<Plan> {
         }
     }
     let fields = plan.schema.fields().iter().zip(wanted.fields());
-    let fields: Vec<Field> = fields
-        .map(|(f, w)| Field::new(w.name(), f.data_type().clone(), true))
-        .collect();
+    let fields: Vec<Field> = fields.map(|(f, w)| Field::new(w.name(), f.data_type().clone(), true)).collect();
     super::compile::with_schema(plan, Arc::new(Schema::new(fields)))
 }
 
 fn served_schema(plan: &Plan) -> SchemaRef {
     let fields = plan.schema.fields().iter();
-    Arc::new(Schema::new(
-        fields
-            .map(|f| Field::new(f.name(), f.data_type().clone(), true))
-            .collect::<Vec<_>>(),
-    ))
+    Arc::new(Schema::new(fields.map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect::<Vec<_>>()))
 }
 
 fn session_state() -> SessionState {
@@ -193,9 +156,7 @@ fn session_state() -> SessionState {
     let mut state = state.build();
     for function in [exact::sum(), exact::avg()] {
         use datafusion::execution::FunctionRegistry;
-        state
-            .register_udaf(Arc::new(function))
-            .expect("the session's registry takes functions");
+        state.register_udaf(Arc::new(function)).expect("the session's registry takes functions");
     }
     state
 }

@@ -18,11 +18,7 @@ pub(super) fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize,
         schema: input.schema.clone(),
         key: Some(partition.clone()),
         insert_only: false,
-        op: Op::Latest {
-            input: Box::new(input),
-            partition,
-            order,
-        },
+        op: Op::Latest { input: Box::new(input), partition, order },
     }
 }
 
@@ -30,11 +26,7 @@ pub(super) fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize,
 pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
     let events = nullable(&table.event_schema());
     let declared = table.columns.len();
-    let position = |name: &str| {
-        events
-            .index_of(name)
-            .map_err(|_| Error::internal(format!("no column {name}")))
-    };
+    let position = |name: &str| events.index_of(name).map_err(|_| Error::internal(format!("no column {name}")));
     let source = Plan {
         op: Op::Table(table.name.as_str().into()),
         schema: events.clone(),
@@ -46,10 +38,7 @@ pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
     };
     let (op, partition) = (position("_op")?, position("_partition")?);
     let (timestamp, offset) = (position("_timestamp")?, position("_offset")?);
-    let newest = SortOptions {
-        descending: true,
-        nulls_first: false,
-    };
+    let newest = SortOptions { descending: true, nulls_first: false };
     let latest = |input: Plan, partition: Vec<usize>, order: Vec<usize>| {
         latest_plan(input, partition, order.into_iter().map(|c| (c, newest)).collect())
     };
@@ -59,22 +48,11 @@ pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
         None => {
             let mut in_partition = upsert.key.clone();
             in_partition.push(partition);
-            latest(
-                latest(source, in_partition, vec![offset]),
-                upsert.key.clone(),
-                vec![timestamp, partition],
-            )
+            latest(latest(source, in_partition, vec![offset]), upsert.key.clone(), vec![timestamp, partition])
         }
     };
-    let alive = Arc::new(BinaryExpr::new(
-        Arc::new(Column::new("_op", op)),
-        Operator::NotEq,
-        lit("delete"),
-    ));
-    let filter = Expression {
-        physical: alive,
-        text: "_op <> 'delete'".into(),
-    };
+    let alive = Arc::new(BinaryExpr::new(Arc::new(Column::new("_op", op)), Operator::NotEq, lit("delete")));
+    let filter = Expression { physical: alive, text: "_op <> 'delete'".into() };
     let project = (0..declared).map(|c| column_expression(&events, c)).collect();
     let schema = Arc::new(Schema::new(events.fields()[..declared].to_vec()));
     Ok(linear_plan(rows, Some(filter), project, schema))

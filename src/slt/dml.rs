@@ -60,10 +60,7 @@ fn run_insert(insert: &Insert, tables: &mut Tables, session: &Session) -> Result
         return Err(Error::refused("INSERT needs the name of a table"));
     };
     let name = plain_name(name)?;
-    let source = insert
-        .source
-        .as_ref()
-        .ok_or_else(|| Error::invalid("INSERT without VALUES or SELECT"))?;
+    let source = insert.source.as_ref().ok_or_else(|| Error::invalid("INSERT without VALUES or SELECT"))?;
     let rows = session.query(&source.to_string(), &relations(tables)?)?;
     let table = copy(tables, &name)?;
     let columns: Vec<String> = if insert.columns.is_empty() {
@@ -116,10 +113,7 @@ fn run_update(update: &Update, tables: &mut Tables, session: &Session) -> Result
         return Ok(events);
     };
     let key_names = upsert.key.iter().map(|&c| &table.table().columns[c].name);
-    if key_names
-        .clone()
-        .any(|key| assigned.iter().any(|(name, _)| name == key))
-    {
+    if key_names.clone().any(|key| assigned.iter().any(|(name, _)| name == key)) {
         return Err(Error::refused("a primary key does not change").hint("DELETE the row and INSERT another"));
     }
     columns.extend(partition_of(&old));
@@ -137,9 +131,7 @@ fn run_delete(delete: &Delete, tables: &mut Tables, session: &Session) -> Result
     let old = compute::take_record_batch(&table.current()?, &UInt32Array::from(matched.rows))?;
     match (upsert.version, upsert.deleted) {
         (None, _) => table.tombstones(&old),
-        (Some(_), None) => Err(Error::refused(format!(
-            "table {name} has versions and no `deleted` column"
-        ))),
+        (Some(_), None) => Err(Error::refused(format!("table {name} has versions and no `deleted` column"))),
         // The same version once more, deleted: the later offset makes it the newest.
         (Some(_), Some(deleted)) => {
             let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true; old.num_rows()]));
@@ -171,9 +163,7 @@ fn matched(
     session: &Session,
 ) -> Result<Matched> {
     let mut relations = relations(tables)?;
-    let rows = relations
-        .remove(name)
-        .ok_or_else(|| Error::not_found(format!("there is no table {name}")))?;
+    let rows = relations.remove(name).ok_or_else(|| Error::not_found(format!("there is no table {name}")))?;
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows.num_rows() as i64));
     let mut fields: Vec<Field> = rows.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
     fields.push(Field::new(ROW, DataType::Int64, false));
@@ -181,34 +171,23 @@ fn matched(
     arrays.push(numbers);
     let numbered = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
     relations.insert(name.to_string(), numbered);
-    let values: Vec<String> = assigned
-        .iter()
-        .enumerate()
-        .map(|(i, (_, value))| format!(", {value} AS __value_{i}"))
-        .collect();
+    let values: Vec<String> =
+        assigned.iter().enumerate().map(|(i, (_, value))| format!(", {value} AS __value_{i}")).collect();
     let condition = condition.map_or_else(String::new, |c| format!(" WHERE {c}"));
     let table = Ident::with_quote('"', name);
     let sql = format!("SELECT {ROW}{} FROM {table}{condition} ORDER BY {ROW}", values.concat());
     let found = session.query(&sql, &relations)?;
     let rows = found.column(0).as_primitive::<Int64Type>().values();
-    Ok(Matched {
-        rows: rows.iter().map(|&row| row as u32).collect(),
-        values: found.columns()[1..].to_vec(),
-    })
+    Ok(Matched { rows: rows.iter().map(|&row| row as u32).collect(), values: found.columns()[1..].to_vec() })
 }
 
 /// The rows of all tables.
 pub(super) fn relations(tables: &Tables) -> Result<Relations> {
-    tables
-        .iter()
-        .map(|(name, table)| Ok((name.clone(), table.rows()?)))
-        .collect()
+    tables.iter().map(|(name, table)| Ok((name.clone(), table.rows()?))).collect()
 }
 
 fn copy<'a>(tables: &'a mut Tables, name: &str) -> Result<&'a mut TableCopy> {
-    tables
-        .get_mut(name)
-        .ok_or_else(|| Error::not_found(format!("there is no table {name}")))
+    tables.get_mut(name).ok_or_else(|| Error::not_found(format!("there is no table {name}")))
 }
 
 fn deleted_from(delete: &Delete) -> Option<&TableWithJoins> {

@@ -57,11 +57,7 @@ pub fn difference(expected: &[String], found: &[String]) -> Option<String> {
     for (sign, negative) in [('-', true), ('+', false)] {
         let of_sign = weights.iter().filter(|(_, weight)| (**weight < 0) == negative);
         for (line, weight) in of_sign.clone().take(SHOWN_ROWS_MAX) {
-            let times = if weight.abs() == 1 {
-                String::new()
-            } else {
-                format!("   ({} times)", weight.abs())
-            };
+            let times = if weight.abs() == 1 { String::new() } else { format!("   ({} times)", weight.abs()) };
             writeln!(text, "  {sign} {line}{times}").expect("writing to a String does not fail");
         }
         let more = of_sign.count().saturating_sub(SHOWN_ROWS_MAX);

@@ -33,10 +33,7 @@ pub struct BatchAnswer {
 
 impl BatchAnswer {
     pub fn new() -> Result<Self> {
-        Ok(BatchAnswer {
-            session: Session::new()?,
-            tables: Tables::new(),
-        })
+        Ok(BatchAnswer { session: Session::new()?, tables: Tables::new() })
     }
 
     /// Adds events of a table, with `Table::event_schema`.
@@ -82,9 +79,7 @@ fn bind(plan: LogicalPlan, relations: &Relations) -> DataFusionResult<LogicalPla
     let bound = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::TableScan(mut scan) => {
             let name = scan.table_name.table();
-            let batch = relations
-                .get(name)
-                .ok_or_else(|| DataFusionError::Internal(format!("no rows of {name}")))?;
+            let batch = relations.get(name).ok_or_else(|| DataFusionError::Internal(format!("no rows of {name}")))?;
             scan.source = provider_as_source(mem_table(batch)?);
             Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
         }
@@ -146,12 +141,7 @@ fn plain(exprs: &[Expr]) -> Vec<Expr> {
         Expr::WindowFunction(window) => {
             let params = window.params;
             let order = params.order_by.into_iter().map(|sort| sort.expr);
-            params
-                .args
-                .into_iter()
-                .chain(params.partition_by)
-                .chain(order)
-                .collect()
+            params.args.into_iter().chain(params.partition_by).chain(order).collect()
         }
         Expr::AggregateFunction(function) => {
             let params = function.params;
@@ -174,9 +164,7 @@ fn each_row(
     input: &RecordBatch,
     f: impl Fn(&RecordBatch) -> DataFusionResult<RecordBatch>,
 ) -> DataFusionResult<Vec<RecordBatch>> {
-    Ok((0..input.num_rows())
-        .filter_map(|i| f(&input.slice(i, 1)).ok())
-        .collect())
+    Ok((0..input.num_rows()).filter_map(|i| f(&input.slice(i, 1)).ok()).collect())
 }
 
 fn projected(projection: &Projection, row: &RecordBatch, session: &Session) -> DataFusionResult<RecordBatch> {
@@ -189,13 +177,8 @@ fn projected(projection: &Projection, row: &RecordBatch, session: &Session) -> D
 /// Nullability differs between plan and values; the names are the plan's.
 fn relabeled(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> DataFusionResult<RecordBatch> {
     let fields = schema.fields().iter().zip(&arrays);
-    let fields = fields.map(|(field, array)| {
-        field
-            .as_ref()
-            .clone()
-            .with_nullable(true)
-            .with_data_type(array.data_type().clone())
-    });
+    let fields = fields
+        .map(|(field, array)| field.as_ref().clone().with_nullable(true).with_data_type(array.data_type().clone()));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
@@ -233,15 +216,9 @@ fn without_errors(
     schema: &DFSchema,
     session: &Session,
 ) -> DataFusionResult<RecordBatch> {
-    let exprs: Vec<&Expr> = exprs
-        .iter()
-        .filter(|expr| expr.column_refs().iter().all(|c| schema.has_column(c)))
-        .collect();
-    let fits = |i: usize| {
-        exprs
-            .iter()
-            .all(|e| value(e, &input.slice(i, 1), schema, session).is_ok())
-    };
+    let exprs: Vec<&Expr> =
+        exprs.iter().filter(|expr| expr.column_refs().iter().all(|c| schema.has_column(c))).collect();
+    let fits = |i: usize| exprs.iter().all(|e| value(e, &input.slice(i, 1), schema, session).is_ok());
     let fits: BooleanArray = (0..input.num_rows()).map(|i| Some(fits(i))).collect();
     Ok(compute::filter_record_batch(input, &fits)?)
 }
@@ -267,9 +244,7 @@ fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<Reco
     let plan = LogicalPlan::Aggregate(aggregate.clone());
     let output = Arc::new(aggregate.schema.as_arrow().clone());
     let parts = groups(aggregate, &input, session)?;
-    let results = parts
-        .into_iter()
-        .filter_map(|rows| over(&plan, vec![rows], session).ok());
+    let results = parts.into_iter().filter_map(|rows| over(&plan, vec![rows], session).ok());
     concat(&output, &results.collect::<Vec<_>>())
 }
 
@@ -279,10 +254,7 @@ fn groups(aggregate: &Aggregate, input: &RecordBatch, session: &Session) -> Data
         return Ok(vec![input.clone()]);
     }
     let schema = aggregate.input.schema();
-    let keys = aggregate
-        .group_expr
-        .iter()
-        .map(|expr| value(expr, input, schema, session));
+    let keys = aggregate.group_expr.iter().map(|expr| value(expr, input, schema, session));
     let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone()));
     let rows = RowConverter::new(fields.collect())?.convert_columns(&keys)?;

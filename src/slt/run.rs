@@ -93,10 +93,7 @@ impl<'a> Run<'a> {
     pub fn step(&mut self, at: usize, step: &Step) -> Result<()> {
         match &step.action {
             Action::Statement { sql, error: None } => self.statement(at, sql),
-            Action::Statement {
-                sql,
-                error: Some(error),
-            } => match self.statement(at, sql) {
+            Action::Statement { sql, error: Some(error) } => match self.statement(at, sql) {
                 Err(found) if is_expected(error, &found.to_string()) => Ok(()),
                 Err(found) => Err(Error::data(format!("another error than expected:\n{found}"))),
                 Ok(()) => Err(Error::data("the statement was accepted, an error was expected")),
@@ -187,9 +184,7 @@ impl<'a> Run<'a> {
             for (line, weight) in lines.zip(changes.weights) {
                 *sums.entry(line.clone()).or_default() += weight;
                 if weight == 0 || !seen.insert(line.clone()) {
-                    return Err(Error::data(format!(
-                        "the changes of view {view} are not consolidated: {line}"
-                    )));
+                    return Err(Error::data(format!("the changes of view {view} are not consolidated: {line}")));
                 }
             }
             sums.retain(|_, weight| *weight != 0);
@@ -236,9 +231,7 @@ impl<'a> Run<'a> {
             self.truth.views.insert(at, truth);
         }
         for (name, truth) in &self.truth.views[&at] {
-            let lines = found
-                .get(name)
-                .ok_or_else(|| Error::internal(format!("no view {name}")))?;
+            let lines = found.get(name).ok_or_else(|| Error::internal(format!("no view {name}")))?;
             if let Some(difference) = format::difference(&truth.lines, lines) {
                 let message =
                     format!("view {name} differs from the batch answer (-: missing, +: too much):\n{difference}");
@@ -284,16 +277,12 @@ impl<'a> Run<'a> {
         let rows = self.rows_of_query(sql)?;
         if expected.types.len() != rows.num_columns() {
             let (wanted, found) = (expected.types.len(), rows.num_columns());
-            return Err(Error::data(format!(
-                "the query has {found} columns, {wanted} were expected"
-            )));
+            return Err(Error::data(format!("the query has {found} columns, {wanted} were expected")));
         }
         for (wanted, field) in expected.types.iter().zip(rows.schema().fields()) {
             if !fits(wanted, field.data_type()) {
                 let (name, found) = (field.name(), field.data_type());
-                return Err(Error::data(format!(
-                    "column {name} has type {found}, {wanted:?} was expected"
-                )));
+                return Err(Error::data(format!("column {name} has type {found}, {wanted:?} was expected")));
             }
         }
         let cells = format::cells(&rows)?;
@@ -313,9 +302,7 @@ impl<'a> Run<'a> {
         }
         let difference =
             format::difference(&wanted, &found).unwrap_or_else(|| "  only the order differs\n".to_string());
-        Err(Error::data(format!(
-            "the query answers differently (-: missing, +: too much):\n{difference}"
-        )))
+        Err(Error::data(format!("the query answers differently (-: missing, +: too much):\n{difference}")))
     }
 
     /// Rows of a SELECT over the materialized views, the tables, and `view_errors(view, errors)`.
@@ -325,20 +312,11 @@ impl<'a> Run<'a> {
             relations.insert(view.name.clone(), self.engine.rows(&view.name)?);
         }
         let published = self.engine.hot().snapshot();
-        let (names, errors): (Vec<&str>, Vec<i64>) = published
-            .views
-            .iter()
-            .map(|(name, state)| (&**name, state.errors))
-            .unzip();
+        let (names, errors): (Vec<&str>, Vec<i64>) =
+            published.views.iter().map(|(name, state)| (&**name, state.errors)).unzip();
         let view_errors = RecordBatch::try_from_iter([
-            (
-                "view",
-                Arc::new(datafusion::arrow::array::StringArray::from(names)) as _,
-            ),
-            (
-                "errors",
-                Arc::new(datafusion::arrow::array::Int64Array::from(errors)) as _,
-            ),
+            ("view", Arc::new(datafusion::arrow::array::StringArray::from(names)) as _),
+            ("errors", Arc::new(datafusion::arrow::array::Int64Array::from(errors)) as _),
         ])?;
         relations.entry("view_errors".to_string()).or_insert(view_errors);
         self.session.query(sql, &relations)

@@ -39,11 +39,7 @@ pub(super) struct Variant {
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tables = if self.all_retractable {
-            ", all tables retractable"
-        } else {
-            ""
-        };
+        let tables = if self.all_retractable { ", all tables retractable" } else { "" };
         write!(f, "schedule: {}{tables}", self.schedule)
     }
 }
@@ -77,25 +73,16 @@ impl Runner {
         for all_retractable in [false, true] {
             let further = schedules.iter().filter(|s| **s != Schedule::Together);
             let all = std::iter::once(&Schedule::Together).chain(further);
-            variants.extend(all.map(|&schedule| Variant {
-                schedule,
-                all_retractable,
-            }));
+            variants.extend(all.map(|&schedule| Variant { schedule, all_retractable }));
         }
-        Ok(Runner {
-            session: Session::new()?,
-            variants,
-        })
+        Ok(Runner { session: Session::new()?, variants })
     }
 
     /// Runs a script. The error tells file, line, schedule and what differs.
     pub fn run(&self, script: &Script) -> Result<Report> {
         let corrected = corrected(script);
         let mut truth = Truth::default();
-        let mut report = Report {
-            queries: script.queries(),
-            ..Report::default()
-        };
+        let mut report = Report { queries: script.queries(), ..Report::default() };
         for &variant in &self.variants {
             let mut run = Run::new(variant, &corrected, &self.session, &mut truth)?;
             for (at, step) in script.steps.iter().enumerate() {

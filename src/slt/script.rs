@@ -65,10 +65,7 @@ impl Script {
                 steps.push(step);
             }
         }
-        Ok(Script {
-            name: name.to_string(),
-            steps,
-        })
+        Ok(Script { name: name.to_string(), steps })
     }
 
     pub fn load(path: &Path) -> Result<Script> {
@@ -96,18 +93,9 @@ fn step(name: &str, record: Record<DefaultColumnType>, last_line: u32) -> Result
         }
         Record::Query { loc, sql, expected, .. } => match expected {
             QueryExpect::Error(error) => (loc.line(), Action::QueryError { sql, error }),
-            QueryExpect::Results {
-                types,
-                sort_mode,
-                results,
-                ..
-            } => {
+            QueryExpect::Results { types, sort_mode, results, .. } => {
                 let sort = sort_mode.unwrap_or(SortMode::NoSort);
-                let expected = Expected {
-                    types,
-                    sort,
-                    lines: results,
-                };
+                let expected = Expected { types, sort, lines: results };
                 (loc.line(), Action::Query { sql, expected })
             }
         },

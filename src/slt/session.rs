@@ -37,9 +37,8 @@ impl Session {
             .build()
             .map_err(|e| Error::unavailable("cannot start a runtime").caused_by(e))?;
         let plain = Planner::session_state();
-        let state = SessionStateBuilder::new_from_existing(plain.clone())
-            .with_optimizer_rules(Optimizer::new().rules)
-            .build();
+        let state =
+            SessionStateBuilder::new_from_existing(plain.clone()).with_optimizer_rules(Optimizer::new().rules).build();
         Ok(Session { runtime, plain, state })
     }
 
@@ -55,9 +54,7 @@ impl Session {
         let catalog = Arc::new(MemoryCatalogProvider::new());
         catalog.register_schema(&names.default_schema, Arc::new(MemorySchemaProvider::new()))?;
         catalogs.register_catalog(names.default_catalog.clone(), catalog);
-        let state = SessionStateBuilder::new_from_existing(self.plain.clone())
-            .with_catalog_list(catalogs)
-            .build();
+        let state = SessionStateBuilder::new_from_existing(self.plain.clone()).with_catalog_list(catalogs).build();
         let context = SessionContext::new_with_state(state);
         for (name, batch) in relations {
             context.register_table(name.as_str(), mem_table(batch)?)?;

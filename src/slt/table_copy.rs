@@ -65,17 +65,11 @@ impl TableCopy {
 
     /// Positions of the newest event of each key, where that is not a delete.
     fn newest(&self) -> Result<Vec<u32>> {
-        let upsert = self
-            .table
-            .upsert
-            .as_ref()
-            .ok_or_else(|| Error::internal("not an upsert table"))?;
+        let upsert = self.table.upsert.as_ref().ok_or_else(|| Error::internal("not an upsert table"))?;
         let metadata = |name: &str| self.metadata(name);
         let partitions = metadata("_partition")?.as_primitive::<Int32Type>().clone();
         let offsets = metadata("_offset")?.as_primitive::<Int64Type>().clone();
-        let timestamps = metadata("_timestamp")?
-            .as_primitive::<TimestampMicrosecondType>()
-            .clone();
+        let timestamps = metadata("_timestamp")?.as_primitive::<TimestampMicrosecondType>().clone();
         let operations = metadata("_op")?.as_string::<i32>().clone();
         let version = |i: usize| match upsert.version {
             Some(column) => ScalarValue::try_from_array(self.events.column(column), i).map(Some),
@@ -95,10 +89,7 @@ impl TableCopy {
         // stands for the key, whatever the older events of that partition say.
         let mut in_partition: HashMap<(Vec<ScalarValue>, i32), usize> = HashMap::new();
         for i in 0..self.events.num_rows() {
-            let key = upsert
-                .key
-                .iter()
-                .map(|&c| ScalarValue::try_from_array(self.events.column(c), i));
+            let key = upsert.key.iter().map(|&c| ScalarValue::try_from_array(self.events.column(c), i));
             let key = key.collect::<datafusion::error::Result<Vec<_>>>()?;
             let best = in_partition.entry((key, partitions.value(i))).or_insert(i);
             if newer(i, *best)? {
@@ -112,19 +103,14 @@ impl TableCopy {
                 *best = i;
             }
         }
-        let mut rows: Vec<u32> = newest
-            .into_values()
-            .filter(|&i| operations.value(i) != "delete")
-            .map(|i| i as u32)
-            .collect();
+        let mut rows: Vec<u32> =
+            newest.into_values().filter(|&i| operations.value(i) != "delete").map(|i| i as u32).collect();
         rows.sort_unstable();
         Ok(rows)
     }
 
     fn metadata(&self, name: &str) -> Result<&ArrayRef> {
-        self.events
-            .column_by_name(name)
-            .ok_or_else(|| Error::internal(format!("events have no column {name}")))
+        self.events.column_by_name(name).ok_or_else(|| Error::internal(format!("events have no column {name}")))
     }
 
     /// Adds rows: `columns` by name (declared ones, and those of `GIVEN`), of any type that casts without loss of rows.
@@ -207,19 +193,13 @@ impl TableCopy {
     /// Takes rows of an append-only table out again: positions in `current`.
     pub fn retract(&mut self, rows: &[u32]) -> Result<Vec<Event>> {
         let taken = compute::take_record_batch(&self.events, &UInt32Array::from(rows.to_vec()))?;
-        let stays: BooleanArray = (0..self.events.num_rows() as u32)
-            .map(|i| Some(!rows.contains(&i)))
-            .collect();
+        let stays: BooleanArray = (0..self.events.num_rows() as u32).map(|i| Some(!rows.contains(&i))).collect();
         self.events = compute::filter_record_batch(&self.events, &stays)?;
         Ok(self.one_by_one(&taken, -1))
     }
 
     fn one_by_one(&self, batch: &RecordBatch, weight: i64) -> Vec<Event> {
-        let event = |i: usize| Event {
-            table: self.name.clone(),
-            row: batch.slice(i, 1),
-            weight,
-        };
+        let event = |i: usize| Event { table: self.name.clone(), row: batch.slice(i, 1), weight };
         (0..batch.num_rows()).map(event).collect()
     }
 }
@@ -240,10 +220,7 @@ fn given(columns: &[(String, ArrayRef)], name: &str, wanted: &DataType, rows: us
     if *array.data_type() == DataType::Null {
         return Ok(Some(new_null_array(wanted, rows)));
     }
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
     let cast = cast_with_options(array, wanted, &strict)
         .map_err(|e| Error::invalid(format!("a value does not fit column {name}: {e}")))?;
     Ok(Some(cast))

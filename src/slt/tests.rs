@@ -21,19 +21,13 @@ fn run(text: &str) -> Result<super::Report, String> {
 
 #[test]
 fn a_right_script_passes_under_every_schedule() {
-    let report = run(&format!(
-        "{VIEW}\nquery TI rowsort\nSELECT * FROM s\n----\na 3\nb NULL\n"
-    ))
-    .expect("it passes");
+    let report = run(&format!("{VIEW}\nquery TI rowsort\nSELECT * FROM s\n----\na 3\nb NULL\n")).expect("it passes");
     assert_eq!((report.queries, report.schedules, report.compared), (1, 4, 4));
 }
 
 #[test]
 fn a_wrong_row_is_shown_with_its_place() {
-    let error = run(&format!(
-        "{VIEW}\nquery TI rowsort\nSELECT * FROM s\n----\na 4\nb NULL\n"
-    ))
-    .expect_err("wrong");
+    let error = run(&format!("{VIEW}\nquery TI rowsort\nSELECT * FROM s\n----\na 4\nb NULL\n")).expect_err("wrong");
     assert!(error.starts_with("test.slt:11: schedule: all at once\n"), "{error}");
     assert!(error.contains("- a 4\n") && error.contains("+ a 3\n"), "{error}");
 }
@@ -49,11 +43,7 @@ fn types_and_numbers_of_columns_are_checked() {
 #[test]
 fn an_expected_error_must_come_and_match() {
     let wrong = "statement error no such thing\nCREATE TABLE t (k NONSENSE)\n";
-    assert!(
-        run(wrong)
-            .expect_err("another error")
-            .contains("another error than expected")
-    );
+    assert!(run(wrong).expect_err("another error").contains("another error than expected"));
     let accepted = "statement error\nCREATE TABLE t (k BIGINT)\n";
     assert!(run(accepted).expect_err("accepted").contains("was accepted"));
     assert!(run("statement error unsupported column type\nCREATE TABLE t (k NONSENSE)\n").is_ok());

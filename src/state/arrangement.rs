@@ -97,11 +97,7 @@ impl Arrangement {
                 columns.push((c, ASCENDING));
             }
         }
-        let links = layout
-            .links
-            .iter()
-            .map(|c| RowCodec::ascending(schema.clone(), c))
-            .collect::<Result<Vec<_>>>()?;
+        let links = layout.links.iter().map(|c| RowCodec::ascending(schema.clone(), c)).collect::<Result<Vec<_>>>()?;
         Ok(Arrangement {
             row_codec: RowCodec::new(schema.clone(), &columns)?,
             key_codec: RowCodec::ascending(schema.clone(), &layout.identity)?,
@@ -126,24 +122,13 @@ impl Arrangement {
     pub fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
         let keys = self.key_codec.encode(rows)?;
         let hashes = (0..keys.len()).map(|i| hash_key(keys.bytes(i))).collect();
-        let links = self
-            .link_codecs
-            .iter()
-            .map(|codec| codec.encode(rows))
-            .collect::<Result<_>>()?;
-        Ok(Batch {
-            rows: self.row_codec.encode(rows)?,
-            keys,
-            hashes,
-            links,
-        })
+        let links = self.link_codecs.iter().map(|codec| codec.encode(rows)).collect::<Result<_>>()?;
+        Ok(Batch { rows: self.row_codec.encode(rows)?, keys, hashes, links })
     }
 
     /// The writer's lock. Held for some hundred rows at a time, so that readers get their turn.
     pub fn write(&self) -> Writer<'_> {
-        Writer {
-            inner: self.inner.write().unwrap_or_else(PoisonError::into_inner),
-        }
+        Writer { inner: self.inner.write().unwrap_or_else(PoisonError::into_inner) }
     }
 
     /// A reader at an epoch. Errors: `Unavailable` when that epoch is reclaimed already.
@@ -152,11 +137,7 @@ impl Arrangement {
         if epoch < inner.oldest {
             return Err(Error::unavailable("the answer took longer than its snapshot is kept").hint("ask again"));
         }
-        Ok(Reader {
-            arrangement: self,
-            inner,
-            epoch,
-        })
+        Ok(Reader { arrangement: self, inner, epoch })
     }
 
     /// These rows, decoded. The ids are the writer's, of this epoch.
@@ -214,10 +195,10 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Loads what the rows `range` of a batch will touch: the misses overlap here and are hits afterwards.
-    pub fn warm(&self, batch: &Batch, range: std::ops::Range<usize>) -> u32 {
+    /// Loads what these rows of a batch will touch: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, batch: &Batch, rows: impl Iterator<Item = usize>) -> u32 {
         let inner = &*self.inner;
-        range.fold(0, |sum, i| {
+        rows.fold(0, |sum, i| {
             let row = inner.identity.find(batch.hashes[i], |_| true);
             sum ^ row.map_or(0, |row| inner.rows.died(RowId(row)))
         })
@@ -249,12 +230,7 @@ impl Writer<'_> {
     pub fn insert(&mut self, batch: &Batch, i: usize, weight: i64, epoch: u32) -> Result<RowId> {
         let inner = &mut *self.inner;
         let hash = batch.hashes[i];
-        let new = NewRow {
-            bytes: batch.rows.bytes(i),
-            weight,
-            born: epoch,
-            hash: short(hash),
-        };
+        let new = NewRow { bytes: batch.rows.bytes(i), weight, born: epoch, hash: short(hash) };
         let row = inner.rows.insert(new)?;
         inner.identity.insert(hash, row.0);
         for (k, keys) in batch.links.iter().enumerate() {
@@ -350,9 +326,7 @@ impl Reader<'_> {
             probes.resize(found.len(), i as u32);
         }
         let weights = found.iter().map(|&row| self.inner.rows.weight(row)).collect();
-        let rows = self
-            .arrangement
-            .decode(found.iter().map(|&row| self.inner.rows.bytes(row)))?;
+        let rows = self.arrangement.decode(found.iter().map(|&row| self.inner.rows.bytes(row)))?;
         Ok(Matches { probes, rows, weights })
     }
 

@@ -10,10 +10,7 @@ use datafusion::arrow::row::{RowConverter, RowParser, Rows, SortField};
 use crate::error::{Error, Result};
 
 /// Ascending, NULL last: the canonical order.
-pub const ASCENDING: SortOptions = SortOptions {
-    descending: false,
-    nulls_first: false,
-};
+pub const ASCENDING: SortOptions = SortOptions { descending: false, nulls_first: false };
 
 /// Encodes the columns of a schema in a chosen order. The encoding of a list of columns is prefix-free, so the bytes
 /// of the first columns are a prefix of the bytes of the row, and comparing that prefix compares those columns.
@@ -63,11 +60,7 @@ impl RowCodec {
             let parser = converter.parser();
             Some((converter, parser))
         };
-        Ok(RowCodec {
-            columns: columns.iter().map(|c| c.0).collect(),
-            converter,
-            schema,
-        })
+        Ok(RowCodec { columns: columns.iter().map(|c| c.0).collect(), converter, schema })
     }
 
     /// These columns ascending, NULL last.

@@ -22,24 +22,17 @@ pub(super) struct HashIndex {
 
 impl HashIndex {
     pub fn new() -> Self {
-        HashIndex {
-            slots: (0..SLOTS).map(|_| HashTable::new()).collect(),
-        }
+        HashIndex { slots: (0..SLOTS).map(|_| HashTable::new()).collect() }
     }
 
     /// The first value with this hash that `found` accepts.
     pub fn find(&self, hash: u64, mut found: impl FnMut(u32) -> bool) -> Option<u32> {
         let key = short(hash);
-        self.slots[slot(hash)]
-            .find(spread(key), |e| e.hash == key && found(e.value))
-            .map(|e| e.value)
+        self.slots[slot(hash)].find(spread(key), |e| e.hash == key && found(e.value)).map(|e| e.value)
     }
 
     pub fn insert(&mut self, hash: u64, value: u32) {
-        let entry = Entry {
-            hash: short(hash),
-            value,
-        };
+        let entry = Entry { hash: short(hash), value };
         self.slots[slot(hash)].insert_unique(spread(entry.hash), entry, |e| spread(e.hash));
     }
 
@@ -89,12 +82,7 @@ pub(super) struct PostingLists {
 
 impl PostingLists {
     pub fn new() -> Self {
-        PostingLists {
-            index: HashIndex::new(),
-            groups: vec![],
-            free: vec![],
-            bytes: 0,
-        }
+        PostingLists { index: HashIndex::new(), groups: vec![], free: vec![], bytes: 0 }
     }
 
     fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
@@ -103,8 +91,7 @@ impl PostingLists {
 
     /// The rows of a key.
     pub fn rows(&self, hash: u64, key: &[u8]) -> &[RowId] {
-        self.find(hash, key)
-            .map_or(&[], |group| &self.groups[group as usize].rows)
+        self.find(hash, key).map_or(&[], |group| &self.groups[group as usize].rows)
     }
 
     /// Adds a row to its key's list: (group, position).
@@ -112,11 +99,7 @@ impl PostingLists {
         let number = match self.find(hash, key) {
             Some(group) => group,
             None => {
-                let group = Group {
-                    hash,
-                    key: key.into(),
-                    rows: vec![],
-                };
+                let group = Group { hash, key: key.into(), rows: vec![] };
                 self.bytes += key.len() + size_of::<Group>();
                 let number = match self.free.pop() {
                     Some(number) => {
@@ -148,11 +131,7 @@ impl PostingLists {
         if group.rows.is_empty() {
             self.bytes -= group.key.len() + size_of::<Group>();
             self.index.remove(group.hash, number);
-            *group = Group {
-                hash: 0,
-                key: Box::default(),
-                rows: vec![],
-            };
+            *group = Group { hash: 0, key: Box::default(), rows: vec![] };
             self.free.push(number);
         }
         moved

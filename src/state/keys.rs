@@ -13,12 +13,7 @@ pub struct KeyTable {
 
 impl Default for KeyTable {
     fn default() -> Self {
-        KeyTable {
-            index: HashIndex::new(),
-            keys: vec![],
-            free: vec![],
-            key_bytes: 0,
-        }
+        KeyTable { index: HashIndex::new(), keys: vec![], free: vec![], key_bytes: 0 }
     }
 }
 

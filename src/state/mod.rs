@@ -14,6 +14,8 @@ mod keys;
 mod ordered;
 mod rows;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Matches, Reader, Writer};
 pub use codec::{EncodedRows, RowCodec};

@@ -21,9 +21,7 @@ impl OrderedRows {
     pub fn add(&mut self, row: &[u8], weight: i64) -> Result<()> {
         let now = match self.rows.get_mut(row) {
             Some(held) => {
-                *held = held
-                    .checked_add(weight)
-                    .ok_or_else(|| Error::data("the weight of a row overflows"))?;
+                *held = held.checked_add(weight).ok_or_else(|| Error::data("the weight of a row overflows"))?;
                 *held
             }
             None => {

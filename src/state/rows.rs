@@ -49,13 +49,7 @@ pub(super) struct RowStore {
 
 impl RowStore {
     pub fn new(links: usize) -> Self {
-        RowStore {
-            links,
-            chunks: vec![Chunk::default()],
-            open: 0,
-            free: vec![],
-            sparse: vec![],
-        }
+        RowStore { links, chunks: vec![Chunk::default()], open: 0, free: vec![], sparse: vec![] }
     }
 
     fn record(&self, row: RowId) -> &[u8] {
@@ -149,10 +143,7 @@ impl RowStore {
                     .hint("select fewer columns, or spread the data over several views"));
             }
             None => {
-                self.chunks.push(Chunk {
-                    bytes: Vec::with_capacity(CHUNK_BYTES.max(space)),
-                    reclaimed: 0,
-                });
+                self.chunks.push(Chunk { bytes: Vec::with_capacity(CHUNK_BYTES.max(space)), reclaimed: 0 });
                 self.chunks.len() - 1
             }
         };

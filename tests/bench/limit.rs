@@ -40,18 +40,12 @@ pub fn run(brokers: &str, table: Table, limit: Limit, threads: i32) -> Result<(u
     let mut running = vec![];
     for thread in 0..threads {
         let (brokers, table) = (brokers.to_string(), table.clone());
-        let partitions = (0..PARTITIONS)
-            .filter(move |partition| partition % threads == thread)
-            .collect();
-        running.push(spawn_thread("limit", move || {
-            read(&brokers, &table, limit, partitions)
-        })?);
+        let partitions = (0..PARTITIONS).filter(move |partition| partition % threads == thread).collect();
+        running.push(spawn_thread("limit", move || read(&brokers, &table, limit, partitions))?);
     }
     let mut sum = (0, 0);
     for thread in running {
-        let (messages, rows) = thread
-            .join()
-            .map_err(|_| Error::internal("a reading thread panicked"))??;
+        let (messages, rows) = thread.join().map_err(|_| Error::internal("a reading thread panicked"))??;
         sum = (sum.0 + messages, sum.1 + rows);
     }
     Ok(sum)
@@ -75,11 +69,8 @@ fn read(brokers: &str, table: &Arc<Table>, limit: Limit, partitions: Vec<i32>) -
     let mut list = TopicPartitionList::new();
     let mut wanted = 0;
     for partition in partitions {
-        list.add_partition_offset(topic, partition, Offset::Beginning)
-            .map_err(kafka)?;
-        let (low, high) = consumer
-            .fetch_watermarks(topic, partition, Duration::from_secs(10))
-            .map_err(kafka)?;
+        list.add_partition_offset(topic, partition, Offset::Beginning).map_err(kafka)?;
+        let (low, high) = consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).map_err(kafka)?;
         wanted += (high - low) as u64;
     }
     consumer.assign(&list).map_err(kafka)?;

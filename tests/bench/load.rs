@@ -19,11 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 ///
 /// Errors: the topic holds something else.
 pub fn load(brokers: &str, topic: &str, workload: Workload) -> Result<u64> {
-    let deliveries = if topic == "affiliate_txn" {
-        workload.deliveries()
-    } else {
-        vec![]
-    };
+    let deliveries = if topic == "affiliate_txn" { workload.deliveries() } else { vec![] };
     let expected = match topic {
         "affiliate_txn" => deliveries.len() as u64,
         "stock_movements" => workload.movements(),
@@ -34,10 +30,8 @@ pub fn load(brokers: &str, topic: &str, workload: Workload) -> Result<u64> {
         return Ok(expected);
     }
     if present.is_some_and(|n| n > 0) {
-        return Err(
-            Error::invalid(format!("topic {topic} holds {present:?} messages, not {expected}"))
-                .hint("use an empty Kafka, or the scale and seed that it was loaded with"),
-        );
+        return Err(Error::invalid(format!("topic {topic} holds {present:?} messages, not {expected}"))
+            .hint("use an empty Kafka, or the scale and seed that it was loaded with"));
     }
     if present.is_none() {
         create(brokers, topic)?;
@@ -49,34 +43,25 @@ pub fn load(brokers: &str, topic: &str, workload: Workload) -> Result<u64> {
     }
     match count(brokers, topic)? {
         Some(n) if n == expected => Ok(n),
-        other => Err(Error::internal(format!(
-            "topic {topic} holds {other:?} messages after loading {expected}"
-        ))),
+        other => Err(Error::internal(format!("topic {topic} holds {other:?} messages after loading {expected}"))),
     }
 }
 
 /// Messages in the topic; None when there is no such topic.
 fn count(brokers: &str, topic: &str) -> Result<Option<u64>> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .create()
-        .map_err(kafka)?;
+    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", brokers).create().map_err(kafka)?;
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(kafka)?;
     let mut sum = None;
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        let (low, high) = consumer
-            .fetch_watermarks(topic, partition.id(), TIMEOUT)
-            .map_err(kafka)?;
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), TIMEOUT).map_err(kafka)?;
         sum = Some(sum.unwrap_or(0) + (high - low) as u64);
     }
     Ok(sum)
 }
 
 fn create(brokers: &str, topic: &str) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .create()
-        .map_err(kafka)?;
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().map_err(kafka)?;
     let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
     let results =
         futures::executor::block_on(admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(TIMEOUT))));

@@ -42,9 +42,7 @@ pub fn measure(command: &mut Command, clock: &Clock) -> Result<Figures> {
         }
         clock.sleep(INTERVAL);
     };
-    let status = child
-        .wait()
-        .map_err(|e| Error::internal(format!("cannot wait for {name}")).caused_by(e))?;
+    let status = child.wait().map_err(|e| Error::internal(format!("cannot wait for {name}")).caused_by(e))?;
     if !status.success() {
         return Err(Error::internal(format!("{name} ended with {status}")));
     }
@@ -57,12 +55,7 @@ fn state_and_cpu(pid: u32) -> Result<(bool, f64)> {
         .map_err(|e| Error::internal(format!("cannot read the figures of process {pid}")).caused_by(e))?;
     // The fields after the name, which is in parentheses and may hold anything: state is the first of them.
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |position: usize| {
-        fields
-            .get(position)
-            .and_then(|field| field.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
+    let ticks = |position: usize| fields.get(position).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
     Ok((fields.first() == Some(&"Z"), (ticks(11) + ticks(12)) / TICKS_PER_SECOND))
 }
 

@@ -26,8 +26,8 @@ use crate::process::{Figures, measure};
 use crate::workload::Workload;
 
 /// The configuration of a job without history and commits, and of one with both.
-const HISTORY_OFF: &str = "[history]\nenabled = false\n";
-const HISTORY_ON: &str = "[history]\nenabled = true\n";
+const HISTORY_OFF: &str = "history = false\n";
+const HISTORY_ON: &str = "history = true\n";
 /// Rows of a batch of the DuckDB loop; the best of those tried.
 const LOOP_ROWS: &str = "50000";
 
@@ -101,10 +101,7 @@ fn run(options: &Options) -> Result<()> {
 }
 
 fn run_queries(options: &Options, brokers: &str) -> Result<()> {
-    let workload = Workload {
-        seed: options.seed,
-        scale: options.scale,
-    };
+    let workload = Workload { seed: options.seed, scale: options.scale };
     for query in [Query::Stock, Query::Rebate] {
         if options.query.is_none_or(|only| only == query) {
             run_query(query, workload, brokers, options)?;
@@ -122,10 +119,7 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         load::load(brokers, "rate_rules", workload)?;
     }
     let events = load::load(brokers, topic, workload)?;
-    println!(
-        "\nq_{name}: {events} events of {topic}, scale {}, seed {}",
-        workload.scale, workload.seed
-    );
+    println!("\nq_{name}: {events} events of {topic}, scale {}, seed {}", workload.scale, workload.seed);
     println!(
         "{:<34} {:>8} {:>12} {:>14} {:>9} {:>9}",
         "step", "wall s", "events/s", "CPU s/million", "peak MB", "of limit"
@@ -147,10 +141,7 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         steps.push(step(label, options, || limit_command(brokers, topic, limit, threads))?);
         print_step(&steps, events);
     }
-    for (label, config) in [
-        ("whole job, history off", HISTORY_OFF),
-        ("whole job, history on", HISTORY_ON),
-    ] {
+    for (label, config) in [("whole job, history off", HISTORY_OFF), ("whole job, history on", HISTORY_ON)] {
         steps.push(step(label, options, || job_command(name, brokers, config, &data))?);
         print_step(&steps, events);
     }
@@ -176,11 +167,7 @@ fn step(name: &str, options: &Options, command: impl Fn() -> Result<Command>) ->
             best = Some(figures);
         }
     }
-    best.map(|figures| Step {
-        name: name.to_string(),
-        figures,
-    })
-    .ok_or_else(|| Error::internal("no run"))
+    best.map(|figures| Step { name: name.to_string(), figures }).ok_or_else(|| Error::internal("no run"))
 }
 
 /// Prints the newest step. The limit that the last column compares with is consume + arrow-json on two threads.
@@ -189,39 +176,17 @@ fn print_step(steps: &[Step], events: u64) {
         return;
     };
     let limit = steps.iter().find(|step| step.name == "consume + arrow-json, 2 threads");
-    let share = limit.map_or(String::new(), |limit| {
-        format!("{:.2}", limit.figures.wall_s / figures.wall_s)
-    });
+    let share = limit.map_or(String::new(), |limit| format!("{:.2}", limit.figures.wall_s / figures.wall_s));
     let (rate, cpu) = (events as f64 / figures.wall_s, figures.cpu_s * 1e6 / events as f64);
-    println!(
-        "{name:<34} {:>8.2} {rate:>12.0} {cpu:>14.2} {:>9.0} {share:>9}",
-        figures.wall_s, figures.peak_mb
-    );
+    println!("{name:<34} {:>8.2} {rate:>12.0} {cpu:>14.2} {:>9.0} {share:>9}", figures.wall_s, figures.peak_mb);
 }
 
 fn print_ratios(steps: &[Step]) {
-    let wall = |name: &str| {
-        steps
-            .iter()
-            .find(|step| step.name == name)
-            .map(|step| step.figures.wall_s)
-    };
+    let wall = |name: &str| steps.iter().find(|step| step.name == name).map(|step| step.figures.wall_s);
     for (slow, fast, text) in [
-        (
-            "DuckDB loop",
-            "whole job, history off",
-            "times the DuckDB loop, history off",
-        ),
-        (
-            "DuckDB loop",
-            "whole job, history on",
-            "times the DuckDB loop, history on",
-        ),
-        (
-            "whole job, history off",
-            "whole job, history on",
-            "of history off, history on",
-        ),
+        ("DuckDB loop", "whole job, history off", "times the DuckDB loop, history off"),
+        ("DuckDB loop", "whole job, history on", "times the DuckDB loop, history on"),
+        ("whole job, history off", "whole job, history on", "of history off, history on"),
     ] {
         if let (Some(slow), Some(fast)) = (wall(slow), wall(fast)) {
             println!("{:.2} {text}", slow / fast);
@@ -238,16 +203,7 @@ fn limit_command(brokers: &str, topic: &str, limit: Limit, threads: i32) -> Resu
         Limit::Decode => "decode",
     };
     let mut command = Command::new(this);
-    command.args([
-        "--brokers",
-        brokers,
-        "--topic",
-        topic,
-        "--limit",
-        limit,
-        "--threads",
-        &threads.to_string(),
-    ]);
+    command.args(["--brokers", brokers, "--topic", topic, "--limit", limit, "--threads", &threads.to_string()]);
     Ok(command)
 }
 
@@ -259,9 +215,7 @@ fn table_of(topic: &str) -> Result<Table> {
             return Ok(Table::clone(table));
         }
     }
-    Err(Error::not_found(format!(
-        "no table of the reference job reads topic {topic}"
-    )))
+    Err(Error::not_found(format!("no table of the reference job reads topic {topic}")))
 }
 
 /// The product over an empty data directory.
@@ -274,16 +228,8 @@ fn job_command(name: &str, brokers: &str, config: &str, data: &Path) -> Result<C
     let file = data.with_extension("toml");
     std::fs::write(&file, config).map_err(failed)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_rebateflow"));
-    command
-        .arg("run")
-        .arg("--config")
-        .arg(file)
-        .args(["--brokers", brokers, "--http", "127.0.0.1:0", "--drain"]);
-    command
-        .arg("--schemas")
-        .arg(here().join("schemas").join(name))
-        .arg("--sql")
-        .arg(here().join("sql").join(name));
+    command.arg("run").arg("--config").arg(file).args(["--brokers", brokers, "--http", "127.0.0.1:0", "--drain"]);
+    command.arg("--schemas").arg(here().join("schemas").join(name)).arg("--sql").arg(here().join("sql").join(name));
     command.arg("--data").arg(data);
     Ok(command)
 }
@@ -324,11 +270,7 @@ fn here() -> PathBuf {
 }
 
 fn cache() -> PathBuf {
-    let home = || {
-        std::env::var_os("HOME")
-            .map_or_else(std::env::temp_dir, PathBuf::from)
-            .join(".cache/rebateflow")
-    };
+    let home = || std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from).join(".cache/rebateflow");
     std::env::var_os("REBATEFLOW_CACHE").map_or_else(home, PathBuf::from)
 }
 

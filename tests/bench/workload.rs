@@ -9,19 +9,9 @@ const SKUS: u64 = 100_000;
 const HOT_SKUS: u64 = 10;
 const USERS: u64 = 200_000;
 const MERCHANTS: u64 = 500;
-const PLATFORMS: [&str; 8] = [
-    "shopee",
-    "lazada",
-    "tiktok",
-    "tokopedia",
-    "amazon",
-    "ebay",
-    "taobao",
-    "rakuten",
-];
-const MOVE_TYPES: [&str; 10] = [
-    "RESTOCK", "RESERVE", "RESERVE", "RESERVE", "RELEASE", "SELL", "SELL", "SELL", "RETURN", "RESERVE",
-];
+const PLATFORMS: [&str; 8] = ["shopee", "lazada", "tiktok", "tokopedia", "amazon", "ebay", "taobao", "rakuten"];
+const MOVE_TYPES: [&str; 10] =
+    ["RESTOCK", "RESERVE", "RESERVE", "RESERVE", "RELEASE", "SELL", "SELL", "SELL", "RETURN", "RESERVE"];
 /// 2025-11-11T00:00:00Z in milliseconds.
 const FIRST_DAY_MS: i64 = 1_762_819_200_000;
 const DAY_MS: u64 = 86_400_000;
@@ -78,11 +68,7 @@ impl Workload {
         let warehouse = self.hash(number, 3) % 3;
         let move_type = MOVE_TYPES[(self.hash(number, 4) % 10) as usize];
         let spread = self.hash(number, 5);
-        let quantity = if move_type == "RESTOCK" {
-            20 + spread % 180
-        } else {
-            1 + spread % 3
-        };
+        let quantity = if move_type == "RESTOCK" { 20 + spread % 180 } else { 1 + spread % 3 };
         let mut value = format!(
             concat!(
                 r#"{{"movement_id":"MV{:012}","sku_id":"SKU{:09}","warehouse_id":"WH{}","#,
@@ -90,10 +76,7 @@ impl Workload {
             ),
             number, sku, warehouse, move_type, quantity
         );
-        push_time(
-            &mut value,
-            (FIRST_DAY_MS + (number * DAY_MS / self.movements()) as i64) * 1000,
-        );
+        push_time(&mut value, (FIRST_DAY_MS + (number * DAY_MS / self.movements()) as i64) * 1000);
         value.push_str("\"}");
         (format!("SKU{sku:09}|WH{warehouse}"), value)
     }
@@ -121,25 +104,11 @@ impl Workload {
             let versions = 1 + [0.22, 0.52, 0.82, 0.94].iter().filter(|limit| chance > **limit).count() as u8;
             for version in 0..versions {
                 let modified_ms = self.modified_ms(number, version);
-                let late_ms = if self.unit(number, 200 + u64::from(version)) < 0.05 {
-                    5 * HOUR_MS
-                } else {
-                    0
-                };
+                let late_ms = if self.unit(number, 200 + u64::from(version)) < 0.05 { 5 * HOUR_MS } else { 0 };
                 let line = number as u32;
-                all.push(Delivery {
-                    arrival_ms: modified_ms + late_ms,
-                    line,
-                    version,
-                    copy: 0,
-                });
+                all.push(Delivery { arrival_ms: modified_ms + late_ms, line, version, copy: 0 });
                 if self.unit(number, 300 + u64::from(version)) < 0.0101 {
-                    all.push(Delivery {
-                        arrival_ms: modified_ms + 2 * HOUR_MS,
-                        line,
-                        version,
-                        copy: 1,
-                    });
+                    all.push(Delivery { arrival_ms: modified_ms + 2 * HOUR_MS, line, version, copy: 1 });
                 }
             }
         }
@@ -176,16 +145,10 @@ impl Workload {
         let pay_cents = 300 + (40_000.0 * self.unit(line, 7).powi(3)) as i128;
         let basis_points = i128::from(200 + self.hash(line, 8) % 1300);
         // A version may carry a corrected commission.
-        let tenths = if self.unit(line, 500 + u64::from(version)) < 0.1 {
-            9
-        } else {
-            10
-        };
+        let tenths = if self.unit(line, 500 + u64::from(version)) < 0.1 { 9 } else { 10 };
         let ordered_us = self.ordered_ms(line) * 1000;
         let mut value = String::with_capacity(400);
-        value.push_str(&format!(
-            r#"{{"platform":"{platform}","order_line_id":"OL{line:010}","source_modified":""#
-        ));
+        value.push_str(&format!(r#"{{"platform":"{platform}","order_line_id":"OL{line:010}","source_modified":""#));
         push_time(&mut value, self.modified_ms(line, version) * 1000);
         value.push_str(&format!(
             concat!(
@@ -205,10 +168,7 @@ impl Workload {
         push_time(&mut value, ordered_us);
         value.push_str(r#"","pay_time":""#);
         push_time(&mut value, ordered_us + 90_000_000);
-        let (high, low) = (
-            self.hash(line, 700 + u64::from(version)),
-            self.hash(line, 800 + u64::from(version)),
-        );
+        let (high, low) = (self.hash(line, 700 + u64::from(version)), self.hash(line, 800 + u64::from(version)));
         let event_id = (u128::from(high) << 48) | (u128::from(low) << 16) | u128::from(version);
         value.push_str(&format!(r#"","event_id":"{event_id:020x}"}}"#));
         (format!("{platform}|OL{line:010}"), value)

@@ -47,10 +47,7 @@ fn apply(engine: &mut Engine, keys: std::ops::Range<i64>, weight: i64) {
 /// State rows that each operator touched so far: (read, written).
 fn touched(engine: &Engine) -> Vec<(&'static str, u64, u64)> {
     let statistics = engine.statistics();
-    statistics
-        .iter()
-        .map(|node| (node.name, node.touched.read, node.touched.written))
-        .collect()
+    statistics.iter().map(|node| (node.name, node.touched.read, node.touched.written)).collect()
 }
 
 /// What the change of the keys 0 to 4 touches, with this many unrelated keys beside them.
@@ -62,9 +59,7 @@ fn cost(view: &str, retractable: bool, unrelated: i64) -> Vec<(&'static str, u64
     }
     let tables = "CREATE TABLE t (k BIGINT, v BIGINT); CREATE TABLE u (k BIGINT, w BIGINT);";
     let sql = format!("{tables} CREATE MATERIALIZED VIEW r AS {view}");
-    engine
-        .create(&SourceFile::new("cost.sql", sql))
-        .expect("a maintained view");
+    engine.create(&SourceFile::new("cost.sql", sql)).expect("a maintained view");
     apply(&mut engine, 0..5, 1);
     apply(&mut engine, 100..100 + unrelated, 1);
     let before = touched(&engine);
@@ -81,10 +76,7 @@ fn cost(view: &str, retractable: bool, unrelated: i64) -> Vec<(&'static str, u64
 fn assert_fixed(view: &str, retractable: bool, operator: &str) {
     let (once, twice) = (cost(view, retractable, ROWS), cost(view, retractable, 2 * ROWS));
     assert_eq!(once, twice, "{view}");
-    let own = once
-        .iter()
-        .find(|node| node.0 == operator)
-        .unwrap_or_else(|| panic!("no {operator} in {once:?}"));
+    let own = once.iter().find(|node| node.0 == operator).unwrap_or_else(|| panic!("no {operator} in {once:?}"));
     assert!(own.1 + own.2 >= 10, "{operator} counts nothing: {once:?}");
     assert!(once.iter().all(|node| node.1 + node.2 < ROWS as u64 / 10), "{once:?}");
 }
@@ -105,22 +97,14 @@ fn latest_touches_only_what_changes() {
 fn aggregates_touch_only_what_changes() {
     let totals = "SELECT k, SUM(v) AS s, COUNT(*) AS n, AVG(v) AS a FROM t GROUP BY k";
     assert_fixed(totals, true, "aggregate");
-    assert_fixed(
-        "SELECT k, MIN(v) AS lo, MAX(v) AS hi FROM t GROUP BY k",
-        true,
-        "aggregate",
-    );
+    assert_fixed("SELECT k, MIN(v) AS lo, MAX(v) AS hi FROM t GROUP BY k", true, "aggregate");
     assert_fixed("SELECT SUM(v) AS s, MAX(v) AS hi FROM t", true, "aggregate");
 }
 
 #[test]
 fn joins_touch_only_what_changes() {
     assert_fixed("SELECT t.k, v, w FROM t JOIN u ON t.k = u.k", true, "inner join");
-    assert_fixed(
-        "SELECT a.k, a.v, b.v AS o FROM t a JOIN t b ON a.k = b.k AND a.v < b.v",
-        true,
-        "inner join",
-    );
+    assert_fixed("SELECT a.k, a.v, b.v AS o FROM t a JOIN t b ON a.k = b.k AND a.v < b.v", true, "inner join");
 }
 
 #[test]

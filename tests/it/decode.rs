@@ -38,9 +38,7 @@ struct Seen {
 }
 
 fn number_from_environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is not a number"))
-    })
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
 fn cell(array: &ArrayRef, row: usize) -> Cell {
@@ -62,19 +60,12 @@ fn cell(array: &ArrayRef, row: usize) -> Cell {
 
 /// Checks the metadata of an accepted row and returns its `_op` and `_rest`.
 fn metadata(decoded: &Decoded, row: usize, message: &Message<'_>) -> (String, Vec<(String, serde_json::Value)>) {
-    let column = |name: &str| {
-        cell(
-            decoded.events.rows.column_by_name(name).expect("a metadata column"),
-            row,
-        )
-    };
+    let column = |name: &str| cell(decoded.events.rows.column_by_name(name).expect("a metadata column"), row);
     assert_eq!(column("_topic"), Cell::String(decoded.events.table.topic.clone()));
     assert_eq!(column("_partition"), Cell::Integer(message.partition.into()));
     assert_eq!(column("_offset"), Cell::Integer(message.offset.into()));
     assert_eq!(column("_timestamp"), Cell::Integer(message.timestamp_us.into()));
-    let Cell::String(operation) = column("_op") else {
-        panic!("_op is never null")
-    };
+    let Cell::String(operation) = column("_op") else { panic!("_op is never null") };
     let rest = match column("_rest") {
         Cell::Null => vec![],
         Cell::String(text) => reference::parse(text.as_bytes()).expect("_rest is one JSON object"),
@@ -105,9 +96,7 @@ fn compare<'a>(decoder: &mut Decoder, table: &Table, batch: &'a [Pair], seen: &m
     let decoded = decoder.decode(&messages).expect("no internal fault");
     let rows = &decoded.events.rows;
     assert_eq!(rows.schema(), table.event_schema());
-    rows.columns()
-        .iter()
-        .for_each(|column| column.to_data().validate_full().expect("a valid array"));
+    rows.columns().iter().for_each(|column| column.to_data().validate_full().expect("a valid array"));
     let (mut row, mut rejects) = (0, decoded.rejects.iter().peekable());
     for (i, message) in messages.iter().enumerate() {
         let expected = reference::decode(table, message);
@@ -139,10 +128,7 @@ fn compare<'a>(decoder: &mut Decoder, table: &Table, batch: &'a [Pair], seen: &m
 fn difference(table: &Table, message: &Message<'_>, row: &Result<Row, Refusal>, reject: Option<&Reject>) -> String {
     let text = |bytes: Option<&[u8]>| bytes.map(|b| String::from_utf8_lossy(&b[..b.len().min(1000)]).into_owned());
     let (key, value) = (text(message.key), text(message.value));
-    format!(
-        "table {}\nkey {key:?}\nvalue {value:?}\nreference {row:?}\ndecoder {reject:?}",
-        table.name
-    )
+    format!("table {}\nkey {key:?}\nvalue {value:?}\nreference {row:?}\ndecoder {reject:?}", table.name)
 }
 
 fn values_only(values: Vec<Vec<u8>>) -> Vec<Pair> {
@@ -156,10 +142,7 @@ fn random_messages_decode_like_the_reference() {
     println!("REBATEFLOW_FUZZ_SEED={seed} REBATEFLOW_FUZZ_MESSAGES={total}");
     let mut random = Rng::with_seed(seed);
     let tables = workload::tables();
-    let mut decoders: Vec<Decoder> = tables
-        .iter()
-        .map(|table| Decoder::new(table.clone()).expect("a table"))
-        .collect();
+    let mut decoders: Vec<Decoder> = tables.iter().map(|table| Decoder::new(table.clone()).expect("a table")).collect();
     let (mut done, mut last, mut seen) = (0, b"{}".to_vec(), Seen::default());
     while done < total {
         let which = random.usize(..tables.len());
@@ -203,9 +186,7 @@ fn odd_values_of_every_type() {
                 batch.push(format!("{{\"{name}\":{value} , \"{name}\":{value}}}").into_bytes());
             }
         }
-        values_only(batch)
-            .chunks(50)
-            .for_each(|part| compare(&mut decoder, &table, part, &mut seen));
+        values_only(batch).chunks(50).for_each(|part| compare(&mut decoder, &table, part, &mut seen));
     }
     assert!(seen.accepted > 1_000, "{seen:?}");
 }
@@ -215,10 +196,7 @@ fn odd_raw_keys_of_every_type() {
     let mut seen = Seen::default();
     let columns = workload::tables()[2].columns.clone();
     for (i, column) in columns.iter().enumerate() {
-        let one = [
-            (column.name.as_str(), column.data_type.clone(), column.nullable),
-            ("other", DataType::Utf8, false),
-        ];
+        let one = [(column.name.as_str(), column.data_type.clone(), column.nullable), ("other", DataType::Utf8, false)];
         let table = workload::table("raw", &one, UnknownFields::Keep);
         let table = Arc::new(workload::upsert(table, &[0], None, KeyFormat::Raw));
         let mut keys: Vec<Vec<u8>> = VALUES.iter().map(|value| value.as_bytes().to_vec()).collect();
@@ -262,14 +240,9 @@ fn documents_depths_and_lengths() {
             }
         }
         for len in [15, 16, 17, 31, 32, 33, 4095, 4096, 20_000] {
-            for (name, fill) in [
-                ("s", "a"),
-                ("s", "é"),
-                ("s", "\\n"),
-                ("zz", "a\\u00e9"),
-                ("zz", "😀"),
-                ("status", "é"),
-            ] {
+            for (name, fill) in
+                [("s", "a"), ("s", "é"), ("s", "\\n"), ("zz", "a\\u00e9"), ("zz", "😀"), ("status", "é")]
+            {
                 let body = fill.repeat(len);
                 batch.push(format!("{{\"{name}\":\"{body}\"}}").into_bytes());
                 batch.push(format!("{{\"{name}\":\"{body}").into_bytes());
@@ -279,9 +252,7 @@ fn documents_depths_and_lengths() {
                 batch.push(broken);
             }
         }
-        values_only(batch)
-            .chunks(50)
-            .for_each(|part| compare(&mut decoder, &table, part, &mut seen));
+        values_only(batch).chunks(50).for_each(|part| compare(&mut decoder, &table, part, &mut seen));
     }
     assert!(seen.accepted > 100 && seen.text > 1_000, "{seen:?}");
 }

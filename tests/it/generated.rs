@@ -14,9 +14,7 @@ const BATCH: usize = 1_000;
 
 fn product_tables() -> Vec<Arc<Table>> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Catalog::load(&top.join("schemas"), &top.join("sql"))
-        .expect("the product's catalog")
-        .tables
+    Catalog::load(&top.join("schemas"), &top.join("sql")).expect("the product's catalog").tables
 }
 
 /// The declared columns of what the decoder accepts, and the positions of what it refuses.
@@ -32,25 +30,15 @@ fn decode(table: &Arc<Table>, messages: &[&Generated]) -> (RecordBatch, Vec<usiz
             timestamp_us: 0,
         })
         .collect();
-    let decoded = Decoder::new(table.clone())
-        .expect("a decoder")
-        .decode(&borrowed)
-        .expect("no internal fault");
+    let decoded = Decoder::new(table.clone()).expect("a decoder").decode(&borrowed).expect("no internal fault");
     let declared: Vec<usize> = (0..table.columns.len()).collect();
-    let rows = decoded
-        .events
-        .rows
-        .project(&declared)
-        .expect("the declared columns come first");
+    let rows = decoded.events.rows.project(&declared).expect("the declared columns come first");
     (rows, decoded.rejects.iter().map(|reject| reject.message).collect())
 }
 
 #[test]
 fn the_decoder_accepts_exactly_the_rows_of_the_generator() {
-    let options = GeneratorOptions {
-        bad_share: 0.1,
-        ..Default::default()
-    };
+    let options = GeneratorOptions { bad_share: 0.1, ..Default::default() };
     let all: Vec<Generated> = Generator::new(options).take(MESSAGES).collect();
     let (mut accepted, mut refused) = (0, 0);
     for table in product_tables() {

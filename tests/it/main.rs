@@ -4,6 +4,8 @@ mod cost;
 mod decode;
 mod generated;
 mod history;
+mod http;
+mod kafka;
 mod product;
 mod random;
 mod refused;

@@ -28,15 +28,8 @@ fn catalog() -> Catalog {
 }
 
 fn rows(events: usize) -> Vec<Row> {
-    let options = GeneratorOptions {
-        disorder_share: 0.1,
-        users: 50,
-        ..Default::default()
-    };
-    Generator::new(options)
-        .filter_map(|generated| generated.row)
-        .take(events)
-        .collect()
+    let options = GeneratorOptions { disorder_share: 0.1, users: 50, ..Default::default() };
+    Generator::new(options).filter_map(|generated| generated.row).take(events).collect()
 }
 
 /// Events of one table: the declared columns and the metadata that a broker gives. `offsets`: one a row.
@@ -44,10 +37,7 @@ fn events(table: &Table, rows: &[Row], offsets: &[i64]) -> RecordBatch {
     let count = rows.len();
     let operation = if table.upsert.is_some() { "upsert" } else { "insert" };
     let times = offsets.iter().map(|offset| 1_700_000_000_000_000 + offset * 1_000);
-    let mut columns = rows_to_batch(table, rows)
-        .expect("rows of this table")
-        .columns()
-        .to_vec();
+    let mut columns = rows_to_batch(table, rows).expect("rows of this table").columns().to_vec();
     let metadata: [ArrayRef; 6] = [
         Arc::new(StringArray::from(vec![operation; count])),
         new_null_array(&DataType::Utf8, count),
@@ -71,7 +61,7 @@ fn by_table<'a>(catalog: &'a Catalog, rows: &'a [Row], first: usize) -> Vec<(&'a
 }
 
 fn engine_over(catalog: &Catalog, rows: &[Row], epoch_rows: usize) -> Engine {
-    let mut engine = Engine::for_catalog(catalog, 1, Clock::System).expect("the product's views are maintained");
+    let mut engine = Engine::for_catalog(catalog, Clock::System).expect("the product's views are maintained");
     for (number, chunk) in rows.chunks(epoch_rows).enumerate() {
         let tables = by_table(catalog, chunk, number * epoch_rows);
         let tables = tables.into_iter().filter(|(_, rows, _)| !rows.is_empty());
@@ -98,9 +88,7 @@ fn contents(engine: &Engine) -> Contents {
 fn batch_contents(engine: &Engine, catalog: &Catalog, rows: &[Row]) -> Contents {
     let mut answer = BatchAnswer::new().expect("a batch session");
     for (table, rows, offsets) in by_table(catalog, rows, 0) {
-        answer
-            .add_events(table, &events(table, &rows, &offsets))
-            .expect("events");
+        answer.add_events(table, &events(table, &rows, &offsets)).expect("events");
     }
     let views = answer.contents(engine).expect("the batch answer");
     let lines = |(view, rows): (String, RecordBatch)| (view, sorted_lines(&rows).expect("rows as text"));
@@ -125,18 +113,11 @@ fn every_split_gives_the_batch_answer() {
         let expected = expected.get_or_insert_with(|| batch_contents(&engine, &catalog, &rows));
         assert_same(expected, &contents(&engine), &format!("{epoch_rows} rows an epoch"));
         let states = engine.hot().snapshot();
-        let faults: Vec<_> = states
-            .views
-            .iter()
-            .filter(|(_, s)| s.errors != 0 || s.failed.is_some())
-            .collect();
+        let faults: Vec<_> = states.views.iter().filter(|(_, s)| s.errors != 0 || s.failed.is_some()).collect();
         assert!(faults.is_empty(), "{faults:?}");
     }
     let expected = expected.expect("a batch answer");
-    let counts: Vec<(&str, usize)> = expected
-        .iter()
-        .map(|(view, lines)| (view.as_str(), lines.len()))
-        .collect();
+    let counts: Vec<(&str, usize)> = expected.iter().map(|(view, lines)| (view.as_str(), lines.len())).collect();
     assert_eq!(counts.len(), 4);
     assert!(counts.iter().all(|(_, rows)| *rows >= 20), "{counts:?}");
 }

@@ -48,22 +48,14 @@ fn run_case(seed: u64) -> usize {
         Ok(compared) => compared,
         Err(error) => {
             let (records, error) = shortened(records, error, seed);
-            panic!(
-                "REBATEFLOW_RANDOM_SEED={seed} REBATEFLOW_RANDOM_CASES=1\n{error}\n\n{}",
-                text(&records)
-            );
+            panic!("REBATEFLOW_RANDOM_SEED={seed} REBATEFLOW_RANDOM_CASES=1\n{error}\n\n{}", text(&records));
         }
     }
 }
 
 fn run(records: &[String], seed: u64) -> Result<usize, String> {
     let script = Script::parse(&format!("seed-{seed}"), &text(records)).map_err(|e| e.to_string())?;
-    let schedules = [
-        Schedule::Together,
-        Schedule::Random(seed),
-        Schedule::RowAnEpoch,
-        Schedule::Restart,
-    ];
+    let schedules = [Schedule::Together, Schedule::Random(seed), Schedule::RowAnEpoch, Schedule::Restart];
     let runner = Runner::with_schedules(&schedules).map_err(|e| e.to_string())?;
     let run = catch_unwind(AssertUnwindSafe(|| runner.run(&script)));
     let run = run.map_err(|panic| {
@@ -79,10 +71,7 @@ fn run(records: &[String], seed: u64) -> Result<usize, String> {
     }
 }
 
-const REFUSED: [&str; 2] = [
-    "a join without an equality between both sides",
-    "a query that reads no table",
-];
+const REFUSED: [&str; 2] = ["a join without an equality between both sides", "a query that reads no table"];
 
 fn text(records: &[String]) -> String {
     records.join("\n\n") + "\n"
@@ -138,19 +127,13 @@ fn script(seed: u64) -> Vec<String> {
         let depth = queries.depth();
         let (sql, mut relation) = queries.query(depth);
         relation.name = format!("v{number}");
-        let kind = if random.u8(0..6) == 0 {
-            "VIEW"
-        } else {
-            "MATERIALIZED VIEW"
-        };
+        let kind = if random.u8(0..6) == 0 { "VIEW" } else { "MATERIALIZED VIEW" };
         records.push(statement(&format!("CREATE {kind} {} AS\n{sql}", relation.name)));
         relations.push(relation);
     }
     // At least one view shows what the plain ones hold.
     let last = &relations[relations.len() - 1].name;
-    records.push(statement(&format!(
-        "CREATE MATERIALIZED VIEW whole AS SELECT * FROM {last}"
-    )));
+    records.push(statement(&format!("CREATE MATERIALIZED VIEW whole AS SELECT * FROM {last}")));
     for _ in 0..random.usize(4..=9) {
         for _ in 0..random.usize(1..=3) {
             let table = &tables[random.usize(..tables.len())];

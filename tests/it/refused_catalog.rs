@@ -33,16 +33,11 @@ fn check(path: &Path) -> Result<(), String> {
     let name = path.file_name().expect("a file name").to_string_lossy().into_owned();
     let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
     let values = |prefix: &str| -> Vec<String> {
-        text.lines()
-            .filter_map(|line| line.strip_prefix(prefix))
-            .map(|value| value.trim().to_string())
-            .collect()
+        text.lines().filter_map(|line| line.strip_prefix(prefix)).map(|value| value.trim().to_string()).collect()
     };
     let (expected, at) = (values("-- expect:"), values("-- at:"));
     if expected.is_empty() || at.len() != 1 {
-        return Err(format!(
-            "{name}: needs lines `-- expect: FRAGMENT` and one line `-- at: LINE:COLUMN`"
-        ));
+        return Err(format!("{name}: needs lines `-- expect: FRAGMENT` and one line `-- at: LINE:COLUMN`"));
     }
     let error = match Catalog::from_sources(&[SourceFile::new(name.clone(), text.clone())]) {
         Ok(_) => return Err(format!("{name}: accepted")),
@@ -52,17 +47,11 @@ fn check(path: &Path) -> Result<(), String> {
         return Err(format!("{name}: no `{missing}` in\n{error}"));
     }
     // The first place is that of the first fault: "--> name.sql:3:5".
-    let place = error
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("--> "))
-        .unwrap_or("nowhere");
+    let place = error.lines().find_map(|line| line.trim().strip_prefix("--> ")).unwrap_or("nowhere");
     if place != format!("{name}:{}", at[0]) {
         return Err(format!("{name}: expected at {}, found at {place} in\n{error}", at[0]));
     }
-    match error
-        .lines()
-        .any(|line| line.trim_start_matches([' ', '|']).starts_with('^'))
-    {
+    match error.lines().any(|line| line.trim_start_matches([' ', '|']).starts_with('^')) {
         true => Ok(()),
         false => Err(format!("{name}: no caret in\n{error}")),
     }

@@ -17,10 +17,7 @@ const THREADS: usize = 2;
 #[test]
 fn every_script_passes_under_every_schedule() {
     let wanted = std::env::var("REBATEFLOW_SLT").unwrap_or_default();
-    let paths: Vec<PathBuf> = scripts()
-        .into_iter()
-        .filter(|p| p.to_string_lossy().contains(&wanted))
-        .collect();
+    let paths: Vec<PathBuf> = scripts().into_iter().filter(|p| p.to_string_lossy().contains(&wanted)).collect();
     let (failures, reports) = (Mutex::new(vec![]), Mutex::new(vec![]));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -37,24 +34,12 @@ fn every_script_passes_under_every_schedule() {
             });
         }
     });
-    let (mut failures, reports) = (
-        failures.into_inner().expect("no panic"),
-        reports.into_inner().expect("no panic"),
-    );
+    let (mut failures, reports) = (failures.into_inner().expect("no panic"), reports.into_inner().expect("no panic"));
     failures.sort();
-    assert!(
-        failures.is_empty(),
-        "{} of {} scripts fail\n\n{}",
-        failures.len(),
-        paths.len(),
-        failures.join("\n\n")
-    );
+    assert!(failures.is_empty(), "{} of {} scripts fail\n\n{}", failures.len(), paths.len(), failures.join("\n\n"));
     let sum = |of: fn(&Report) -> usize| reports.iter().map(of).sum::<usize>();
     let (queries, compared) = (sum(|r| r.queries), sum(|r| r.compared));
-    println!(
-        "{} scripts, {queries} queries, {compared} comparisons with the oracle",
-        reports.len()
-    );
+    println!("{} scripts, {queries} queries, {compared} comparisons with the oracle", reports.len());
     if wanted.is_empty() {
         assert!(paths.len() >= FILES_MIN, "found {} scripts in {DIRECTORY}", paths.len());
         assert!(queries >= QUERIES_MIN, "found {queries} queries");

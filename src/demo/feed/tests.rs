@@ -17,6 +17,7 @@ type Positions = Arc<Mutex<HashMap<(String, i32), i64>>>;
 fn options(broker: &EmbeddedBroker, events: Option<u64>, rate: u64) -> FeedOptions {
     FeedOptions {
         brokers: broker.brokers(),
+        topic_suffix: String::new(),
         generator: GeneratorOptions::default(),
         events,
         rate,
@@ -34,9 +35,7 @@ fn consumer(brokers: &str) -> BaseConsumer {
     let mut partitions = TopicPartitionList::new();
     for topic in TOPICS {
         for partition in 0..PARTITIONS {
-            partitions
-                .add_partition_offset(topic, partition, Offset::Beginning)
-                .expect("a valid offset");
+            partitions.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
         }
     }
     consumer.assign(&partitions).expect("assigned");
@@ -53,14 +52,8 @@ fn read(brokers: &str, count: u64, positions: &Positions) -> Vec<Read> {
         };
         let message = message.expect("no error from the broker");
         let place = (message.topic().to_string(), message.partition());
-        positions
-            .lock()
-            .expect("not poisoned")
-            .insert(place.clone(), message.offset() + 1);
-        let (key, value) = (
-            message.key().expect("a key").to_vec(),
-            message.payload().expect("a value").to_vec(),
-        );
+        positions.lock().expect("not poisoned").insert(place.clone(), message.offset() + 1);
+        let (key, value) = (message.key().expect("a key").to_vec(), message.payload().expect("a value").to_vec());
         all.push((place.0, place.1, message.offset(), key, value));
     }
     all
@@ -81,11 +74,7 @@ fn wait_for_stand_still(progress: &FeedProgress, clock: &Clock) -> u64 {
 
 #[test]
 fn a_slow_reader_loses_nothing() {
-    let (broker, clock, stop) = (
-        EmbeddedBroker::start(&TOPICS).expect("a broker"),
-        Clock::System,
-        Stop::default(),
-    );
+    let (broker, clock, stop) = (EmbeddedBroker::start(&TOPICS).expect("a broker"), Clock::System, Stop::default());
     let positions = Positions::default();
     let seen = positions.clone();
     let consumed: Consumed = Box::new(move || seen.lock().expect("not poisoned").clone());
@@ -119,11 +108,7 @@ fn a_slow_reader_loses_nothing() {
 
 #[test]
 fn the_rate_is_kept_and_a_stop_is_heard() {
-    let (broker, clock, stop) = (
-        EmbeddedBroker::start(&TOPICS).expect("a broker"),
-        Clock::System,
-        Stop::default(),
-    );
+    let (broker, clock, stop) = (EmbeddedBroker::start(&TOPICS).expect("a broker"), Clock::System, Stop::default());
     let feed = Feed::new(options(&broker, Some(200), 1_000), None).expect("connected");
     let begin = clock.instant();
     assert_eq!(feed.run(&stop, &clock).expect("delivered").total(), 200);
@@ -145,12 +130,13 @@ fn a_missing_broker_is_an_error_that_names_the_topic() {
     let brokers = "127.0.0.1:1".to_string();
     let options = FeedOptions {
         brokers,
+        topic_suffix: "-2".to_string(),
         generator: GeneratorOptions::default(),
         events: Some(1),
         rate: 0,
     };
     let error = Feed::new(options, None).err().expect("nobody listens on port 1");
-    assert!(error.message.contains("affiliate_txn"), "{error}");
+    assert!(error.message.contains("topic affiliate_txn-2"), "{error}");
 }
 
 #[test]

@@ -24,15 +24,9 @@ fn share(part: usize, whole: usize) -> f64 {
 
 #[test]
 fn options_decide_every_message() {
-    let options = GeneratorOptions {
-        seed: 42,
-        ..Default::default()
-    };
+    let options = GeneratorOptions { seed: 42, ..Default::default() };
     assert_eq!(messages(options.clone()), messages(options.clone()));
-    let other = messages(GeneratorOptions {
-        seed: 43,
-        ..options.clone()
-    });
+    let other = messages(GeneratorOptions { seed: 43, ..options.clone() });
     assert_ne!(messages(options), other);
 }
 
@@ -48,10 +42,7 @@ fn rules_come_first() {
 
 #[test]
 fn shares_are_those_asked_for() {
-    let all = messages(GeneratorOptions {
-        bad_share: 0.03,
-        ..Default::default()
-    });
+    let all = messages(GeneratorOptions { bad_share: 0.03, ..Default::default() });
     let bad = all.iter().filter(|m| m.row.is_none()).count();
     assert!((0.025..0.035).contains(&share(bad, all.len())), "{bad}");
 
@@ -68,30 +59,16 @@ fn shares_are_those_asked_for() {
         }
     }
     assert!((0.045..0.055).contains(&share(duplicates, all.len())), "{duplicates}");
-    assert!(
-        (0.015..0.025).contains(&share(disordered, txns)),
-        "{disordered} of {txns}"
-    );
+    assert!((0.015..0.025).contains(&share(disordered, txns)), "{disordered} of {txns}");
 }
 
 #[test]
 fn no_unreadable_messages_unless_asked_for() {
+    assert!(messages(GeneratorOptions { bad_share: 0.0, ..Default::default() }).iter().all(|m| m.row.is_some()));
     assert!(
-        messages(GeneratorOptions {
-            bad_share: 0.0,
-            ..Default::default()
-        })
-        .iter()
-        .all(|m| m.row.is_some())
-    );
-    assert!(
-        messages(GeneratorOptions {
-            bad_share: 1.0,
-            duplicate_share: 0.0,
-            ..Default::default()
-        })
-        .iter()
-        .all(|m| m.row.is_none())
+        messages(GeneratorOptions { bad_share: 1.0, duplicate_share: 0.0, ..Default::default() })
+            .iter()
+            .all(|m| m.row.is_none())
     );
 }
 
@@ -111,10 +88,7 @@ fn order_lines_reach_every_state_and_stock_has_hot_articles() {
             Row::RateRule(_) => {}
         }
     }
-    assert_eq!(
-        states,
-        HashSet::from(["PENDING", "RECEIVED", "APPROVED", "PAYABLE", "DECLINED", "REVERSED"])
-    );
+    assert_eq!(states, HashSet::from(["PENDING", "RECEIVED", "APPROVED", "PAYABLE", "DECLINED", "REVERSED"]));
     assert!(refunds > 250, "{refunds}");
     assert!((0.18..0.23).contains(&share(hot, movements)), "{hot} of {movements}");
 }
@@ -128,21 +102,13 @@ fn expected(value: Value) -> Json {
         Value::Decimal { unscaled, scale } => {
             let (unit, sign) = (10i128.pow(scale), if unscaled < 0 { "-" } else { "" });
             let digits = unscaled.abs();
-            let text = format!(
-                "{sign}{}.{:0width$}",
-                digits / unit,
-                digits % unit,
-                width = scale as usize
-            );
+            let text = format!("{sign}{}.{:0width$}", digits / unit, digits % unit, width = scale as usize);
             serde_json::from_str(&text).expect("a number")
         }
         Value::Time(time_us) => {
             let time = chrono::DateTime::from_timestamp_micros(time_us).expect("in range");
-            let digits = if time_us % 1000 == 0 {
-                chrono::SecondsFormat::Millis
-            } else {
-                chrono::SecondsFormat::Micros
-            };
+            let digits =
+                if time_us % 1000 == 0 { chrono::SecondsFormat::Millis } else { chrono::SecondsFormat::Micros };
             Json::from(time.to_rfc3339_opts(digits, true))
         }
     }
@@ -167,41 +133,25 @@ fn rows_say_what_the_json_says() {
 #[test]
 fn unreadable_messages_are_wrong_in_all_the_ways() {
     let (mut broken, mut whole) = (0, 0);
-    for message in messages(GeneratorOptions {
-        bad_share: 0.5,
-        ..Default::default()
-    })
-    .iter()
-    .filter(|m| m.row.is_none())
+    for message in
+        messages(GeneratorOptions { bad_share: 0.5, ..Default::default() }).iter().filter(|m| m.row.is_none())
     {
         match serde_json::from_slice::<Json>(&message.value) {
             Err(_) => broken += 1,
             Ok(json) => {
                 whole += 1;
-                let identifier = ["event_id", "rule_id", "movement_id"]
-                    .iter()
-                    .any(|name| json.get(name).is_some());
+                let identifier = ["event_id", "rule_id", "movement_id"].iter().any(|name| json.get(name).is_some());
                 let text = String::from_utf8_lossy(&message.value);
-                assert!(
-                    !identifier || text.contains("\"many\"") || text.contains("1.9999999"),
-                    "{text}"
-                );
+                assert!(!identifier || text.contains("\"many\"") || text.contains("1.9999999"), "{text}");
             }
         }
     }
-    assert!(
-        (0.35..0.45).contains(&share(broken, broken + whole)),
-        "{broken} broken, {whole} whole"
-    );
+    assert!((0.35..0.45).contains(&share(broken, broken + whole)), "{broken} broken, {whole} whole");
 }
 
 #[test]
 fn batches_hold_the_rows() {
-    let column = |name: &str, data_type| Column {
-        name: name.into(),
-        data_type,
-        nullable: true,
-    };
+    let column = |name: &str, data_type| Column { name: name.into(), data_type, nullable: true };
     let table = Table {
         name: "affiliate_txn".into(),
         topic: "affiliate_txn".into(),
@@ -216,28 +166,16 @@ fn batches_hold_the_rows() {
         sql: String::new(),
     };
     let is_txn = |row: &Row| matches!(row, Row::AffiliateTxn(_));
-    let rows: Vec<Row> = messages(Default::default())
-        .into_iter()
-        .filter_map(|m| m.row)
-        .filter(is_txn)
-        .collect();
+    let rows: Vec<Row> = messages(Default::default()).into_iter().filter_map(|m| m.row).filter(is_txn).collect();
     let batch = rows_to_batch(&table, &rows).expect("rows of this table");
     for (i, row) in rows.iter().enumerate() {
-        let Row::AffiliateTxn(txn) = row else {
-            unreachable!("filtered")
-        };
+        let Row::AffiliateTxn(txn) = row else { unreachable!("filtered") };
         assert_eq!(batch.column(0).as_string::<i32>().value(i), txn.order_line_id);
-        assert_eq!(
-            batch.column(1).as_primitive::<Decimal128Type>().value(i),
-            txn.est_commission * 10
-        );
+        assert_eq!(batch.column(1).as_primitive::<Decimal128Type>().value(i), txn.est_commission * 10);
         let time = batch.column(2).as_primitive::<TimestampMicrosecondType>();
         assert_eq!(time.is_valid(i).then(|| time.value(i)), txn.receive_time);
     }
     assert_eq!(batch.column(3).null_count(), rows.len());
-    let wrong_table = Table {
-        name: "rate_rules".into(),
-        ..table
-    };
+    let wrong_table = Table { name: "rate_rules".into(), ..table };
     assert!(rows_to_batch(&wrong_table, &rows).is_err());
 }

@@ -28,15 +28,8 @@ enum Values {
     String(StringValues),
     Int64(Vec<i64>),
     Int32(Vec<i32>),
-    Decimal {
-        values: Vec<i128>,
-        precision: u8,
-        scale: u8,
-    },
-    Timestamp {
-        values: Vec<i64>,
-        last: LastDate,
-    },
+    Decimal { values: Vec<i128>, precision: u8, scale: u8 },
+    Timestamp { values: Vec<i64>, last: LastDate },
     Boolean(Vec<bool>),
     Float64(Vec<f64>),
     Date32(Vec<i32>),
@@ -58,26 +51,17 @@ impl Column {
             DataType::Int64 => Values::Int64(vec![]),
             DataType::Int32 => Values::Int32(vec![]),
             DataType::Decimal128(precision @ 1..=38, scale) if (0..=precision as i8).contains(&scale) => {
-                Values::Decimal {
-                    values: vec![],
-                    precision,
-                    scale: scale as u8,
-                }
+                Values::Decimal { values: vec![], precision, scale: scale as u8 }
             }
-            DataType::Timestamp(TimeUnit::Microsecond, None) => Values::Timestamp {
-                values: vec![],
-                last: LastDate::default(),
-            },
+            DataType::Timestamp(TimeUnit::Microsecond, None) => {
+                Values::Timestamp { values: vec![], last: LastDate::default() }
+            }
             DataType::Boolean => Values::Boolean(vec![]),
             DataType::Float64 => Values::Float64(vec![]),
             DataType::Date32 => Values::Date32(vec![]),
             _ => return None,
         };
-        Some(Column {
-            values,
-            capacity: 0,
-            nulls: vec![],
-        })
+        Some(Column { values, capacity: 0, nulls: vec![] })
     }
 
     /// Prepares for at most `rows` rows from messages of `payload` bytes.
@@ -125,11 +109,7 @@ impl Column {
                     return Ok((end, false));
                 }
             }
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Values::Decimal { values, precision, scale } => {
                 if let Some((value, end)) = number::fast(text, at, usize::from(*scale))
                     && (*precision >= 18 || value.abs() < POWERS[usize::from(*precision)])
                 {
@@ -189,11 +169,7 @@ impl Column {
             Values::Int32(values) => {
                 values[row] = i32::try_from(number::whole(text, &number)?).map_err(|_| Fault::Overflow)?;
             }
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Values::Decimal { values, precision, scale } => {
                 values[row] = number::exact(text, &number, *scale, *precision)?;
             }
             Values::Timestamp { values, .. } => values[row] = number::scaled(text, &number, EPOCH_SCALE)?,
@@ -235,11 +211,7 @@ impl Column {
     pub fn set_raw(&mut self, content: &[u8], row: usize) -> Result<(), Fault> {
         let epoch = matches!(self.values, Values::Timestamp { .. })
             && number::lex(content, 0).is_ok_and(|number| number.end == content.len());
-        if epoch {
-            self.set_number_text(content, row)
-        } else {
-            self.set_text(content, row)
-        }
+        if epoch { self.set_number_text(content, row) } else { self.set_text(content, row) }
     }
 
     /// The first `rows` values as an array; the column is empty until the next `start`.
@@ -252,11 +224,7 @@ impl Column {
             Values::String(strings) => Arc::new(strings.finish(rows, nulls)),
             Values::Int64(values) => Arc::new(Int64Array::new(cut(values, rows).into(), nulls)),
             Values::Int32(values) => Arc::new(Int32Array::new(cut(values, rows).into(), nulls)),
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Values::Decimal { values, precision, scale } => {
                 let array = Decimal128Array::new(cut(values, rows).into(), nulls);
                 Arc::new(array.with_precision_and_scale(*precision, *scale as i8)?)
             }

@@ -79,26 +79,16 @@ impl Decoder {
         let mut columns = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
             columns.push(Column::new(&column.data_type).ok_or_else(|| {
-                let message = format!(
-                    "column {}.{}: {} cannot be read from JSON",
-                    table.name, column.name, column.data_type
-                );
+                let message =
+                    format!("column {}.{}: {} cannot be read from JSON", table.name, column.name, column.data_type);
                 Error::refused(message).hint(
                     "use VARCHAR, BIGINT, INTEGER, DECIMAL up to 38 digits, TIMESTAMP(6), BOOLEAN, DOUBLE or DATE",
                 )
             })?);
         }
         let is_key = |i: usize| table.upsert.as_ref().is_some_and(|upsert| upsert.key.contains(&i));
-        let required = table
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(i, column)| !column.nullable || is_key(*i));
-        let names = table
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, column)| (column.name.clone().into_bytes(), i as u16));
+        let required = table.columns.iter().enumerate().filter(|(i, column)| !column.nullable || is_key(*i));
+        let names = table.columns.iter().enumerate().map(|(i, column)| (column.name.clone().into_bytes(), i as u16));
         let object = ObjectReader::new(Shape {
             names: names.collect(),
             columns: columns.len(),
@@ -109,11 +99,7 @@ impl Decoder {
             schema: table.event_schema(),
             object,
             tombstones: Tombstones::new(&table),
-            rows: Rows {
-                columns,
-                rest: Rest::default(),
-                unescaped: vec![],
-            },
+            rows: Rows { columns, rest: Rest::default(), unescaped: vec![] },
             metadata: Metadata::new(&table),
             scratch: Scratch::new(),
             table,
@@ -138,27 +124,15 @@ impl Decoder {
             }
         }
         let rows = self.finish(row)?;
-        Ok(Decoded {
-            events: EventBatch {
-                table: self.table.clone(),
-                rows,
-            },
-            rejects,
-        })
+        Ok(Decoded { events: EventBatch { table: self.table.clone(), rows }, rejects })
     }
 
     fn start(&mut self, messages: &[Message<'_>]) -> Result<()> {
-        let bytes = messages
-            .iter()
-            .map(Message::bytes)
-            .filter(|&bytes| bytes <= MESSAGE_BYTES_MAX)
-            .sum::<usize>();
+        let bytes = messages.iter().map(Message::bytes).filter(|&bytes| bytes <= MESSAGE_BYTES_MAX).sum::<usize>();
         let count = messages.len();
         if bytes > BATCH_BYTES_MAX || count > BATCH_MESSAGES_MAX {
-            let message = format!(
-                "table {}: a batch of {count} messages and {bytes} bytes is over the limit",
-                self.table.name
-            );
+            let message =
+                format!("table {}: a batch of {count} messages and {bytes} bytes is over the limit", self.table.name);
             return Err(Error::internal(message));
         }
         for column in &mut self.rows.columns {
@@ -177,9 +151,7 @@ impl Decoder {
         }
         match message.value {
             Some(value) => self.object.read(self.scratch.load(value), row, &mut self.rows),
-            None => self
-                .tombstones
-                .read(message.key, row, &mut self.scratch, &mut self.rows),
+            None => self.tombstones.read(message.key, row, &mut self.scratch, &mut self.rows),
         }
     }
 
@@ -195,21 +167,10 @@ impl Decoder {
             Place::Undeclared(start) => {
                 let mut unescaped = vec![];
                 let name = read_string(self.scratch.text(), start, &mut unescaped);
-                (
-                    name.ok().map(|(name, _)| String::from_utf8_lossy(name).into_owned()),
-                    None,
-                )
+                (name.ok().map(|(name, _)| String::from_utf8_lossy(name).into_owned()), None)
             }
         };
-        Reject {
-            message,
-            field,
-            reason: Reason {
-                fault: refusal.fault,
-                expected,
-                in_key: refusal.in_key,
-            },
-        }
+        Reject { message, field, reason: Reason { fault: refusal.fault, expected, in_key: refusal.in_key } }
     }
 
     fn finish(&mut self, rows: usize) -> Result<RecordBatch> {
@@ -219,11 +180,7 @@ impl Decoder {
         arrays.extend(metadata);
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(|e| {
-            Error::internal(format!(
-                "table {}: decoded columns do not fit their schema",
-                self.table.name
-            ))
-            .caused_by(e)
+            Error::internal(format!("table {}: decoded columns do not fit their schema", self.table.name)).caused_by(e)
         })
     }
 }
@@ -232,30 +189,17 @@ impl Decoder {
 fn check_table(table: &Table) -> Result<()> {
     let columns = table.columns.len();
     if columns > COLUMNS_MAX {
-        let message = format!(
-            "table {} has {columns} columns, at most {COLUMNS_MAX} can be read from JSON",
-            table.name
-        );
+        let message =
+            format!("table {} has {columns} columns, at most {COLUMNS_MAX} can be read from JSON", table.name);
         return Err(Error::refused(message).hint("declare the columns that views need; the others stay in _rest"));
     }
     let Some(upsert) = &table.upsert else { return Ok(()) };
     if upsert.key.is_empty() || upsert.key.iter().any(|&column| column >= columns) {
-        return Err(Error::invalid(format!(
-            "table {}: the primary key names no column",
-            table.name
-        )));
+        return Err(Error::invalid(format!("table {}: the primary key names no column", table.name)));
     }
-    let is_boolean = |column: usize| {
-        table
-            .columns
-            .get(column)
-            .is_some_and(|c| c.data_type == DataType::Boolean)
-    };
+    let is_boolean = |column: usize| table.columns.get(column).is_some_and(|c| c.data_type == DataType::Boolean);
     if upsert.deleted.is_some_and(|column| !is_boolean(column)) {
-        return Err(Error::invalid(format!(
-            "table {}: the deleted column is not BOOLEAN",
-            table.name
-        )));
+        return Err(Error::invalid(format!("table {}: the deleted column is not BOOLEAN", table.name)));
     }
     Ok(())
 }

@@ -27,12 +27,7 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    pub const EMPTY: Gap = Gap {
-        bytes: [[0xff; 16]; 2],
-        mask: u32::MAX,
-        len: 0,
-        target: NONE,
-    };
+    pub const EMPTY: Gap = Gap { bytes: [[0xff; 16]; 2], mask: u32::MAX, len: 0, target: NONE };
 
     /// The target and the position after the gap, if this gap stands at `at`. It can be a prefix of the real gap:
     /// more white space can follow.
@@ -52,12 +47,7 @@ impl Gap {
         }
         let part = |from: usize| std::array::from_fn(|i| gap.get(from + i).copied().unwrap_or(0));
         let mask = if len == GAP_BYTES_MAX { u32::MAX } else { (1 << len) - 1 };
-        Some(Gap {
-            bytes: [part(0), part(16)],
-            mask,
-            len: len as u16,
-            target,
-        })
+        Some(Gap { bytes: [part(0), part(16)], mask, len: len as u16, target })
     }
 }
 

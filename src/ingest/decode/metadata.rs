@@ -20,10 +20,7 @@ struct Constant {
 
 impl Constant {
     fn new(text: &str) -> Self {
-        Constant {
-            text: text.to_string(),
-            array: StringArray::new_null(0),
-        }
+        Constant { text: text.to_string(), array: StringArray::new_null(0) }
     }
 
     fn rows(&mut self, rows: usize) -> ArrayRef {
@@ -96,15 +93,10 @@ impl Metadata {
 
     /// `_op` of each row: one text as long as nothing deletes.
     fn operations(&mut self, declared: &[ArrayRef], rows: usize) -> ArrayRef {
-        let deleted = self
-            .deleted
-            .and_then(|column| declared[column].as_boolean_opt())
-            .map(|deleted| {
-                // A null does not delete.
-                deleted
-                    .nulls()
-                    .map_or_else(|| deleted.values().clone(), |nulls| deleted.values() & nulls.inner())
-            });
+        let deleted = self.deleted.and_then(|column| declared[column].as_boolean_opt()).map(|deleted| {
+            // A null does not delete.
+            deleted.nulls().map_or_else(|| deleted.values().clone(), |nulls| deleted.values() & nulls.inner())
+        });
         let deleted = deleted.filter(|deleted| deleted.count_set_bits() > 0);
         if deleted.is_none() && self.tombstones.is_empty() {
             return self.operation.rows(rows);

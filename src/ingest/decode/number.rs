@@ -85,13 +85,7 @@ pub(super) fn lex(text: &[u8], mut at: usize) -> Result<Lexed, Fault> {
         }
         at = end;
     }
-    Ok(Lexed {
-        negative,
-        integer,
-        fraction,
-        exponent,
-        end: at,
-    })
+    Ok(Lexed { negative, integer, fraction, exponent, end: at })
 }
 
 /// The number times 10^scale, exactly, with at most `precision` digits. Excess digits are reported before overflow.
@@ -133,13 +127,8 @@ pub(super) fn exact(text: &[u8], number: &Lexed, scale: u8, precision: u8) -> Re
 
 /// The whole number at `at` and its end. 1.0 and 1e3 are whole, 1.9 is not.
 pub(super) fn whole(text: &[u8], number: &Lexed) -> Result<i128, Fault> {
-    exact(text, number, 0, DIGITS_MAX as u8).map_err(|fault| {
-        if fault == Fault::ExcessFraction {
-            Fault::IntegerWithFraction
-        } else {
-            fault
-        }
-    })
+    exact(text, number, 0, DIGITS_MAX as u8)
+        .map_err(|fault| if fault == Fault::ExcessFraction { Fault::IntegerWithFraction } else { fault })
 }
 
 /// The number times 10^scale as i64.
@@ -151,11 +140,7 @@ pub(super) fn scaled(text: &[u8], number: &Lexed, scale: u8) -> Result<i64, Faul
 pub(super) fn float(text: &[u8]) -> Result<f64, Fault> {
     let text = std::str::from_utf8(text).map_err(|_| Fault::Syntax)?;
     let value: f64 = text.parse().map_err(|_| Fault::Syntax)?;
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(Fault::Overflow)
-    }
+    if value.is_finite() { Ok(value) } else { Err(Fault::Overflow) }
 }
 
 /// The high bit of every byte that is not a digit; `word` is the text xor "00000000".
@@ -182,14 +167,7 @@ fn leading_digits(text: &[u8], at: usize) -> (i64, usize) {
         return (eight_digits(word), 8);
     }
     let count = mask.trailing_zeros() as usize / 8;
-    (
-        if count == 0 {
-            0
-        } else {
-            eight_digits(word << (64 - 8 * count))
-        },
-        count,
-    )
+    (if count == 0 { 0 } else { eight_digits(word << (64 - 8 * count)) }, count)
 }
 
 /// Plain numbers: up to 15 digits before and 7 after the point, no exponent, no excess digits.

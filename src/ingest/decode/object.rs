@@ -76,9 +76,7 @@ impl ObjectReader {
         let (mut seen, mut nulls) = (0u64, 0u64);
         loop {
             let gap_at = at;
-            let (target, value_at) = self
-                .next_field(text, at, slot, &mut rows.unescaped)
-                .map_err(Refusal::whole)?;
+            let (target, value_at) = self.next_field(text, at, slot, &mut rows.unescaped).map_err(Refusal::whole)?;
             at = value_at;
             // A remembered gap may be a prefix of the real one: more white space can follow it.
             if text[at] <= b' ' {
@@ -125,11 +123,7 @@ impl ObjectReader {
 
     /// One bit a column of the table.
     pub fn all_columns(&self) -> u64 {
-        if self.columns == 0 {
-            0
-        } else {
-            u64::MAX >> (64 - self.columns)
-        }
+        if self.columns == 0 { 0 } else { u64::MAX >> (64 - self.columns) }
     }
 
     /// The field after the gap at `at`, and where its value starts: by the remembered gaps, else by the grammar.
@@ -170,11 +164,7 @@ impl ObjectReader {
         let key = || key_in_gap(&text[gap.0..gap.1]).map(|at| at + gap.0);
         if self.unknown_fields == UnknownFields::Reject {
             let place = Place::Undeclared(key()[0] + 1);
-            return Err(Refusal {
-                place,
-                fault: Fault::UnknownField,
-                in_key: false,
-            });
+            return Err(Refusal { place, fault: Fault::UnknownField, in_key: false });
         }
         let end = skip_value(text, gap.1, &mut rows.unescaped).map_err(Refusal::whole)?;
         if self.unknown_fields == UnknownFields::Keep {
@@ -187,13 +177,7 @@ impl ObjectReader {
 
 /// Positions of the two quotes of the key in a gap: outside the key a gap has only spaces and punctuation.
 fn key_in_gap(gap: &[u8]) -> [usize; 2] {
-    let open = gap
-        .iter()
-        .position(|&byte| byte == b'"')
-        .expect("a gap before a value has a key");
-    let close = gap
-        .iter()
-        .rposition(|&byte| byte == b'"')
-        .expect("a gap before a value has a key");
+    let open = gap.iter().position(|&byte| byte == b'"').expect("a gap before a value has a key");
+    let close = gap.iter().rposition(|&byte| byte == b'"').expect("a gap before a value has a key");
     [open, close]
 }

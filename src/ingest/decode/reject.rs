@@ -66,10 +66,7 @@ impl fmt::Display for Reason {
         if self.in_key {
             f.write_str("in the message key: ")?;
         }
-        let column = self
-            .expected
-            .as_ref()
-            .map_or_else(|| "the column".to_string(), sql_type);
+        let column = self.expected.as_ref().map_or_else(|| "the column".to_string(), sql_type);
         match self.fault {
             Fault::TooLong => write!(f, "longer than {} MiB", MESSAGE_BYTES_MAX >> 20),
             Fault::NotObject => f.write_str("not a JSON object"),
@@ -153,19 +150,11 @@ pub(super) struct Refusal {
 impl Refusal {
     #[inline]
     pub fn whole(fault: Fault) -> Self {
-        Refusal {
-            place: Place::Whole,
-            fault,
-            in_key: false,
-        }
+        Refusal { place: Place::Whole, fault, in_key: false }
     }
     #[inline]
     pub fn column(column: usize, fault: Fault) -> Self {
-        Refusal {
-            place: Place::Column(column),
-            fault,
-            in_key: false,
-        }
+        Refusal { place: Place::Column(column), fault, in_key: false }
     }
     /// The same fault, found in the key of the message.
     pub fn of_key(self) -> Self {

@@ -29,10 +29,7 @@ pub(super) struct Rest {
 impl Rest {
     /// Prepares for at most `rows` rows.
     pub fn start(&mut self, rows: usize) {
-        *self = Rest {
-            capacity: rows,
-            ..Rest::default()
-        };
+        *self = Rest { capacity: rows, ..Rest::default() };
     }
 
     /// Adds a field of the message being read; `key` is its raw text with quotes. The first one drops what a refused

@@ -21,9 +21,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub fn new() -> Self {
-        Scratch {
-            bytes: vec![0; SCRATCH_BYTES],
-        }
+        Scratch { bytes: vec![0; SCRATCH_BYTES] }
     }
 
     /// The message as padded text: its length is that of the message plus `PADDING`.
@@ -88,11 +86,7 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
 /// The position after `word`, which must stand at `at`.
 #[inline(always)]
 pub(super) fn literal(text: &[u8], at: usize, word: &[u8]) -> Position {
-    if text[at..].starts_with(word) {
-        Ok(at + word.len())
-    } else {
-        Err(Fault::Syntax)
-    }
+    if text[at..].starts_with(word) { Ok(at + word.len()) } else { Err(Fault::Syntax) }
 }
 
 /// The content of the string whose first byte after the quote is at `at`, and the position after its closing quote.
@@ -128,9 +122,7 @@ pub(super) fn read_string<'a>(
 }
 
 fn check_utf8(bytes: &[u8]) -> Result<(), Fault> {
-    simdutf8::basic::from_utf8(bytes)
-        .map(|_| ())
-        .map_err(|_| Fault::InvalidUtf8)
+    simdutf8::basic::from_utf8(bytes).map(|_| ()).map_err(|_| Fault::InvalidUtf8)
 }
 
 /// The character of the escape whose letter is at `at`, and the position after it. Lone surrogates are refused.

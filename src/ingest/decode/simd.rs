@@ -123,11 +123,7 @@ mod tests {
         for _ in 0..20_000 {
             let mut draw = || -> [u8; 16] {
                 std::array::from_fn(|_| {
-                    if random.u8(..) < 40 {
-                        pool[random.usize(..pool.len())]
-                    } else {
-                        random.u8(b' '..)
-                    }
+                    if random.u8(..) < 40 { pool[random.usize(..pool.len())] } else { random.u8(b' '..) }
                 })
             };
             let (left, mut right) = (draw(), draw());
@@ -137,23 +133,11 @@ mod tests {
             let expected_special = mask(&|i| stops(left[i]) || left[i] >= 0x80);
             let expected_stop = mask(&|i| stops(left[i]));
             let expected_same = mask(&|i| left[i] == right[i]);
-            assert_eq!(
-                special(&left).trailing_zeros(),
-                expected_special.trailing_zeros(),
-                "{left:?}"
-            );
+            assert_eq!(special(&left).trailing_zeros(), expected_special.trailing_zeros(), "{left:?}");
             assert_eq!(stop(&left).trailing_zeros(), expected_stop.trailing_zeros(), "{left:?}");
             assert_eq!(same(&left, &right), expected_same, "{left:?} {right:?}");
-            assert_eq!(
-                words::special(&left).trailing_zeros(),
-                expected_special.trailing_zeros(),
-                "{left:?}"
-            );
-            assert_eq!(
-                words::stop(&left).trailing_zeros(),
-                expected_stop.trailing_zeros(),
-                "{left:?}"
-            );
+            assert_eq!(words::special(&left).trailing_zeros(), expected_special.trailing_zeros(), "{left:?}");
+            assert_eq!(words::stop(&left).trailing_zeros(), expected_stop.trailing_zeros(), "{left:?}");
             assert_eq!(words::same(&left, &right), expected_same, "{left:?} {right:?}");
         }
     }

@@ -11,11 +11,7 @@ pub(super) const DEPTH_MAX: u32 = 127;
 #[inline(always)]
 fn skip_string(text: &[u8], at: usize, unescaped: &mut Vec<u8>) -> Position {
     let end = find_special(text, at);
-    if text[end] == b'"' {
-        Ok(end + 1)
-    } else {
-        read_string(text, at, unescaped).map(|(_, end)| end)
-    }
+    if text[end] == b'"' { Ok(end + 1) } else { read_string(text, at, unescaped).map(|(_, end)| end) }
 }
 
 #[inline(always)]
@@ -32,11 +28,7 @@ fn skip_scalar(text: &[u8], at: usize, unescaped: &mut Vec<u8>) -> Position {
 
 /// The position after the value that starts at `at`.
 pub(super) fn skip_value(text: &[u8], at: usize, unescaped: &mut Vec<u8>) -> Position {
-    if matches!(text[at], b'{' | b'[') {
-        skip_nested(text, at, unescaped)
-    } else {
-        skip_scalar(text, at, unescaped)
-    }
+    if matches!(text[at], b'{' | b'[') { skip_nested(text, at, unescaped) } else { skip_scalar(text, at, unescaped) }
 }
 
 /// From the quote of a key to the start of its value.

@@ -25,11 +25,7 @@ pub(super) struct StringValues {
 
 impl StringValues {
     pub fn new() -> Self {
-        StringValues {
-            offsets: vec![],
-            data: vec![],
-            bytes_per_row: FIRST_BYTES_PER_ROW,
-        }
+        StringValues { offsets: vec![], data: vec![], bytes_per_row: FIRST_BYTES_PER_ROW }
     }
 
     /// Prepares for at most `rows` rows from messages of `payload` bytes: no column holds more bytes than these,

@@ -33,27 +33,13 @@ fn upsert(key: &[usize], key_format: KeyFormat) -> Table {
         ("gone", DataType::Boolean),
         ("amount", DataType::Decimal128(18, 2)),
     ];
-    let upsert = Upsert {
-        key: key.to_vec(),
-        version: None,
-        deleted: Some(2),
-        key_format,
-    };
-    Table {
-        upsert: Some(upsert),
-        ..table(&columns)
-    }
+    let upsert = Upsert { key: key.to_vec(), version: None, deleted: Some(2), key_format };
+    Table { upsert: Some(upsert), ..table(&columns) }
 }
 
 fn message<'a>(key: Option<&'a str>, value: Option<&'a str>) -> Message<'a> {
     let bytes = |text: &'a str| text.as_bytes();
-    Message {
-        key: key.map(bytes),
-        value: value.map(bytes),
-        partition: 3,
-        offset: 40,
-        timestamp_us: 5_000_000,
-    }
+    Message { key: key.map(bytes), value: value.map(bytes), partition: 3, offset: 40, timestamp_us: 5_000_000 }
 }
 
 fn decode(table: Table, messages: &[Message<'_>]) -> Decoded {
@@ -79,10 +65,7 @@ fn some(texts: &[&str]) -> Vec<Option<String>> {
 fn refusals(decoded: &Decoded) -> Vec<(usize, Option<&str>, String)> {
     let refusal = |r: &'_ Reject| (r.message, r.reason.to_string());
     let words = decoded.rejects.iter().map(refusal);
-    words
-        .zip(&decoded.rejects)
-        .map(|((i, text), r)| (i, r.field.as_deref(), text))
-        .collect()
+    words.zip(&decoded.rejects).map(|((i, text), r)| (i, r.field.as_deref(), text)).collect()
 }
 
 #[test]
@@ -95,12 +78,8 @@ fn undeclared_fields_are_kept_as_written() {
         r#"{"z":null,"z":1e400}"#,
     ];
     let decoded = decode_values(table(&[("a", DataType::Int64)]), &messages);
-    let expected = [
-        None,
-        Some(r#"{"x":{"y": [1, 2.50]},"q\"uo\u0074e":"\ud83d\ude00é"}"#),
-        None,
-        Some(r#"{"z":null,"z":1e400}"#),
-    ];
+    let expected =
+        [None, Some(r#"{"x":{"y": [1, 2.50]},"q\"uo\u0074e":"\ud83d\ude00é"}"#), None, Some(r#"{"z":null,"z":1e400}"#)];
     assert_eq!(texts(&decoded, "_rest"), expected.map(|text| text.map(str::to_string)));
     let column = decoded.events.rows.column(0).as_primitive::<Int64Type>().clone();
     assert_eq!(column.iter().collect::<Vec<_>>(), [Some(1), Some(2), Some(3), None]);
@@ -109,44 +88,24 @@ fn undeclared_fields_are_kept_as_written() {
 
 #[test]
 fn undeclared_fields_are_ignored_or_refused() {
-    let with = |unknown_fields| Table {
-        unknown_fields,
-        ..table(&[("a", DataType::Int64)])
-    };
+    let with = |unknown_fields| Table { unknown_fields, ..table(&[("a", DataType::Int64)]) };
     let messages = [r#"{"a":1,"x":2}"#, r#"{"\u0078y":2,"a":"bad"}"#, r#"{"a":1}"#];
     let ignored = decode_values(with(UnknownFields::Ignore), &messages);
     assert_eq!(texts(&ignored, "_rest"), [None, None]);
-    assert_eq!(
-        refusals(&ignored),
-        [(1, Some("a"), "expected an integer for BIGINT".into())]
-    );
+    assert_eq!(refusals(&ignored), [(1, Some("a"), "expected an integer for BIGINT".into())]);
     let refused = decode_values(with(UnknownFields::Reject), &messages);
     let words = "the field is not declared".to_string();
-    assert_eq!(
-        refusals(&refused),
-        [(0, Some("x"), words.clone()), (1, Some("xy"), words)]
-    );
+    assert_eq!(refusals(&refused), [(0, Some("x"), words.clone()), (1, Some("xy"), words)]);
     assert_eq!(refused.events.rows.num_rows(), 1);
 }
 
 #[test]
 fn an_append_only_table_inserts_and_has_no_tombstones() {
-    let messages = [
-        message(None, Some(r#"{"a":1}"#)),
-        message(Some("1"), None),
-        message(None, Some("{}")),
-    ];
+    let messages = [message(None, Some(r#"{"a":1}"#)), message(Some("1"), None), message(None, Some("{}"))];
     let decoded = decode(table(&[("a", DataType::Int64)]), &messages);
     assert_eq!(texts(&decoded, "_op"), some(&["insert", "insert"]));
     assert_eq!(texts(&decoded, "_topic"), some(&["t_topic", "t_topic"]));
-    assert_eq!(
-        refusals(&decoded),
-        [(
-            1,
-            None,
-            "no value, and the table has no primary key to delete by".into()
-        )]
-    );
+    assert_eq!(refusals(&decoded), [(1, None, "no value, and the table has no primary key to delete by".into())]);
 }
 
 #[test]
@@ -187,27 +146,11 @@ fn raw_keys_are_the_text_of_one_column() {
 
 #[test]
 fn json_keys_have_exactly_the_key_columns() {
-    let keys = [
-        r#"{"n":1,"k":"a"}"#,
-        r#"{"k":"a"}"#,
-        r#"{"k":"a","n":1,"gone":true}"#,
-        r#"{"k":"a","n":1.5}"#,
-        "a",
-    ];
-    let decoded = decode(
-        upsert(&[0, 1], KeyFormat::Json),
-        &keys.map(|key| message(Some(key), None)),
-    );
-    assert_eq!(
-        (texts(&decoded, "k"), texts(&decoded, "_op")),
-        (some(&["a"]), some(&["delete"]))
-    );
+    let keys = [r#"{"n":1,"k":"a"}"#, r#"{"k":"a"}"#, r#"{"k":"a","n":1,"gone":true}"#, r#"{"k":"a","n":1.5}"#, "a"];
+    let decoded = decode(upsert(&[0, 1], KeyFormat::Json), &keys.map(|key| message(Some(key), None)));
+    assert_eq!((texts(&decoded, "k"), texts(&decoded, "_op")), (some(&["a"]), some(&["delete"])));
     let expected = [
-        (
-            1,
-            Some("n"),
-            "in the message key: missing or null, and the column cannot be null".to_string(),
-        ),
+        (1, Some("n"), "in the message key: missing or null, and the column cannot be null".to_string()),
         (2, Some("gone"), "in the message key: the field is not declared".into()),
         (3, Some("n"), "in the message key: a fraction in BIGINT".into()),
         (4, None, "in the message key: not a JSON object".into()),
@@ -219,44 +162,25 @@ fn json_keys_have_exactly_the_key_columns() {
 fn a_tombstone_has_no_version() {
     let mut table = upsert(&[0], KeyFormat::Raw);
     table.upsert.as_mut().unwrap().version = Some(1);
-    let decoded = decode(
-        table,
-        &[message(Some("a"), None), message(None, Some(r#"{"k":"a","n":1}"#))],
-    );
+    let decoded = decode(table, &[message(Some("a"), None), message(None, Some(r#"{"k":"a","n":1}"#))]);
     assert_eq!(decoded.rejects[0].reason.fault, Fault::NoVersion);
     assert_eq!(texts(&decoded, "_op"), some(&["upsert"]));
 }
 
 #[test]
 fn a_primary_key_is_never_null() {
-    let decoded = decode_values(
-        upsert(&[0], KeyFormat::Raw),
-        &[r#"{"k":null,"n":1}"#, r#"{"n":1}"#, r#"{"k":""}"#],
-    );
+    let decoded = decode_values(upsert(&[0], KeyFormat::Raw), &[r#"{"k":null,"n":1}"#, r#"{"n":1}"#, r#"{"k":""}"#]);
     let faults: Vec<Fault> = decoded.rejects.iter().map(|reject| reject.reason.fault).collect();
-    assert_eq!(
-        (faults, texts(&decoded, "k")),
-        (vec![Fault::Missing, Fault::Missing], some(&[""]))
-    );
+    assert_eq!((faults, texts(&decoded, "k")), (vec![Fault::Missing, Fault::Missing], some(&[""])));
 }
 
 #[test]
 fn a_refused_message_leaves_nothing_behind() {
-    let values = [
-        r#"{"k":"much longer text","n":77,"x":"lost","amount":1.999}"#,
-        "{}",
-        r#"{"k":"z"}"#,
-    ];
-    let table = Table {
-        upsert: None,
-        ..upsert(&[0], KeyFormat::Raw)
-    };
+    let values = [r#"{"k":"much longer text","n":77,"x":"lost","amount":1.999}"#, "{}", r#"{"k":"z"}"#];
+    let table = Table { upsert: None, ..upsert(&[0], KeyFormat::Raw) };
     let decoded = decode_values(table, &values);
     assert_eq!(texts(&decoded, "k"), [None, Some("z".to_string())]);
-    assert_eq!(
-        decoded.events.rows.column(1).as_primitive::<Int64Type>().values()[..],
-        [0, 0]
-    );
+    assert_eq!(decoded.events.rows.column(1).as_primitive::<Int64Type>().values()[..], [0, 0]);
     assert_eq!(texts(&decoded, "_rest"), [None, None]);
 }
 
@@ -266,10 +190,7 @@ fn long_messages_are_refused_and_batches_limited() {
     let (fits, long) = (text(MESSAGE_BYTES_MAX), text(MESSAGE_BYTES_MAX + 1));
     let plain = table(&[("k", DataType::Utf8)]);
     let decoded = decode_values(plain.clone(), &[&fits, &long]);
-    assert_eq!(
-        decoded.events.rows.column(0).as_string::<i32>().value(0).len(),
-        MESSAGE_BYTES_MAX - 8
-    );
+    assert_eq!(decoded.events.rows.column(0).as_string::<i32>().value(0).len(), MESSAGE_BYTES_MAX - 8);
     assert_eq!(refusals(&decoded), [(1, None, "longer than 8 MiB".into())]);
     let messages = vec![message(None, Some(&fits)); BATCH_BYTES_MAX / MESSAGE_BYTES_MAX + 1];
     let error = Decoder::new(Arc::new(plain)).unwrap().decode(&messages).unwrap_err();

@@ -72,11 +72,7 @@ pub(super) fn fast(text: &[u8], at: usize, last: &mut LastDate) -> Option<i64> {
         if !is_date(year, month, day) {
             return None;
         }
-        *last = LastDate {
-            start: words[0],
-            day: day_text,
-            days: days_from_civil(year, month, day),
-        };
+        *last = LastDate { start: words[0], day: day_text, days: days_from_civil(year, month, day) };
     }
     let (hour, minute, second) = (byte(pairs[1], 3), byte(pairs[1], 6), byte(pairs[2], 1));
     let millisecond = byte(pairs[2], 4) * 10 + byte(digits[2], 6);
@@ -89,9 +85,7 @@ pub(super) fn fast(text: &[u8], at: usize, last: &mut LastDate) -> Option<i64> {
 /// The number of `count` digits at `at`.
 fn number(text: &[u8], at: usize, count: usize) -> Option<i64> {
     let digits = text.get(at..at + count)?;
-    digits.iter().try_fold(0, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0'))
-    })
+    digits.iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
 }
 
 /// Days since 1970-01-01 of a text that begins with `YYYY-MM-DD`.

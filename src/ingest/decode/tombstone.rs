@@ -33,10 +33,7 @@ impl Tombstones {
             unknown_fields: UnknownFields::Reject,
         });
         match (upsert.key_format, upsert.key.as_slice()) {
-            (KeyFormat::Raw, &[column]) => Tombstones::Raw {
-                column,
-                others: reader.all_columns() & !key_bits,
-            },
+            (KeyFormat::Raw, &[column]) => Tombstones::Raw { column, others: reader.all_columns() & !key_bits },
             (KeyFormat::Raw, _) => Tombstones::Refused(Fault::RawKeyOfSeveralColumns),
             (KeyFormat::Json, _) => Tombstones::Json(Box::new(reader)),
         }
@@ -57,11 +54,7 @@ impl Tombstones {
                 let key = key.ok_or(Refusal::whole(Fault::NoKey))?;
                 let place = Place::Column(*column);
                 let read = rows.columns[*column].set_raw(key, row);
-                read.map_err(|fault| Refusal {
-                    place,
-                    fault,
-                    in_key: true,
-                })?;
+                read.map_err(|fault| Refusal { place, fault, in_key: true })?;
                 rows.set_nulls(*others, row);
                 Ok(())
             }

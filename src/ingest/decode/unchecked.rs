@@ -9,10 +9,7 @@ use datafusion::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 /// character), has cut no value inside a character, and has written ascending offsets from 0 within `data`.
 #[allow(unsafe_code)]
 pub(super) fn string_array(offsets: Vec<i32>, data: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {
-    assert!(
-        offsets.last().is_some_and(|&end| end as usize <= data.len()),
-        "offsets lie within the data"
-    );
+    assert!(offsets.last().is_some_and(|&end| end as usize <= data.len()), "offsets lie within the data");
     let (offsets, data) = (ScalarBuffer::from(offsets), Buffer::from_vec(data));
     // SAFETY: offsets ascend from 0 to at most the length of the data (asserted), and the data is UTF-8 in each value,
     // as this function requires of its caller.

@@ -68,11 +68,7 @@ pub fn parse(text: &[u8]) -> Option<Fields> {
 }
 
 fn whole(fault: Fault) -> Refusal {
-    Refusal::Rule {
-        field: None,
-        fault,
-        in_key: false,
-    }
+    Refusal::Rule { field: None, fault, in_key: false }
 }
 
 pub fn decode(table: &Table, message: &Message<'_>) -> Result<Row, Refusal> {
@@ -80,16 +76,11 @@ pub fn decode(table: &Table, message: &Message<'_>) -> Result<Row, Refusal> {
         return tombstone(table, message.key);
     };
     let key = table.upsert.as_ref().map_or(vec![], |upsert| upsert.key.clone());
-    let required: Vec<bool> = (0..table.columns.len())
-        .map(|i| !table.columns[i].nullable || key.contains(&i))
-        .collect();
+    let required: Vec<bool> =
+        (0..table.columns.len()).map(|i| !table.columns[i].nullable || key.contains(&i)).collect();
     let all: Vec<usize> = (0..table.columns.len()).collect();
     let (cells, rest) = object(table, value, (&all, &required), table.unknown_fields)?;
-    let deletes = table
-        .upsert
-        .as_ref()
-        .and_then(|u| u.deleted)
-        .is_some_and(|i| cells[i] == Cell::Boolean(true));
+    let deletes = table.upsert.as_ref().and_then(|u| u.deleted).is_some_and(|i| cells[i] == Cell::Boolean(true));
     let operation = match (&table.upsert, deletes) {
         (None, _) => "insert",
         (Some(_), false) => "upsert",
@@ -112,37 +103,23 @@ fn tombstone(table: &Table, key: Option<&[u8]>) -> Result<Row, Refusal> {
         return Err(whole(Fault::NoKey));
     };
     let in_key = |refusal| match refusal {
-        Refusal::Rule { field, fault, .. } => Refusal::Rule {
-            field,
-            fault,
-            in_key: true,
-        },
+        Refusal::Rule { field, fault, .. } => Refusal::Rule { field, fault, in_key: true },
         Refusal::Text => Refusal::Text,
     };
     let cells = match upsert.key_format {
         KeyFormat::Raw => {
             let column = &table.columns[upsert.key[0]];
-            let refusal = |fault| Refusal::Rule {
-                field: Some(column.name.clone()),
-                fault,
-                in_key: true,
-            };
+            let refusal = |fault| Refusal::Rule { field: Some(column.name.clone()), fault, in_key: true };
             let mut cells = vec![Cell::Null; table.columns.len()];
             cells[upsert.key[0]] = raw(&column.data_type, key).map_err(refusal)?;
             cells
         }
         KeyFormat::Json => {
             let required: Vec<bool> = (0..table.columns.len()).map(|i| upsert.key.contains(&i)).collect();
-            object(table, key, (&upsert.key, &required), UnknownFields::Reject)
-                .map_err(in_key)?
-                .0
+            object(table, key, (&upsert.key, &required), UnknownFields::Reject).map_err(in_key)?.0
         }
     };
-    Ok(Row {
-        cells,
-        operation: "delete",
-        rest: vec![],
-    })
+    Ok(Row { cells, operation: "delete", rest: vec![] })
 }
 
 /// `columns`: which columns are read, and for all columns whether they are required.
@@ -153,11 +130,7 @@ fn object(
     unknown_fields: UnknownFields,
 ) -> Result<(Vec<Cell>, Fields), Refusal> {
     let fields = parse(text).ok_or(Refusal::Text)?;
-    let refusal = |name: &str, fault| Refusal::Rule {
-        field: Some(name.to_string()),
-        fault,
-        in_key: false,
-    };
+    let refusal = |name: &str, fault| Refusal::Rule { field: Some(name.to_string()), fault, in_key: false };
     let mut cells: Vec<Option<Cell>> = vec![None; table.columns.len()];
     let mut rest = vec![];
     for (name, value) in fields {
@@ -201,11 +174,7 @@ fn cell(data_type: &DataType, value: &Value) -> Result<Cell, Fault> {
 /// The value of a raw key.
 fn raw(data_type: &DataType, key: &[u8]) -> Result<Cell, Fault> {
     let Ok(text) = std::str::from_utf8(key) else {
-        return Err(if *data_type == DataType::Utf8 {
-            Fault::InvalidUtf8
-        } else {
-            Fault::BadText
-        });
+        return Err(if *data_type == DataType::Utf8 { Fault::InvalidUtf8 } else { Fault::BadText });
     };
     match (data_type, text) {
         (DataType::Utf8, _) => Ok(Cell::String(text.to_string())),
@@ -230,21 +199,10 @@ fn json_number(text: &str) -> Option<String> {
 }
 
 fn number(data_type: &DataType, text: &str) -> Result<Cell, Fault> {
-    let integer = || {
-        exact(text, 0, 38).map_err(|f| {
-            if f == Fault::ExcessFraction {
-                Fault::IntegerWithFraction
-            } else {
-                f
-            }
-        })
-    };
+    let integer =
+        || exact(text, 0, 38).map_err(|f| if f == Fault::ExcessFraction { Fault::IntegerWithFraction } else { f });
     let in_range = |value: i128, min: i128, max: i128| {
-        if (min..=max).contains(&value) {
-            Ok(value)
-        } else {
-            Err(Fault::Overflow)
-        }
+        if (min..=max).contains(&value) { Ok(value) } else { Err(Fault::Overflow) }
     };
     let (min, max) = (i128::from(i64::MIN), i128::from(i64::MAX));
     Ok(Cell::Integer(match data_type {
@@ -254,11 +212,7 @@ fn number(data_type: &DataType, text: &str) -> Result<Cell, Fault> {
         DataType::Timestamp(..) => in_range(exact(text, 3, 38)?, min, max)?,
         DataType::Float64 => {
             let value: f64 = text.parse().expect("a JSON number");
-            return if value.is_finite() {
-                Ok(Cell::Bits(value.to_bits()))
-            } else {
-                Err(Fault::Overflow)
-            };
+            return if value.is_finite() { Ok(Cell::Bits(value.to_bits())) } else { Err(Fault::Overflow) };
         }
         other => panic!("{other} takes no number"),
     }))
@@ -267,9 +221,7 @@ fn number(data_type: &DataType, text: &str) -> Result<Cell, Fault> {
 /// The number times 10^scale with at most `precision` digits.
 fn exact(text: &str, scale: u8, precision: u32) -> Result<i128, Fault> {
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
-    let (mantissa, exponent) = text
-        .find(['e', 'E'])
-        .map_or((text, "0"), |i| (&text[..i], &text[i + 1..]));
+    let (mantissa, exponent) = text.find(['e', 'E']).map_or((text, "0"), |i| (&text[..i], &text[i + 1..]));
     let exponent = exponent_value(exponent);
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = format!("{integer}{fraction}");
@@ -335,11 +287,7 @@ fn seconds_and_fraction(text: &str) -> Option<(i64, &str)> {
         return None;
     }
     let pair = |text: &str, max: u32| {
-        if text.len() == 2 {
-            digits(text).filter(|&n| n <= max)
-        } else {
-            None
-        }
+        if text.len() == 2 { digits(text).filter(|&n| n <= max) } else { None }
     };
     let parts: Vec<&str> = clock.split(':').collect();
     let [hour, minute, second] = parts[..] else { return None };

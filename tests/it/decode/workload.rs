@@ -27,12 +27,7 @@ pub fn table(name: &str, columns: &[(&str, DataType, bool)], unknown_fields: Unk
 }
 
 pub fn upsert(mut table: Table, key: &[usize], deleted: Option<usize>, key_format: KeyFormat) -> Table {
-    table.upsert = Some(Upsert {
-        key: key.to_vec(),
-        version: None,
-        deleted,
-        key_format,
-    });
+    table.upsert = Some(Upsert { key: key.to_vec(), version: None, deleted, key_format });
     table
 }
 
@@ -82,11 +77,7 @@ fn mixed_columns() -> Vec<(&'static str, DataType, bool)> {
         ("day", DataType::Date32, true),
         ("", DataType::Utf8, true),
         ("名前", DataType::Utf8, true),
-        (
-            "a_key_that_is_longer_than_thirty_two_bytes_for_sure",
-            DataType::Utf8,
-            true,
-        ),
+        ("a_key_that_is_longer_than_thirty_two_bytes_for_sure", DataType::Utf8, true),
     ]
 }
 
@@ -109,17 +100,7 @@ pub fn tables() -> Vec<Arc<Table>> {
     if let Some(upsert) = &mut versioned.upsert {
         upsert.version = Some(9);
     }
-    let all = [
-        transactions(),
-        stock(),
-        mixed.clone(),
-        reversed,
-        by_two,
-        raw(0),
-        raw(5),
-        raw(9),
-        versioned,
-    ];
+    let all = [transactions(), stock(), mixed.clone(), reversed, by_two, raw(0), raw(5), raw(9), versioned];
     all.into_iter().map(Arc::new).collect()
 }
 
@@ -137,10 +118,7 @@ fn clean(table: &Table, random: &mut Rng) -> Vec<u8> {
         DataType::Decimal128(..) => format!("{}.{:02}", random.u32(..40_000), random.u8(..100)),
         _ => format!("\"{}\"", iso(random)),
     };
-    let fields = table
-        .columns
-        .iter()
-        .map(|column| format!("\"{}\":{}", column.name, value(column, random)));
+    let fields = table.columns.iter().map(|column| format!("\"{}\":{}", column.name, value(column, random)));
     format!("{{{}}}", fields.collect::<Vec<_>>().join(",")).into_bytes()
 }
 
@@ -187,15 +165,8 @@ fn value(data_type: &DataType, random: &mut Rng) -> String {
         DataType::Timestamp(..) if random.u8(..4) == 0 => random.u64(..2_000_000_000_000).to_string(),
         DataType::Timestamp(..) => format!("\"{}\"", iso(random)),
         DataType::Boolean => random.bool().to_string(),
-        DataType::Float64 => format!("{:e}", f64::from_bits(random.u64(..)))
-            .replace("NaN", "1")
-            .replace("inf", "2"),
-        _ => format!(
-            "\"{:04}-{:02}-{:02}\"",
-            random.u16(..10_000),
-            random.u8(..14),
-            random.u8(..33)
-        ),
+        DataType::Float64 => format!("{:e}", f64::from_bits(random.u64(..))).replace("NaN", "1").replace("inf", "2"),
+        _ => format!("\"{:04}-{:02}-{:02}\"", random.u16(..10_000), random.u8(..14), random.u8(..33)),
     }
 }
 
@@ -214,17 +185,10 @@ fn wild(columns: &[&Column], random: &mut Rng) -> Vec<u8> {
     let mut text = format!("{}{{", space(random));
     for (i, column) in chosen.iter().enumerate() {
         let undeclared = random.u8(..20) == 0;
-        let name = if undeclared {
-            UNDECLARED_NAMES[random.usize(..UNDECLARED_NAMES.len())]
-        } else {
-            &column.name
-        };
+        let name = if undeclared { UNDECLARED_NAMES[random.usize(..UNDECLARED_NAMES.len())] } else { &column.name };
         let odd = undeclared || random.u8(..14) == 0;
-        let value = if odd {
-            VALUES[random.usize(..VALUES.len())].to_string()
-        } else {
-            value(&column.data_type, random)
-        };
+        let value =
+            if odd { VALUES[random.usize(..VALUES.len())].to_string() } else { value(&column.data_type, random) };
         let comma = if i > 0 { "," } else { "" };
         let [a, b, c, d] = std::array::from_fn(|_| space(random));
         text += &format!("{comma}{a}\"{name}\"{b}:{c}{value}{d}");
@@ -244,21 +208,10 @@ pub fn event(table: &Table, random: &mut Rng) -> Vec<u8> {
 
 /// A message's key: for an upsert table mostly of the right form.
 pub fn key(table: &Table, random: &mut Rng) -> Option<Vec<u8>> {
-    let columns: Vec<&Column> = table
-        .upsert
-        .iter()
-        .flat_map(|u| &u.key)
-        .map(|&i| &table.columns[i])
-        .collect();
+    let columns: Vec<&Column> = table.upsert.iter().flat_map(|u| &u.key).map(|&i| &table.columns[i]).collect();
     match (&table.upsert, random.u8(..10)) {
         (_, 0) => None,
-        (
-            Some(Upsert {
-                key_format: KeyFormat::Raw,
-                ..
-            }),
-            _,
-        ) => {
+        (Some(Upsert { key_format: KeyFormat::Raw, .. }), _) => {
             let text = value(&columns[0].data_type, random);
             Some(text.trim_matches('"').as_bytes().to_vec())
         }
@@ -302,20 +255,14 @@ pub fn mutate(message: &mut Vec<u8>, other: &[u8], random: &mut Rng) {
 
 /// Puts an odd value in the place of one that follows a key.
 fn replace_value(message: &mut Vec<u8>, random: &mut Rng) {
-    let colons: Vec<usize> = (1..message.len())
-        .filter(|&i| message[i] == b':' && message[i - 1] == b'"')
-        .collect();
+    let colons: Vec<usize> = (1..message.len()).filter(|&i| message[i] == b':' && message[i - 1] == b'"').collect();
     if colons.is_empty() {
         return;
     }
     let start = colons[random.usize(..colons.len())] + 1;
     let rest = &message[start..];
     let len = match rest.first() {
-        Some(b'"') => rest
-            .iter()
-            .skip(1)
-            .position(|&c| c == b'"')
-            .map_or(rest.len(), |i| i + 2),
+        Some(b'"') => rest.iter().skip(1).position(|&c| c == b'"').map_or(rest.len(), |i| i + 2),
         _ => rest.iter().position(|c| b",}".contains(c)).unwrap_or(rest.len()),
     };
     let value = VALUES[random.usize(..VALUES.len())];

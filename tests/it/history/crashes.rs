@@ -21,9 +21,7 @@ struct Storage {
 
 impl Storage {
     fn new() -> Storage {
-        Storage {
-            objects: Arc::new(InMemory::new()),
-        }
+        Storage { objects: Arc::new(InMemory::new()) }
     }
 
     fn healthy(&self) -> Store {

@@ -40,12 +40,7 @@ pub struct FaultyStore {
 
 impl FaultyStore {
     pub fn new(inner: Arc<dyn ObjectStore>, fault: Fault, writes: i64) -> Self {
-        FaultyStore {
-            inner,
-            fault,
-            left: AtomicI64::new(writes),
-            intruder: Mutex::new(None),
-        }
+        FaultyStore { inner, fault, left: AtomicI64::new(writes), intruder: Mutex::new(None) }
     }
 
     /// What an `Intrusion` runs, on a thread of its own.
@@ -59,11 +54,7 @@ impl FaultyStore {
     }
 
     fn dead(&self) -> Result<()> {
-        if self.fault == Fault::Death && self.has_struck() {
-            Err(broken())
-        } else {
-            Ok(())
-        }
+        if self.fault == Fault::Death && self.has_struck() { Err(broken()) } else { Ok(()) }
     }
 
     /// Whether the write now begun is the one to fail.
@@ -87,10 +78,7 @@ impl FaultyStore {
 }
 
 fn broken() -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: "injected fault".into(),
-    }
+    Error::Generic { store: "faulty", source: "injected fault".into() }
 }
 
 impl fmt::Debug for FaultyStore {

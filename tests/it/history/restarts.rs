@@ -15,20 +15,11 @@ use super::world::{Files, Process, accepted, column, orders, parquet_rows, setti
 const END: i64 = 40;
 
 fn names(store: &Store, folder: &str) -> Vec<String> {
-    store
-        .list(&Path::from(folder))
-        .unwrap()
-        .iter()
-        .map(Path::to_string)
-        .collect()
+    store.list(&Path::from(folder)).unwrap().iter().map(Path::to_string).collect()
 }
 
 fn never_rolls() -> HistorySettings {
-    HistorySettings {
-        roll_bytes: u64::MAX,
-        roll_after_ms: u64::MAX,
-        ..settings()
-    }
+    HistorySettings { roll_bytes: u64::MAX, roll_after_ms: u64::MAX, ..settings() }
 }
 
 /// A store with two commits that are not rolled.
@@ -63,14 +54,8 @@ fn a_directory_holds_the_documented_files_and_nothing_else() {
     let log = names(&store, "log");
     assert_eq!(log.iter().filter(|name| !name.contains("rolls")).count(), 1, "{log:?}");
     assert_eq!(names(&store, "runs"), ["runs/000001", "runs/000002"]);
-    let days: BTreeSet<String> = names(&store, "events")
-        .iter()
-        .map(|n| n.split('/').nth(2).unwrap().into())
-        .collect();
-    assert_eq!(
-        days.into_iter().collect::<Vec<_>>(),
-        ["_date=2026-03-01", "_date=2026-03-02"]
-    );
+    let days: BTreeSet<String> = names(&store, "events").iter().map(|n| n.split('/').nth(2).unwrap().into()).collect();
+    assert_eq!(days.into_iter().collect::<Vec<_>>(), ["_date=2026-03-01", "_date=2026-03-02"]);
     let files = walk(folder.path());
     assert!(files.iter().all(|name| !name.contains('#')), "{files:?}");
 }
@@ -78,11 +63,7 @@ fn a_directory_holds_the_documented_files_and_nothing_else() {
 fn walk(folder: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let below = |path: std::path::PathBuf| {
-        if path.is_dir() {
-            walk(&path)
-        } else {
-            vec![path.display().to_string()]
-        }
+        if path.is_dir() { walk(&path) } else { vec![path.display().to_string()] }
     };
     entries.flat_map(below).collect()
 }
@@ -94,18 +75,11 @@ fn epochs_of_runs_never_mean_two_things_and_files_are_sorted_by_them() {
     Process::start(&store).unwrap().run_to(END).unwrap();
     let mut epochs = BTreeSet::new();
     for (path, rows) in parquet_rows(&store, "events/orders") {
-        let epoch = rows
-            .column_by_name("_epoch")
-            .unwrap()
-            .as_primitive::<Int64Type>()
-            .clone();
+        let epoch = rows.column_by_name("_epoch").unwrap().as_primitive::<Int64Type>().clone();
         assert!(epoch.values().is_sorted(), "{path}");
         epochs.extend(epoch.values().iter().copied());
     }
-    assert!(
-        epochs.contains(&epoch_number(1, 2)) && epochs.contains(&epoch_number(2, 1)),
-        "{epochs:?}"
-    );
+    assert!(epochs.contains(&epoch_number(1, 2)) && epochs.contains(&epoch_number(2, 1)), "{epochs:?}");
     assert_eq!(epoch_number(2, 1), 8_589_934_593);
 }
 
@@ -120,10 +94,7 @@ fn a_roll_waits_for_bytes_or_age_and_a_roll_of_nothing_writes_nothing() {
     assert_eq!(process.committer.commit().unwrap().number, number);
     process.clock.set(process.clock.now_us() + 1_000_000);
     let info = process.committer.commit().unwrap();
-    assert_eq!(
-        (info.number, info.rows, info.rolled_files, info.rolled_rows),
-        (number + 1, 0, 3, 12)
-    );
+    assert_eq!((info.number, info.rows, info.rolled_files, info.rolled_rows), (number + 1, 0, 3, 12));
     assert_eq!(process.committer.commit().unwrap().number, number + 2);
     for _ in 0..2 {
         let info = process.committer.close().unwrap();
@@ -135,16 +106,8 @@ fn a_roll_waits_for_bytes_or_age_and_a_roll_of_nothing_writes_nothing() {
 #[test]
 fn a_roll_that_is_done_again_writes_the_same_bytes() {
     let store = Store::open("memory://").unwrap();
-    let mut process = Process::start_with(
-        &store,
-        orders(),
-        "v1",
-        HistorySettings {
-            roll_bytes: 1,
-            ..settings()
-        },
-    )
-    .unwrap();
+    let mut process =
+        Process::start_with(&store, orders(), "v1", HistorySettings { roll_bytes: 1, ..settings() }).unwrap();
     process.next_epoch(20, END).unwrap();
     process.committer.commit().unwrap();
     let files: Vec<Path> = ["events", "views", "dead_letters", "log/rolls"]
@@ -169,12 +132,7 @@ fn a_table_that_changed_is_refused_and_nothing_is_written() {
     let before = (names(&store, "log"), names(&store, "runs"));
     let error = Process::start_with(&store, changed, "v1", settings()).err().unwrap();
     assert_eq!(error.kind, ErrorKind::Refused);
-    assert!(
-        error
-            .message
-            .contains("table orders has changed: column 1 was id BIGINT NOT NULL"),
-        "{error}"
-    );
+    assert!(error.message.contains("table orders has changed: column 1 was id BIGINT NOT NULL"), "{error}");
     assert_eq!((names(&store, "log"), names(&store, "runs")), before);
 }
 
@@ -182,10 +140,8 @@ fn a_table_that_changed_is_refused_and_nothing_is_written() {
 fn an_added_column_is_null_in_older_events() {
     let store = Store::open("memory://").unwrap();
     two_commits(&store);
-    let wider = || Table {
-        columns: [orders().columns, vec![column("size", DataType::Int64, true)]].concat(),
-        ..orders()
-    };
+    let wider =
+        || Table { columns: [orders().columns, vec![column("size", DataType::Int64, true)]].concat(), ..orders() };
     // The rows of both forms are rolled into one file.
     let mut process = Process::start_with(&store, wider(), "v1", never_rolls()).unwrap();
     process.next_epoch(10, END).unwrap();
@@ -195,29 +151,14 @@ fn an_added_column_is_null_in_older_events() {
     process
         .recovered
         .replay(|batch| {
-            let size = batch
-                .rows
-                .column_by_name("size")
-                .unwrap()
-                .as_primitive::<Int64Type>()
-                .clone();
-            let offset = batch
-                .rows
-                .column_by_name("_offset")
-                .unwrap()
-                .as_primitive::<Int64Type>()
-                .clone();
+            let size = batch.rows.column_by_name("size").unwrap().as_primitive::<Int64Type>().clone();
+            let offset = batch.rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>().clone();
             sizes.extend((0..size.len()).map(|i| (offset.value(i), size.is_valid(i).then(|| size.value(i)))));
             Ok(())
         })
         .unwrap();
     assert_eq!(sizes.len(), accepted(&process.offsets).len());
-    assert!(
-        sizes
-            .iter()
-            .all(|(offset, size)| *size == (*offset >= 10).then_some(*offset)),
-        "{sizes:?}"
-    );
+    assert!(sizes.iter().all(|(offset, size)| *size == (*offset >= 10).then_some(*offset)), "{sizes:?}");
 }
 
 #[test]
@@ -232,10 +173,8 @@ fn a_changed_view_begins_a_generation_with_its_full_contents() {
     assert_eq!(process.recovered.generations["counts"], 2);
     process.run_to(END).unwrap();
     Files::assert_complete(&store, END);
-    let folders: BTreeSet<String> = names(&store, "views")
-        .iter()
-        .map(|n| n.split('/').nth(2).unwrap().into())
-        .collect();
+    let folders: BTreeSet<String> =
+        names(&store, "views").iter().map(|n| n.split('/').nth(2).unwrap().into()).collect();
     assert_eq!(folders.into_iter().collect::<Vec<_>>(), ["gen=1", "gen=2"]);
     let process = Process::start_with(&store, orders(), "v2", settings()).unwrap();
     assert_eq!(process.recovered.generations["counts"], 2);
@@ -266,15 +205,9 @@ fn a_missing_or_damaged_file_is_named() {
                 bytes[place] ^= 4;
                 store.create(path, bytes.into()).unwrap();
             }
-            let error = Process::start(&store)
-                .err()
-                .unwrap_or_else(|| panic!("{path} is not missed"));
+            let error = Process::start(&store).err().unwrap_or_else(|| panic!("{path} is not missed"));
             assert_eq!(error.kind, ErrorKind::Data);
-            let named = if damage || folder != "log/rolls" {
-                path.as_ref()
-            } else {
-                "log/rolls"
-            };
+            let named = if damage || folder != "log/rolls" { path.as_ref() } else { "log/rolls" };
             assert!(error.message.contains(named), "{error}");
         }
     }
@@ -288,23 +221,13 @@ fn offsets_rows_and_generations_that_do_not_fit_are_refused() {
     process.next_epoch(5, END).unwrap();
     process.offsets.set(&"orders".into(), 0, 2);
     let error = process.next_epoch(1, END).unwrap_err();
-    assert!(
-        error
-            .message
-            .starts_with("overlap in partition 0 of topic orders: stands at 5"),
-        "{error}"
-    );
+    assert!(error.message.starts_with("overlap in partition 0 of topic orders: stands at 5"), "{error}");
     let mut process = start();
     process.next_epoch(5, END).unwrap();
     process.offsets.set(&"orders".into(), 0, 3);
     process.offsets.set(&"orders".into(), 1, 5);
     let error = process.next_epoch(4, END).unwrap_err();
-    assert!(
-        error
-            .message
-            .contains("of partition 0 of topic orders are not in the step"),
-        "{error}"
-    );
+    assert!(error.message.contains("of partition 0 of topic orders are not in the step"), "{error}");
     let mut process = start();
     process.recovered.generations.insert(Arc::from("counts"), 7);
     let error = process.next_epoch(5, END).unwrap_err();
@@ -325,10 +248,7 @@ fn orphans_are_swept_and_what_lies_beyond_the_newest_manifest_is_not() {
     // This start claims number 4.
     let process = Process::start(&store).unwrap();
     assert_eq!(process.recovered.manifest.unwrap().number, 3);
-    let segments: Vec<_> = names(&store, "log")
-        .into_iter()
-        .filter(|name| name.ends_with(".seg"))
-        .collect();
+    let segments: Vec<_> = names(&store, "log").into_iter().filter(|name| name.ends_with(".seg")).collect();
     let kept = [segment_path(2, 1), segment_path(3, 1), beyond].map(|path| path.to_string());
     assert_eq!(segments, kept);
 }
@@ -337,10 +257,7 @@ fn orphans_are_swept_and_what_lies_beyond_the_newest_manifest_is_not() {
 fn switched_off_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().display().to_string()).unwrap();
-    let off = HistorySettings {
-        enabled: false,
-        ..settings()
-    };
+    let off = HistorySettings { enabled: false, ..settings() };
     let mut process = Process::start_with(&store, orders(), "v1", off).unwrap();
     process.run_to(END).unwrap();
     assert_eq!(process.committer.pending_bytes(), 0);

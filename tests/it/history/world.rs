@@ -26,11 +26,7 @@ pub const PARTITIONS: i32 = 2;
 pub const START_US: i64 = 1_772_409_590_000_000;
 
 pub fn column(name: &str, data_type: DataType, nullable: bool) -> Column {
-    Column {
-        name: name.into(),
-        data_type,
-        nullable,
-    }
+    Column { name: name.into(), data_type, nullable }
 }
 
 /// Append-only, topic `orders`.
@@ -38,10 +34,7 @@ pub fn orders() -> Table {
     Table {
         name: "orders".into(),
         topic: "orders".into(),
-        columns: vec![
-            column("id", DataType::Int64, false),
-            column("note", DataType::Utf8, true),
-        ],
+        columns: vec![column("id", DataType::Int64, false), column("note", DataType::Utf8, true)],
         upsert: None,
         unknown_fields: UnknownFields::Keep,
         sql: "CREATE TABLE orders (id BIGINT NOT NULL, note VARCHAR)".into(),
@@ -62,16 +55,13 @@ pub fn events(table: &Arc<Table>, messages: &[At]) -> EventBatch {
     let count = rows.len();
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(
-            rows.iter()
-                .map(|(partition, offset)| offset * 10 + i64::from(*partition)),
+            rows.iter().map(|(partition, offset)| offset * 10 + i64::from(*partition)),
         )),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|at| note(*at)))),
     ];
     for added in &table.columns[2..] {
         assert_eq!(added.data_type, DataType::Int64);
-        columns.push(Arc::new(Int64Array::from_iter_values(
-            rows.iter().map(|(_, offset)| *offset),
-        )));
+        columns.push(Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, offset)| *offset))));
     }
     columns.extend::<[ArrayRef; 6]>([
         Arc::new(StringArray::from(vec!["insert"; count])),
@@ -79,14 +69,9 @@ pub fn events(table: &Arc<Table>, messages: &[At]) -> EventBatch {
         Arc::new(StringArray::from(vec![table.topic.as_str(); count])),
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|at| at.0))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|at| at.1))),
-        Arc::new(TimestampMicrosecondArray::from_iter_values(
-            rows.iter().map(|at| at.1 * 1_000),
-        )),
+        Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|at| at.1 * 1_000))),
     ]);
-    EventBatch {
-        table: table.clone(),
-        rows: RecordBatch::try_new(table.event_schema(), columns).unwrap(),
-    }
+    EventBatch { table: table.clone(), rows: RecordBatch::try_new(table.event_schema(), columns).unwrap() }
 }
 
 fn dead_letters(messages: &[At]) -> Vec<DeadLetter> {
@@ -94,11 +79,7 @@ fn dead_letters(messages: &[At]) -> Vec<DeadLetter> {
         key: Some(b"k".to_vec()),
         value: Some(note((partition, offset)).into_bytes()),
         headers: vec![("source".into(), Some(b"test".to_vec()))],
-        position: Position {
-            topic: "orders".into(),
-            partition,
-            offset,
-        },
+        position: Position { topic: "orders".into(), partition, offset },
         timestamp_us: offset,
         table: "orders".into(),
         field: None,
@@ -112,22 +93,14 @@ pub type Counts = BTreeMap<i32, i64>;
 
 fn count_changes(before: &Counts, after: &Counts) -> Changes {
     let mut rows: Vec<(i32, i64, i64)> = vec![];
-    for (partition, count) in before
-        .iter()
-        .filter(|(partition, count)| after.get(partition) != Some(count))
-    {
+    for (partition, count) in before.iter().filter(|(partition, count)| after.get(partition) != Some(count)) {
         rows.push((*partition, *count, -1));
     }
-    for (partition, count) in after
-        .iter()
-        .filter(|(partition, count)| before.get(partition) != Some(count))
-    {
+    for (partition, count) in after.iter().filter(|(partition, count)| before.get(partition) != Some(count)) {
         rows.push((*partition, *count, 1));
     }
-    let schema = Schema::new(vec![
-        Field::new("partition", DataType::Int32, false),
-        Field::new("n", DataType::Int64, false),
-    ]);
+    let schema =
+        Schema::new(vec![Field::new("partition", DataType::Int32, false), Field::new("n", DataType::Int64, false)]);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))),
@@ -148,20 +121,11 @@ pub struct Process {
 }
 
 pub fn settings() -> HistorySettings {
-    HistorySettings {
-        commit_every_ms: 0,
-        roll_bytes: 6_000,
-        roll_after_ms: 300_000,
-        enabled: true,
-    }
+    HistorySettings { commit_every_ms: 0, roll_bytes: 6_000, roll_after_ms: 300_000, enabled: true }
 }
 
 pub fn count_view(fingerprint: &str) -> ViewIdentity {
-    ViewIdentity {
-        name: "counts".into(),
-        fingerprint: fingerprint.into(),
-        sql: "SELECT ...".into(),
-    }
+    ViewIdentity { name: "counts".into(), fingerprint: fingerprint.into(), sql: "SELECT ...".into() }
 }
 
 pub fn manual_clock() -> Clock {
@@ -177,13 +141,7 @@ impl Process {
     pub fn start_with(store: &Store, table: Table, view: &str, settings: HistorySettings) -> Result<Process> {
         let (table, clock) = (Arc::new(table), manual_clock());
         let (tables, views) = ([table.clone()], [count_view(view)]);
-        let recovered = recovery::open(Opening {
-            store,
-            tables: &tables,
-            views: &views,
-            clock: &clock,
-            settings,
-        })?;
+        let recovered = recovery::open(Opening { store, tables: &tables, views: &views, clock: &clock, settings })?;
         if let Some(manifest) = &recovered.manifest {
             clock.set(manifest.committed_at_us);
         }
@@ -198,15 +156,7 @@ impl Process {
         let counts = counts_at(&recovered.offsets);
         let committer = Committer::new(store.clone(), recovered.end.clone(), settings, clock.clone());
         let offsets = recovered.offsets.clone();
-        let mut process = Process {
-            recovered,
-            committer,
-            clock,
-            table,
-            offsets,
-            counts,
-            epoch: 0,
-        };
+        let mut process = Process { recovered, committer, clock, table, offsets, counts, epoch: 0 };
         if !process.recovered.rebuilt.is_empty() {
             let record = process.record(vec![], &Counts::new());
             process.committer.add(record)?;
@@ -224,11 +174,7 @@ impl Process {
             published_at_us: self.clock.now_us(),
             events: vec![events(&self.table, &messages)],
             dead_letters: dead_letters(&messages),
-            view_changes: vec![ViewChanges {
-                view: "counts".into(),
-                generation,
-                changes,
-            }],
+            view_changes: vec![ViewChanges { view: "counts".into(), generation, changes }],
             offsets: self.offsets.clone(),
         }
     }
@@ -264,10 +210,7 @@ impl Process {
 }
 
 pub fn consumed(offsets: &Offsets) -> BTreeSet<At> {
-    offsets
-        .iter()
-        .flat_map(|(_, partition, next)| (0..next).map(move |offset| (partition, offset)))
-        .collect()
+    offsets.iter().flat_map(|(_, partition, next)| (0..next).map(move |offset| (partition, offset))).collect()
 }
 
 pub fn accepted(offsets: &Offsets) -> BTreeSet<At> {
@@ -276,9 +219,7 @@ pub fn accepted(offsets: &Offsets) -> BTreeSet<At> {
 
 fn counts_at(offsets: &Offsets) -> Counts {
     let mut counts = Counts::new();
-    accepted(offsets)
-        .iter()
-        .for_each(|at| *counts.entry(at.0).or_default() += 1);
+    accepted(offsets).iter().for_each(|at| *counts.entry(at.0).or_default() += 1);
     counts
 }
 
@@ -329,18 +270,14 @@ impl Files {
     pub fn read(store: &Store) -> Files {
         let all = |folder: &str, names: [&str; 3]| -> Vec<At> {
             let rows = parquet_rows(store, folder);
-            rows.iter()
-                .flat_map(|(_, rows)| positions(rows, names[0], names[1], names[2]))
-                .collect()
+            rows.iter().flat_map(|(_, rows)| positions(rows, names[0], names[1], names[2])).collect()
         };
         let mut weights: BTreeMap<(i32, i64), i64> = BTreeMap::new();
         let views = parquet_rows(store, "views/counts");
         let newest = views.iter().map(|(path, _)| generation(path)).max();
         for (_, rows) in views.iter().filter(|(path, _)| Some(generation(path)) == newest) {
-            let (partitions, counts) = (
-                rows.column(0).as_primitive::<Int32Type>(),
-                rows.column(1).as_primitive::<Int64Type>(),
-            );
+            let (partitions, counts) =
+                (rows.column(0).as_primitive::<Int32Type>(), rows.column(1).as_primitive::<Int64Type>());
             let change = rows.column_by_name("_change").unwrap().as_string::<i32>();
             for i in 0..rows.num_rows() {
                 let weight = if change.value(i) == "insert" { 1 } else { -1 };
@@ -362,11 +299,7 @@ impl Files {
         let files = Files::read(store);
         let accepted = accepted(&offsets);
         assert_exactly(files.events, &accepted, "events");
-        assert_exactly(
-            files.dead,
-            &consumed(&offsets).difference(&accepted).copied().collect(),
-            "dead letters",
-        );
+        assert_exactly(files.dead, &consumed(&offsets).difference(&accepted).copied().collect(), "dead letters");
         assert_eq!(files.counts, counts_at(&offsets));
     }
 

@@ -34,14 +34,7 @@ const COLUMNS: [(&str, Type, &str); 8] = [
 ];
 
 pub fn tables(random: &mut Rng) -> Vec<Table> {
-    let kinds = [
-        Kind::InsertOnly,
-        Kind::Append,
-        Kind::Append,
-        Kind::Upsert,
-        Kind::Versioned,
-        Kind::VersionedDeleted,
-    ];
+    let kinds = [Kind::InsertOnly, Kind::Append, Kind::Append, Kind::Upsert, Kind::Versioned, Kind::VersionedDeleted];
     let table = |number: usize, random: &mut Rng| Table {
         name: format!("t{number}"),
         kind: kinds[random.usize(..kinds.len())],
@@ -64,14 +57,8 @@ impl Table {
     }
 
     pub fn relation(&self) -> Relation {
-        let column = |(name, kind, _): &(&str, Type, &str)| Column {
-            name: name.to_string(),
-            kind: *kind,
-        };
-        Relation {
-            name: self.name.clone(),
-            columns: COLUMNS.iter().map(column).collect(),
-        }
+        let column = |(name, kind, _): &(&str, Type, &str)| Column { name: name.to_string(), kind: *kind };
+        Relation { name: self.name.clone(), columns: COLUMNS.iter().map(column).collect() }
     }
 
     pub fn change(&self, random: &mut Rng) -> String {

@@ -27,14 +27,7 @@ pub struct Relation {
 /// Operators are nested this deep at most.
 const DEPTH_MAX: u8 = 4;
 
-const TYPES: [Type; 6] = [
-    Type::Text,
-    Type::Integer,
-    Type::Decimal,
-    Type::Time,
-    Type::Boolean,
-    Type::Double,
-];
+const TYPES: [Type; 6] = [Type::Text, Type::Integer, Type::Decimal, Type::Time, Type::Boolean, Type::Double];
 
 /// Makes queries over relations.
 pub struct Queries<'a> {
@@ -47,11 +40,7 @@ pub struct Queries<'a> {
 impl<'a> Queries<'a> {
     pub fn new(random: &'a mut Rng, relations: &'a [Relation]) -> Self {
         let may_fail = random.u8(0..6) == 0;
-        Queries {
-            random,
-            relations,
-            may_fail,
-        }
+        Queries { random, relations, may_fail }
     }
 
     pub fn depth(&mut self) -> u8 {
@@ -99,51 +88,29 @@ impl<'a> Queries<'a> {
             list.push(format!("{expression} AS c{number}"));
             columns.push(column(number, kind));
         }
-        let condition = if self.chance(40) {
-            format!(" WHERE {}", self.predicate(&scope(&input, "s"), 2))
-        } else {
-            String::new()
-        };
-        (
-            format!("SELECT {} FROM {from} s{condition}", list.join(", ")),
-            relation(columns),
-        )
+        let condition =
+            if self.chance(40) { format!(" WHERE {}", self.predicate(&scope(&input, "s"), 2)) } else { String::new() };
+        (format!("SELECT {} FROM {from} s{condition}", list.join(", ")), relation(columns))
     }
 
     fn filter(&mut self, depth: u8) -> (String, Relation) {
         let (from, input) = self.source(depth);
         let predicate = self.predicate(&scope(&input, "s"), 2);
         let (list, columns) = renamed(&input, "s", 0);
-        (
-            format!("SELECT {list} FROM {from} s WHERE {predicate}"),
-            relation(columns),
-        )
+        (format!("SELECT {list} FROM {from} s WHERE {predicate}"), relation(columns))
     }
 
     fn latest(&mut self, depth: u8) -> (String, Relation) {
         let (from, input) = self.source(depth);
         let names = scope(&input, "s");
-        let keys: Vec<String> = (0..self.random.usize(0..=2))
-            .map(|_| self.any_expression(&names))
-            .collect();
+        let keys: Vec<String> = (0..self.random.usize(0..=2)).map(|_| self.any_expression(&names)).collect();
         let orders: Vec<String> = (0..self.random.usize(0..=2)).map(|_| self.order(&names)).collect();
-        let partition = if keys.is_empty() {
-            String::new()
-        } else {
-            format!("PARTITION BY {}", keys.join(", "))
-        };
-        let order = if orders.is_empty() {
-            String::new()
-        } else {
-            format!(" ORDER BY {}", orders.join(", "))
-        };
+        let partition = if keys.is_empty() { String::new() } else { format!("PARTITION BY {}", keys.join(", ")) };
+        let order = if orders.is_empty() { String::new() } else { format!(" ORDER BY {}", orders.join(", ")) };
         let (list, columns) = renamed(&input, "s", 0);
         let window = format!("ROW_NUMBER() OVER ({partition}{order})");
         if self.chance(40) {
-            return (
-                format!("SELECT {list} FROM {from} s QUALIFY {window} = 1"),
-                relation(columns),
-            );
+            return (format!("SELECT {list} FROM {from} s QUALIFY {window} = 1"), relation(columns));
         }
         let (outer, columns) = renamed(&relation(columns), "x", 0);
         let further = if self.chance(30) {
@@ -171,15 +138,8 @@ impl<'a> Queries<'a> {
         let (a, b) = (scope(&left, "a"), scope(&right, "b"));
         let mut on = vec![];
         for _ in 0..self.random.usize(1..=2) {
-            let shared: Vec<Type> = TYPES
-                .into_iter()
-                .filter(|kind| has(&a, *kind) && has(&b, *kind))
-                .collect();
-            let kind = if shared.is_empty() {
-                Type::Integer
-            } else {
-                self.one_of(&shared)
-            };
+            let shared: Vec<Type> = TYPES.into_iter().filter(|kind| has(&a, *kind) && has(&b, *kind)).collect();
+            let kind = if shared.is_empty() { Type::Integer } else { self.one_of(&shared) };
             let (x, y) = (self.column_of(&a, kind), self.column_of(&b, kind));
             on.push(format!("{x} = {y}"));
         }
@@ -190,10 +150,8 @@ impl<'a> Queries<'a> {
         let (left_list, mut columns) = renamed(&left, "a", 0);
         let (right_list, right_columns) = renamed(&right, "b", columns.len());
         columns.extend(right_columns);
-        let sql = format!(
-            "SELECT {left_list}, {right_list} FROM {left_from} a JOIN {right_from} b ON {}",
-            on.join(" AND ")
-        );
+        let sql =
+            format!("SELECT {left_list}, {right_list} FROM {left_from} a JOIN {right_from} b ON {}", on.join(" AND "));
         (sql, relation(columns))
     }
 
@@ -237,17 +195,10 @@ impl<'a> Queries<'a> {
     }
 
     fn function(&mut self, names: &[Column]) -> (String, Type) {
-        let filter = if self.chance(30) {
-            format!(" FILTER (WHERE {})", self.predicate(names, 1))
-        } else {
-            String::new()
-        };
+        let filter =
+            if self.chance(30) { format!(" FILTER (WHERE {})", self.predicate(names, 1)) } else { String::new() };
         let number = self.one_of(&[Type::Integer, Type::Decimal]);
-        let argument = if self.chance(75) {
-            self.column_of(names, number)
-        } else {
-            self.expression(names, number, 1)
-        };
+        let argument = if self.chance(75) { self.column_of(names, number) } else { self.expression(names, number, 1) };
         match self.random.u8(0..6) {
             0 => (format!("COUNT(*){filter}"), Type::Integer),
             1 => (format!("COUNT({argument}){filter}"), Type::Integer),
@@ -282,11 +233,7 @@ impl<'a> Queries<'a> {
 
     fn any_expression(&mut self, names: &[Column]) -> String {
         let kind = self.one_of(&TYPES);
-        if self.chance(80) {
-            self.column_of(names, kind)
-        } else {
-            self.expression(names, kind, 1)
-        }
+        if self.chance(80) { self.column_of(names, kind) } else { self.expression(names, kind, 1) }
     }
 
     fn expression(&mut self, names: &[Column], kind: Type, depth: u8) -> String {
@@ -298,20 +245,14 @@ impl<'a> Queries<'a> {
             return self.constant(kind);
         }
         if self.chance(20) {
-            let (a, b) = (
-                self.expression(names, kind, depth - 1),
-                self.expression(names, kind, depth - 1),
-            );
+            let (a, b) = (self.expression(names, kind, depth - 1), self.expression(names, kind, depth - 1));
             return if self.chance(50) {
                 format!("COALESCE({a}, {b})")
             } else {
                 format!("CASE WHEN {} THEN {a} ELSE {b} END", self.predicate(names, depth - 1))
             };
         }
-        let (a, b) = (
-            self.expression(names, kind, depth - 1),
-            self.expression(names, kind, depth - 1),
-        );
+        let (a, b) = (self.expression(names, kind, depth - 1), self.expression(names, kind, depth - 1));
         match kind {
             Type::Integer => match self.one_of(&["+", "-", "*", "/"]) {
                 "/" if self.may_fail => format!("({a} / {b})"),
@@ -355,9 +296,7 @@ impl<'a> Queries<'a> {
     fn constant(&mut self, kind: Type) -> String {
         match kind {
             Type::Integer => self.one_of(&["0", "1", "2", "7"]).to_string(),
-            Type::Decimal => self
-                .one_of(&["CAST(0.5 AS DECIMAL(18,2))", "CAST(10.25 AS DECIMAL(18,2))"])
-                .to_string(),
+            Type::Decimal => self.one_of(&["CAST(0.5 AS DECIMAL(18,2))", "CAST(10.25 AS DECIMAL(18,2))"]).to_string(),
             Type::Text => self.one_of(&["'a'", "'b'", "'zz'"]).to_string(),
             Type::Time => "TIMESTAMP '2024-01-02 00:00:00'".to_string(),
             Type::Double => "CAST(0.5 AS DOUBLE)".to_string(),
@@ -371,36 +310,22 @@ fn has(names: &[Column], kind: Type) -> bool {
 }
 
 fn column(number: usize, kind: Type) -> Column {
-    Column {
-        name: format!("c{number}"),
-        kind,
-    }
+    Column { name: format!("c{number}"), kind }
 }
 
 fn relation(columns: Vec<Column>) -> Relation {
-    Relation {
-        name: String::new(),
-        columns,
-    }
+    Relation { name: String::new(), columns }
 }
 
 /// The columns with the alias of their relation.
 fn scope(relation: &Relation, alias: &str) -> Vec<Column> {
-    let qualified = |c: &Column| Column {
-        name: format!("{alias}.{}", c.name),
-        kind: c.kind,
-    };
+    let qualified = |c: &Column| Column { name: format!("{alias}.{}", c.name), kind: c.kind };
     relation.columns.iter().map(qualified).collect()
 }
 
 /// A SELECT list that names all columns c<first>, c<first + 1> ...
 fn renamed(relation: &Relation, alias: &str, first: usize) -> (String, Vec<Column>) {
     let numbered = || relation.columns.iter().enumerate();
-    let list: Vec<String> = numbered()
-        .map(|(i, c)| format!("{alias}.{} AS c{}", c.name, first + i))
-        .collect();
-    (
-        list.join(", "),
-        numbered().map(|(i, c)| column(first + i, c.kind)).collect(),
-    )
+    let list: Vec<String> = numbered().map(|(i, c)| format!("{alias}.{} AS c{}", c.name, first + i)).collect();
+    (list.join(", "), numbered().map(|(i, c)| column(first + i, c.kind)).collect())
 }

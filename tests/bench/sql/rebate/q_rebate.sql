@@ -14,7 +14,11 @@ FROM (
     FROM (
       SELECT platform, order_line_id, status, user_id, merchant_id, commission,
         ROW_NUMBER() OVER (PARTITION BY platform, order_line_id ORDER BY source_modified DESC, event_id DESC) AS rn
-      FROM affiliate_txn
+      FROM (
+        -- Only what is needed is kept in state.
+        SELECT platform, order_line_id, source_modified, event_id, status, user_id, merchant_id, commission
+        FROM affiliate_txn
+      ) t
     ) v
     WHERE rn = 1
   ) l

@@ -1,0 +1,233 @@
+//! `rebateflow demo`: an embedded broker, generated events, the real pipeline, a status line.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::arguments::CommonArguments;
+use super::server::Server;
+use crate::config::Settings;
+use crate::demo::{
+    EmbeddedBroker, Feed, FeedOptions, FeedProgress, FeedReport, GeneratorOptions, TOPICS, sku_id, user_id,
+};
+use crate::error::{Error, Result};
+use crate::hot::Hot;
+use crate::tasks::spawn_thread;
+use crate::telemetry::init_logging;
+
+/// How often the status line is printed.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// How often the end is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A file that only a demo writes: a directory without it is never emptied.
+const MARK: &str = ".rebateflow-demo";
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Stop after this many events and exit, once they are processed and written.
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
+    /// With --events: stay up afterwards and serve.
+    #[arg(long, requires = "events")]
+    serve: bool,
+    /// Events a second; 0 is as fast as possible.
+    #[arg(long, value_name = "R", default_value_t = 2_000)]
+    rate: u64,
+    /// Seed of the generator: the same seed makes the same events.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    common: CommonArguments,
+}
+
+/// Runs until Ctrl-C, or until --events are processed and written.
+pub(super) fn demo(arguments: &DemoArguments) -> Result<()> {
+    let mut overrides = arguments.common.overrides();
+    overrides.data.get_or_insert_with(|| "./data/demo".to_string());
+    let settings = Settings::load(None, [], &overrides)?;
+    if std::env::var_os(crate::telemetry::LOG_FILTER).is_some() {
+        init_logging(false)?;
+    }
+    start_fresh(Path::new(&settings.data))?;
+    let broker = EmbeddedBroker::start(&TOPICS)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::unavailable("cannot start the async runtime").caused_by(e))?;
+    runtime.block_on(async {
+        let server = Server::start(&settings, broker.brokers()).await?;
+        follow(arguments, &settings, server, broker.brokers()).await
+    })
+}
+
+/// Empties the demo's own directory, and says so. Any other directory is left alone.
+fn start_fresh(data: &Path) -> Result<()> {
+    let failed = |what: &str, e| Error::unavailable(format!("cannot {what} {}", data.display())).caused_by(e);
+    let occupied = data.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && !data.join(MARK).exists() {
+        return Err(Error::invalid(format!("{} holds files that no demo wrote", data.display()))
+            .hint("a demo starts fresh in its own directory; name another with --data"));
+    }
+    if occupied {
+        println!("starting fresh: the data of the last demo in {} is removed", data.display());
+        std::fs::remove_dir_all(data).map_err(|e| failed("empty", e))?;
+    }
+    std::fs::create_dir_all(data).map_err(|e| failed("make", e))?;
+    let mark: PathBuf = data.join(MARK);
+    std::fs::write(mark, "made by `rebateflow demo`, which may empty this directory\n")
+        .map_err(|e| failed("write to", e))
+}
+
+async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, brokers: String) -> Result<()> {
+    let generator = GeneratorOptions { seed: arguments.seed, ..GeneratorOptions::default() };
+    let options =
+        FeedOptions { brokers, topic_suffix: String::new(), generator, events: arguments.events, rate: arguments.rate };
+    let hot = server.pipeline.hot().clone();
+    let feed = Feed::new(
+        options,
+        Some(Box::new({
+            let hot = hot.clone();
+            move || consumed(&hot)
+        })),
+    )?;
+    let progress = feed.progress();
+    let (stop, clock) = (server.shared.stop.clone(), server.shared.clock.clone());
+    // The feed ends by itself when the pipeline does; its own stop is raised only with it.
+    let feeding = spawn_thread("feed", move || feed.run(&stop, &clock))?;
+    print_hello(settings, &server);
+    let mut status = Status::new(server.shared.clock.instant());
+    let mut feeding = Some(feeding);
+    let mut target: Option<FeedReport> = None;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let stop = &server.shared.stop;
+        if feeding.as_ref().is_some_and(std::thread::JoinHandle::is_finished)
+            && let Some(thread) = feeding.take()
+        {
+            let report = thread.join().unwrap_or_else(|_| Err(Error::internal("the feed thread panicked")));
+            match report {
+                Ok(report) => target = Some(report),
+                Err(error) => {
+                    stop.raise();
+                    server.wait().await?;
+                    return Err(error);
+                }
+            }
+        }
+        status.print(&hot, &progress, server.shared.clock.instant());
+        if let Some(report) = &target
+            && reached(&hot, report)
+            && !arguments.serve
+        {
+            stop.raise();
+        }
+        if server.pipeline.is_finished() {
+            break;
+        }
+    }
+    end(server, &mut status, feeding, target, settings).await
+}
+
+async fn end(
+    server: Server,
+    status: &mut Status,
+    feeding: Option<std::thread::JoinHandle<Result<FeedReport>>>,
+    target: Option<FeedReport>,
+    settings: &Settings,
+) -> Result<()> {
+    let summary = server.wait().await?;
+    status.finish();
+    let target = match feeding {
+        Some(thread) => thread.join().unwrap_or_else(|_| Err(Error::internal("the feed thread panicked"))).ok(),
+        None => target,
+    };
+    let produced = target.map_or(0, |report| report.total());
+    println!(
+        "processed {} events: {} accepted, {} dead letters ({} produced); written to {}",
+        summary.accepted + summary.rejected,
+        summary.accepted,
+        summary.rejected,
+        produced,
+        settings.data
+    );
+    Ok(())
+}
+
+/// The next offset that the pipeline will read, by partition: what is published is read.
+fn consumed(hot: &Hot) -> HashMap<(String, i32), i64> {
+    hot.snapshot().offsets.iter().map(|o| ((o.topic.to_string(), o.partition), o.next)).collect()
+}
+
+fn reached(hot: &Hot, report: &FeedReport) -> bool {
+    let published = hot.snapshot();
+    let at = |((topic, partition), next): (&(String, i32), &i64)| {
+        *next == 0 || published.next_offset(topic, *partition).is_some_and(|n| n >= *next)
+    };
+    report.next_offsets.iter().all(at)
+}
+
+fn print_hello(settings: &Settings, server: &Server) {
+    let address = server.address;
+    println!("rebateflow demo: generated events, an embedded broker, the views of {}", settings.sql.display());
+    println!("data in {}, HTTP on http://{address}. Try:", settings.data);
+    println!("  curl 'http://{address}/v1/views/user_rebate_balance?user_id={}'", user_id(0));
+    println!("  curl 'http://{address}/v1/views/stock_available?sku_id={}'", sku_id(0));
+    println!(
+        "  curl 'http://{address}/v1/sql' -H 'content-type: application/json' -d '{}'",
+        r#"{"query": "SELECT status, COUNT(*) AS lines, SUM(rebate) AS rebate FROM rebate_line GROUP BY status"}"#
+    );
+    println!("Ctrl-C stops.");
+}
+
+/// The status line: rewritten in place on a terminal, a line a second elsewhere.
+struct Status {
+    terminal: bool,
+    printed: Instant,
+    events: u64,
+    shown: bool,
+}
+
+impl Status {
+    fn new(now: Instant) -> Self {
+        Status { terminal: std::io::stdout().is_terminal(), printed: now, events: 0, shown: false }
+    }
+
+    fn print(&mut self, hot: &Arc<Hot>, progress: &FeedProgress, now: Instant) {
+        let since = now - self.printed;
+        if since < STATUS_EVERY {
+            return;
+        }
+        let published = hot.snapshot();
+        let events: u64 = published.offsets.iter().map(|o| o.next.max(0).unsigned_abs()).sum();
+        let produced = progress.produced.load(Ordering::Relaxed);
+        let rate = (events.saturating_sub(self.events)) as f64 / since.as_secs_f64();
+        let views: Vec<String> = published.views.iter().map(|(name, v)| format!("{name} {}", v.rows)).collect();
+        let line = format!(
+            "{events} events, {rate:.0}/s, lag {}, epoch {}, {}",
+            produced.saturating_sub(events),
+            published.epoch_name(),
+            views.join(", ")
+        );
+        let mut out = std::io::stdout().lock();
+        let written = if self.terminal {
+            write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush())
+        } else {
+            writeln!(out, "{line}")
+        };
+        // A closed terminal is no reason to stop.
+        drop(written);
+        (self.printed, self.events, self.shown) = (now, events, true);
+    }
+
+    fn finish(&mut self) {
+        if self.terminal && self.shown {
+            println!();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `rebateflow run`: the pipeline over a Kafka broker.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::arguments::CommonArguments;
+use super::server::Server;
+use crate::config::{LogFormat, Overrides, Settings};
+use crate::error::{Error, Result};
+use crate::telemetry::init_logging;
+
+/// Flags of `run`. They win over the environment, which wins over the file.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// A TOML file; docker/rebateflow.toml explains every key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kafka brokers.
+    #[arg(long, value_name = "HOST:PORT,...")]
+    brokers: Option<String>,
+    /// Process what is there at the start, commit, exit.
+    #[arg(long)]
+    drain: bool,
+    /// Events after which a batch closes.
+    #[arg(long, value_name = "N")]
+    epoch_rows_max: Option<u64>,
+    /// Milliseconds after which a batch closes.
+    #[arg(long, value_name = "N")]
+    epoch_ms_max: Option<u64>,
+    #[command(flatten)]
+    common: CommonArguments,
+}
+
+/// Runs until Ctrl-C, or, draining, until everything is processed.
+pub(super) fn run(arguments: &RunArguments) -> Result<()> {
+    let overrides = Overrides {
+        brokers: arguments.brokers.clone(),
+        drain: arguments.drain.then_some(true),
+        epoch_rows_max: arguments.epoch_rows_max,
+        epoch_ms_max: arguments.epoch_ms_max,
+        ..arguments.common.overrides()
+    };
+    let settings = Settings::load(arguments.config.as_deref(), std::env::vars(), &overrides)?;
+    init_logging(settings.log_format == LogFormat::Json)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::unavailable("cannot start the async runtime").caused_by(e))?;
+    let summary = runtime.block_on(async {
+        let server = Server::start(&settings, settings.brokers.clone()).await?;
+        println!("http://{}", server.address);
+        server.wait().await
+    })?;
+    tracing::info!(
+        accepted = summary.accepted,
+        rejected = summary.rejected,
+        epochs = summary.epochs,
+        "ended; everything processed is committed"
+    );
+    Ok(())
+}

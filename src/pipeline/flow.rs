@@ -1,0 +1,310 @@
+//! The flow stage: batches become epochs, epochs run through the views and are published.
+//!
+//! An epoch takes what is waiting, up to its limits: large under a backlog, immediate when idle. Draining, nobody waits
+//! for an answer, so an epoch waits to be full.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use datafusion::arrow::compute::concat_batches;
+
+use super::wiring::Shared;
+use crate::changes::{Changes, DeadLetter, EventBatch};
+use crate::checkpoint::Offsets;
+use crate::engine::{Engine, EpochOutput};
+use crate::error::{Error, Result};
+use crate::history::{EpochRecord, ViewChanges};
+use crate::hot::PartitionOffset;
+use crate::ingest::Fetched;
+use crate::recovery::Recovered;
+use crate::telemetry::{NotReady, TableEvents};
+
+/// How long the stage waits for a batch before it looks around.
+const IDLE_WAIT: Duration = Duration::from_millis(50);
+/// How often the budget and the views' figures are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Limits of an epoch.
+pub(super) struct FlowOptions {
+    pub epoch_rows_max: usize,
+    pub epoch_wait_max: Duration,
+    pub memory_budget_bytes: u64,
+    /// Whether epochs are handed to the commit stage.
+    pub history: bool,
+    pub drain: bool,
+}
+
+/// What a pipeline did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowSummary {
+    pub accepted: u64,
+    pub rejected: u64,
+    pub epochs: u64,
+}
+
+/// The stage and its state.
+pub(super) struct Flow {
+    options: FlowOptions,
+    engine: Engine,
+    recovered: Option<Recovered>,
+    offsets: Offsets,
+    generations: BTreeMap<Arc<str>, u32>,
+    counters: HashMap<String, TableEvents>,
+    summary: FlowSummary,
+    /// A batch that did not fit into the last epoch.
+    carried: Option<Fetched>,
+    looked: Option<Instant>,
+}
+
+/// What an epoch consists of.
+#[derive(Default)]
+struct Intake {
+    events: BTreeMap<String, Vec<EventBatch>>,
+    dead_letters: Vec<DeadLetter>,
+    messages: usize,
+    newest_ms: i64,
+    /// Kafka was read to its end with these.
+    caught_up: bool,
+}
+
+impl Flow {
+    pub fn new(engine: Engine, recovered: Recovered, options: FlowOptions) -> Self {
+        Flow {
+            options,
+            engine,
+            offsets: recovered.offsets.clone(),
+            generations: recovered.generations.clone(),
+            recovered: Some(recovered),
+            counters: HashMap::new(),
+            summary: FlowSummary::default(),
+            carried: None,
+            looked: None,
+        }
+    }
+
+    /// Replays the history, then runs epochs until fetch ends.
+    pub fn run(
+        mut self,
+        fetched: &Receiver<Fetched>,
+        out: &SyncSender<EpochRecord>,
+        shared: &Shared,
+    ) -> Result<FlowSummary> {
+        if !self.replay(out, shared)? {
+            return Ok(self.summary);
+        }
+        loop {
+            self.look(shared);
+            if self.over_budget(shared) {
+                continue;
+            }
+            match self.carried.take().map_or_else(|| fetched.recv_timeout(IDLE_WAIT), Ok) {
+                Ok(first) => {
+                    let start = shared.clock.instant();
+                    let intake = self.gather(first, fetched, shared);
+                    let caught_up = intake.caught_up;
+                    if intake.messages > 0 {
+                        self.epoch(intake, out, shared)?;
+                        let took = shared.clock.instant() - start;
+                        shared.metrics.epoch_seconds.observe(took.as_secs_f64());
+                    }
+                    if caught_up {
+                        shared.readiness.remove(NotReady::Behind);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.summary),
+            }
+        }
+    }
+
+    /// Brings the views to the committed offsets: every accepted event runs through them again. Nothing is published
+    /// before the end, so that no reader sees half of it. False when told to stop before the end.
+    fn replay(&mut self, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<bool> {
+        let Some(recovered) = self.recovered.take() else {
+            return Ok(true);
+        };
+        shared.readiness.add(NotReady::ReplayingHistory);
+        shared.readiness.remove(NotReady::Starting);
+        let (engine, start) = (&mut self.engine, shared.clock.instant());
+        let mut stopped = false;
+        let replayed = recovered.replay(|events| {
+            if shared.stop.raised() {
+                stopped = true;
+                return Err(Error::unavailable("told to stop during the replay"));
+            }
+            let table: Arc<str> = events.table.name.as_str().into();
+            engine.apply(BTreeMap::from([(table, Changes::inserts(events.rows))]))?;
+            engine.maintain_unpublished()
+        });
+        if stopped {
+            return Ok(false);
+        }
+        let replayed = replayed?;
+        if replayed.rows > 0 {
+            tracing::info!(events = replayed.rows, took = ?(shared.clock.instant() - start), "replayed the history");
+        }
+        // One empty epoch: views without GROUP BY have a row before any event.
+        let EpochOutput { epoch, .. } = self.engine.apply(BTreeMap::new())?;
+        self.publish(shared)?;
+        if self.options.history {
+            let mut view_changes = vec![];
+            for view in &recovered.rebuilt {
+                let changes = Changes::inserts(self.engine.rows(view)?);
+                if !changes.is_empty() {
+                    view_changes.push(ViewChanges { view: view.clone(), generation: self.generations[view], changes });
+                }
+            }
+            self.send(
+                out,
+                EpochRecord {
+                    epoch,
+                    published_at_us: shared.clock.now_us(),
+                    events: vec![],
+                    dead_letters: vec![],
+                    view_changes,
+                    offsets: self.offsets.clone(),
+                },
+            )?;
+        }
+        shared.readiness.remove(NotReady::ReplayingHistory);
+        Ok(true)
+    }
+
+    /// Adds what is waiting to the first batch, within the limits.
+    fn gather(&mut self, first: Fetched, fetched: &Receiver<Fetched>, shared: &Shared) -> Intake {
+        let until = shared.clock.instant() + self.options.epoch_wait_max;
+        let mut intake = Intake::default();
+        let mut next = Some(first);
+        while let Some(batch) = next.take() {
+            if intake.messages > 0 && intake.messages + batch.messages > self.options.epoch_rows_max {
+                self.carried = Some(batch);
+                break;
+            }
+            self.take_in(&mut intake, batch);
+            let left = until.saturating_duration_since(shared.clock.instant());
+            next = if intake.messages >= self.options.epoch_rows_max || left.is_zero() {
+                None
+            } else if self.options.drain {
+                fetched.recv_timeout(left).ok()
+            } else {
+                fetched.try_recv().ok()
+            };
+        }
+        intake
+    }
+
+    fn take_in(&mut self, intake: &mut Intake, batch: Fetched) {
+        intake.messages += batch.messages;
+        intake.caught_up |= batch.caught_up;
+        intake.newest_ms = intake.newest_ms.max(batch.newest_ms);
+        intake.dead_letters.extend(batch.dead_letters);
+        for events in batch.events {
+            intake.events.entry(events.table.name.clone()).or_default().push(events);
+        }
+        for (topic, partition, next) in batch.next {
+            self.offsets.set(&topic, partition, next);
+        }
+    }
+
+    fn epoch(&mut self, intake: Intake, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<()> {
+        let mut tables: BTreeMap<Arc<str>, Changes> = BTreeMap::new();
+        let mut events = vec![];
+        for (name, batches) in intake.events {
+            let table = batches[0].table.clone();
+            let rows = match batches.as_slice() {
+                [one] => one.rows.clone(),
+                many => concat_batches(&table.event_schema(), many.iter().map(|b| &b.rows))?,
+            };
+            self.count(shared, &name).accepted.inc_by(rows.num_rows() as u64);
+            self.summary.accepted += rows.num_rows() as u64;
+            if self.options.history {
+                events.push(EventBatch { table, rows: rows.clone() });
+            }
+            if self.engine.reads(&name) {
+                tables.insert(name.as_str().into(), Changes::inserts(rows));
+            }
+        }
+        for letter in &intake.dead_letters {
+            self.count(shared, &letter.table).rejected.inc();
+        }
+        self.summary.rejected += intake.dead_letters.len() as u64;
+        self.summary.epochs += 1;
+        let EpochOutput { epoch, views } = self.engine.apply(tables)?;
+        self.publish(shared)?;
+        if intake.newest_ms > 0 {
+            let lag_us = (shared.clock.now_us() - intake.newest_ms * 1000).max(0);
+            shared.metrics.publish_lag_seconds.observe(lag_us as f64 / 1e6);
+        }
+        if !self.options.history {
+            return Ok(());
+        }
+        let kept = |(view, changes)| {
+            let generation = *self.generations.get(&view)?;
+            Some(ViewChanges { view, generation, changes })
+        };
+        let view_changes = views.into_iter().filter_map(kept).collect();
+        self.send(
+            out,
+            EpochRecord {
+                epoch,
+                published_at_us: shared.clock.now_us(),
+                events,
+                dead_letters: intake.dead_letters,
+                view_changes,
+                offsets: self.offsets.clone(),
+            },
+        )
+    }
+
+    fn send(&self, out: &SyncSender<EpochRecord>, record: EpochRecord) -> Result<()> {
+        out.send(record).map_err(|_| Error::unavailable("the commit stage has ended"))
+    }
+
+    fn publish(&mut self, shared: &Shared) -> Result<()> {
+        let offset =
+            |(topic, partition, next): (&Arc<str>, i32, i64)| PartitionOffset { topic: topic.clone(), partition, next };
+        self.engine.publish(self.offsets.iter().map(offset).collect())?;
+        shared.metrics.epoch.set(i64::from(self.engine.epoch()));
+        Ok(())
+    }
+
+    fn count(&mut self, shared: &Shared, table: &str) -> &TableEvents {
+        if !self.counters.contains_key(table) {
+            self.counters.insert(table.to_string(), shared.metrics.table_events(table));
+        }
+        &self.counters[table]
+    }
+
+    /// Every second: the views' figures for the metrics, and the budget.
+    fn look(&mut self, shared: &Shared) {
+        let now = shared.clock.instant();
+        if self.looked.is_some_and(|at| now - at < LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
+        for (view, state) in &self.engine.hot().snapshot().views {
+            shared.metrics.set_view(view, state.rows, state.bytes, state.errors);
+        }
+        let held = self.engine.state_bytes();
+        let over = held as u64 > self.options.memory_budget_bytes;
+        if over && !shared.readiness.reasons().contains(&NotReady::StateBudget) {
+            tracing::error!(
+                held,
+                budget = self.options.memory_budget_bytes,
+                "state is over its budget; consumption stops"
+            );
+        }
+        shared.readiness.set(NotReady::StateBudget, over);
+    }
+
+    /// Over budget nothing is consumed; the last epoch goes on being served.
+    fn over_budget(&self, shared: &Shared) -> bool {
+        let over = shared.readiness.reasons().contains(&NotReady::StateBudget) && !shared.stop.raised();
+        if over {
+            shared.clock.sleep(IDLE_WAIT);
+        }
+        over
+    }
+}

@@ -1,0 +1,16 @@
+//! The pipeline: three threads and the bounded channels between them.
+//!
+//! ```text
+//! Kafka ──▶ fetch ──4 batches──▶ flow ──64 epochs──▶ commit ──▶ storage
+//!           decode               operators, publish ──▶ hot tables ──▶ HTTP
+//! ```
+//! Contract: built back to front, so that each stage has somewhere to go. It ends front to back: fetch ends (told to
+//! stop, or drained) and its channel closes; flow publishes the last epoch and its channel closes; commit commits and
+//! rolls. A stage that fails stops all.
+
+mod commits;
+mod flow;
+mod wiring;
+
+pub use flow::FlowSummary;
+pub use wiring::{Pipeline, PipelineOptions, Shared, start};

@@ -1,0 +1,163 @@
+//! Starts and ends the stages.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::commits;
+use super::flow::{Flow, FlowOptions, FlowSummary};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::commit::Committer;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::history::{HistorySettings, Store};
+use crate::hot::Hot;
+use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
+use crate::recovery::{self, Opening};
+use crate::tasks::{Stop, spawn_thread};
+use crate::telemetry::{Metrics, NotReady, Readiness};
+
+/// Decoded batches between fetch and flow.
+const FETCHED_BATCHES: usize = 4;
+/// Published epochs between flow and commit.
+const EPOCH_RECORDS: usize = 64;
+/// Messages of one decoded batch: large enough for a backlog, small enough for the caches.
+const BATCH_ROWS_MAX: usize = 16_384;
+
+/// What a pipeline works on.
+pub struct PipelineOptions {
+    pub catalog: Arc<Catalog>,
+    pub brokers: String,
+    pub store: Store,
+    pub history: HistorySettings,
+    /// Events after which a batch closes.
+    pub epoch_rows_max: usize,
+    /// Time after which a batch closes, however few events it has.
+    pub epoch_wait_max: Duration,
+    /// Kibibytes that the Kafka client may hold for each partition.
+    pub queued_kbytes_max: u64,
+    /// Bytes of state at which consumption stops.
+    pub memory_budget_bytes: u64,
+    /// Process what is there, commit, end.
+    pub drain: bool,
+}
+
+/// What all stages share.
+#[derive(Clone)]
+pub struct Shared {
+    pub clock: Clock,
+    pub stop: Stop,
+    pub readiness: Arc<Readiness>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// A running pipeline.
+pub struct Pipeline {
+    hot: Arc<Hot>,
+    drain: bool,
+    fetch: JoinHandle<Result<bool>>,
+    flow: JoinHandle<Result<FlowSummary>>,
+    commit: JoinHandle<Result<()>>,
+}
+
+/// Plans the views, opens the storage and starts the stages.
+///
+/// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
+pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
+    let mut engine = Engine::for_catalog(&options.catalog, shared.clock.clone())?;
+    let views = engine.kept_views();
+    let recovered = recovery::open(Opening {
+        store: &options.store,
+        tables: &options.catalog.tables,
+        views: &views,
+        clock: &shared.clock,
+        settings: options.history,
+    })?;
+    engine.begin_run(u64::from(recovered.run))?;
+    let hot = engine.hot().clone();
+
+    let (record_out, record_in) = sync_channel(EPOCH_RECORDS);
+    let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
+    let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
+
+    let fetch_options = FetchOptions {
+        brokers: options.brokers.clone(),
+        tables: options.catalog.tables.clone(),
+        offsets: recovered.offsets.clone(),
+        batch_rows_max: BATCH_ROWS_MAX.min(options.epoch_rows_max),
+        queued_kbytes_max: options.queued_kbytes_max,
+        drain: options.drain,
+    };
+    let flow_options = FlowOptions {
+        epoch_rows_max: options.epoch_rows_max,
+        epoch_wait_max: options.epoch_wait_max,
+        memory_budget_bytes: options.memory_budget_bytes,
+        history: options.history.enabled,
+        drain: options.drain,
+    };
+    let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
+    let flow = Flow::new(engine, recovered, flow_options);
+    let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
+    let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
+    Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
+}
+
+/// A thread that stops all others when it fails.
+fn stage<T: Send + 'static>(
+    name: &'static str,
+    shared: &Shared,
+    body: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
+) -> Result<JoinHandle<Result<T>>> {
+    let shared = shared.clone();
+    spawn_thread(name, move || {
+        let result = body(&shared);
+        if let Err(error) = &result {
+            tracing::error!(stage = name, %error, "a stage failed; stopping");
+            shared.stop.raise();
+        }
+        result
+    })
+}
+
+fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
+    // Flow removes it, once it has published what was there.
+    shared.readiness.add(NotReady::Behind);
+    let mut report = |state: FetchState| {
+        shared.readiness.set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
+    };
+    fetch(options, out, FetchContext { stop: &shared.stop, clock: &shared.clock, report: &mut report })
+}
+
+impl Pipeline {
+    /// Where readers find the views.
+    pub fn hot(&self) -> &Arc<Hot> {
+        &self.hot
+    }
+
+    /// Whether every stage has ended.
+    pub fn is_finished(&self) -> bool {
+        self.fetch.is_finished() && self.flow.is_finished() && self.commit.is_finished()
+    }
+
+    /// Waits for the end. The first error of any stage, in the order of the stages; a drain that was told to stop
+    /// before its end is an error, too.
+    pub fn wait(self) -> Result<FlowSummary> {
+        let fetch = joined("fetch", self.fetch);
+        let flow = joined("flow", self.flow);
+        let commit = joined("commit", self.commit);
+        let read_all = fetch?;
+        let summary = flow?;
+        commit?;
+        if self.drain && !read_all {
+            return Err(Error::unavailable("told to stop before everything was processed")
+                .hint("what was processed is committed; the next run goes on from there"));
+        }
+        Ok(summary)
+    }
+}
+
+fn joined<T>(name: &str, thread: JoinHandle<Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(Error::internal(format!("the {name} thread panicked"))))
+}

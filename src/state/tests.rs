@@ -1,0 +1,158 @@
+//! The arrangement against a model: every epoch that a reader may hold shows exactly its rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+
+use super::*;
+use crate::error::ErrorKind;
+
+/// Key, group and text of a row.
+type Model = BTreeMap<i64, (i64, String)>;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("text", DataType::Utf8, true),
+        Field::new("group", DataType::Int64, true),
+        Field::new("key", DataType::Int64, true),
+    ]))
+}
+
+fn batch(rows: &[(i64, i64, String)]) -> RecordBatch {
+    let text: StringArray = rows.iter().map(|r| Some(r.2.as_str())).collect();
+    let group: Int64Array = rows.iter().map(|r| r.1).collect();
+    let key: Int64Array = rows.iter().map(|r| r.0).collect();
+    RecordBatch::try_new(schema(), vec![Arc::new(text), Arc::new(group), Arc::new(key)]).expect("columns fit")
+}
+
+fn rows_of(batch: &RecordBatch) -> Vec<(i64, i64, String)> {
+    let (text, group, key) = (batch.column(0), batch.column(1), batch.column(2));
+    let row = |i: usize| {
+        let number = |a: &ArrayRef| a.as_primitive::<Int64Type>().value(i);
+        (number(key), number(group), text.as_string::<i32>().value(i).to_string())
+    };
+    let mut rows: Vec<_> = (0..batch.num_rows()).map(row).collect();
+    rows.sort();
+    rows
+}
+
+fn arrangement() -> Arrangement {
+    let layout = Layout { schema: schema(), identity: vec![2], order: vec![], links: vec![vec![1]] };
+    Arrangement::new(layout).expect("types are supported")
+}
+
+/// Everything that a reader at `epoch` can see, by scan, by identity and by group.
+fn check(arrangement: &Arrangement, epoch: u32, model: &Model) {
+    let expected: Vec<_> = model.iter().map(|(k, (g, t))| (*k, *g, t.clone())).collect();
+    let reader = arrangement.read(epoch).expect("the epoch is held");
+    let scanned: Vec<&[u8]> = (0..SLOTS).flat_map(|slot| reader.scan(slot)).collect();
+    assert_eq!(rows_of(&reader.decode(&scanned).expect("decodes")), expected, "epoch {epoch}");
+    for group in 0..5 {
+        let key: ArrayRef = Arc::new(Int64Array::from(vec![group]));
+        let found = reader.lookup(Some(0), &[key]).expect("looks up");
+        let of_group: Vec<_> = expected.iter().filter(|r| r.1 == group).cloned().collect();
+        assert_eq!(rows_of(&reader.decode(&found).expect("decodes")), of_group, "group {group} at epoch {epoch}");
+    }
+    let keys: ArrayRef = Arc::new(Int64Array::from((0..40).collect::<Vec<i64>>()));
+    let matches = reader.probe(None, &[keys]).expect("probes");
+    let of_keys: Vec<_> = expected.iter().filter(|r| r.0 < 40).cloned().collect();
+    assert_eq!(rows_of(&matches.rows), of_keys);
+    assert_eq!(matches.probes.len(), of_keys.len());
+}
+
+/// Sets or removes keys in one epoch, as an operator does.
+fn write(arrangement: &Arrangement, epoch: u32, changes: &[(i64, Option<(i64, String)>)]) {
+    let rows: Vec<_> =
+        changes.iter().map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t))).collect();
+    let batch = arrangement.batch(&batch(&rows)).expect("encodes");
+    let mut state = arrangement.write();
+    for (i, (_, value)) in changes.iter().enumerate() {
+        if let Some(held) = state.find(&batch, i) {
+            state.kill(held, epoch);
+        }
+        if value.is_some() {
+            state.insert(&batch, i, 1, epoch).expect("there is room");
+        }
+    }
+}
+
+#[test]
+fn readers_at_every_pinned_epoch_see_their_rows_while_rows_are_reclaimed_and_moved() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let arrangement = arrangement();
+    let mut history: BTreeMap<u32, Model> = BTreeMap::from([(0, Model::new())]);
+    let (mut moved, mut reclaimed, mut oldest) = (0, 0, 0);
+    for epoch in 1..=400 {
+        let mut model = history[&(epoch - 1)].clone();
+        let mut changes = BTreeMap::new();
+        for _ in 0..random.usize(1..60) {
+            let key = random.i64(0..200);
+            // Long texts fill chunks quickly, so that compaction runs.
+            let text = format!("{epoch}-{}", "x".repeat(random.usize(0..4000)));
+            let value = random.bool().then(|| (random.i64(0..5), text));
+            match &value {
+                Some(row) => model.insert(key, row.clone()),
+                None => model.remove(&key),
+            };
+            changes.insert(key, value);
+        }
+        write(&arrangement, epoch, &changes.into_iter().collect::<Vec<_>>());
+        assert_eq!(arrangement.live_rows(), model.len() as i64);
+        history.insert(epoch, model);
+        oldest = oldest.max(epoch.saturating_sub(random.u32(0..6)));
+        let done = arrangement.maintain(oldest, 10_000).expect("maintains");
+        moved += done.moved;
+        reclaimed += done.reclaimed;
+        history.retain(|e, _| *e >= oldest);
+        let held = random.u32(oldest..=epoch);
+        check(&arrangement, held, &history[&held]);
+    }
+    assert!(moved > 100 && reclaimed > 1_000, "compaction ({moved}) and reclaiming ({reclaimed}) took part");
+    assert!(arrangement.size() < 40 << 20, "dead rows do not pile up: {} bytes", arrangement.size());
+}
+
+#[test]
+fn an_epoch_that_is_reclaimed_is_an_error_not_a_wrong_answer() {
+    let arrangement = arrangement();
+    write(&arrangement, 1, &[(1, Some((1, "a".into())))]);
+    write(&arrangement, 2, &[(1, None)]);
+    arrangement.maintain(2, 100).expect("maintains");
+    assert_eq!(arrangement.read(1).err().map(|e| e.kind), Some(ErrorKind::Unavailable));
+    check(&arrangement, 2, &Model::new());
+}
+
+#[test]
+fn a_null_key_meets_nothing_but_can_be_looked_up() {
+    let arrangement = arrangement();
+    let row = RecordBatch::try_new(
+        schema(),
+        vec![
+            Arc::new(StringArray::from(vec!["n"])),
+            Arc::new(Int64Array::from(vec![None::<i64>])),
+            Arc::new(Int64Array::from(vec![9])),
+        ],
+    )
+    .expect("columns fit");
+    let encoded = arrangement.batch(&row).expect("encodes");
+    arrangement.write().insert(&encoded, 0, 1, 1).expect("there is room");
+    let null: ArrayRef = Arc::new(Int64Array::from(vec![None::<i64>]));
+    let reader = arrangement.read(1).expect("held");
+    assert_eq!(reader.probe(Some(0), &[null.clone()]).expect("probes").weights.len(), 0);
+    assert_eq!(reader.lookup(Some(0), &[null]).expect("looks up").len(), 1);
+}
+
+#[test]
+fn ordered_rows_find_first_and_last_of_a_prefix_and_refuse_what_is_not_there() {
+    let mut rows = OrderedRows::default();
+    for row in [&b"a1"[..], b"a2", b"b1", b"\xff\xff1", b"\xff\xff2"] {
+        rows.add(row, 1).expect("inserts");
+    }
+    assert_eq!((rows.first(b"a"), rows.last(b"a")), (Some(&b"a1"[..]), Some(&b"a2"[..])));
+    assert_eq!((rows.first(b"\xff\xff"), rows.last(b"\xff\xff")), (Some(&b"\xff\xff1"[..]), Some(&b"\xff\xff2"[..])));
+    assert_eq!((rows.first(b"c"), rows.last(b"c")), (None, None));
+    rows.add(b"a1", -1).expect("it is there");
+    assert_eq!(rows.first(b"a"), Some(&b"a2"[..]));
+    assert_eq!(rows.add(b"a1", -1).err().map(|e| e.kind), Some(ErrorKind::Data));
+}

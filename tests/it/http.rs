@@ -1,0 +1,9 @@
+//! The HTTP interface on hot tables built by hand: status, headers and body of every route.
+
+mod lookups;
+mod one_epoch;
+mod routes;
+mod server;
+mod sql;
+mod waits;
+mod world;
