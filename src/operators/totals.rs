@@ -76,14 +76,17 @@ impl Total {
         if self.output == DataType::Float64 {
             return self.averages(groups, fits);
         }
-        let limit = match self.output {
-            DataType::Decimal128(precision, _) => 10i128.pow(u32::from(precision)) - 1,
-            _ => i128::from(i64::MAX),
+        let limits = match self.output {
+            DataType::Decimal128(precision, _) => {
+                let greatest = 10i128.pow(u32::from(precision)) - 1;
+                -greatest..=greatest
+            }
+            _ => i128::from(i64::MIN)..=i128::from(i64::MAX),
         };
         for (group, fits) in groups.iter().zip(fits) {
             let value = self.value(&group[self.at..])?;
             let narrow = match value {
-                Some(value) => value.to_i128().filter(|v| (-limit..=limit).contains(v)),
+                Some(value) => value.to_i128().filter(|v| limits.contains(v)),
                 None => None,
             };
             *fits &= value.is_none() || narrow.is_some();

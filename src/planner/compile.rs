@@ -8,15 +8,13 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{JoinType, NullEquality, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection, TableScan, Window,
-};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan, Window};
 use datafusion::logical_expr::{Join as LogicalJoin, Union};
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, cast, lit};
+use datafusion::physical_expr::expressions::{Column, cast, lit};
 
 use super::plan::{AggregateKind, Expression, Function, Join, Op, Plan};
 use super::session::{Relation, supported};
-use crate::catalog::Table;
+use super::table_rows::latest_plan;
 use crate::error::{Error, Result};
 
 /// Compiles the plan of one view.
@@ -146,7 +144,11 @@ impl Compiler<'_> {
         }
         let (left, right) = (self.compile(&join.left)?, self.compile(&join.right)?);
         let (left_width, right_width) = (left.schema.fields().len(), right.schema.fields().len());
-        let (left_on, right_on): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
+        let (mut left_on, mut right_on) = (vec![], vec![]);
+        for (left, right) in &join.on {
+            left_on.push(one_zero(left, &join.left)?);
+            right_on.push(one_zero(right, &join.right)?);
+        }
         let (left, left_keys) = self.with_columns(left, &join.left, &left_on)?;
         let (right, right_keys) = self.with_columns(right, &join.right, &right_on)?;
         let width = left.schema.fields().len();
@@ -191,8 +193,9 @@ impl Compiler<'_> {
         // GROUP BY a, a has one column.
         let mut exprs: Vec<Expr> = vec![];
         for expr in &aggregate.group_expr {
-            if !exprs.contains(expr) {
-                exprs.push(expr.clone());
+            let expr = one_zero(expr, &aggregate.input)?;
+            if !exprs.contains(&expr) {
+                exprs.push(expr);
             }
         }
         let groups = exprs.len();
@@ -276,6 +279,16 @@ fn check_exact(functions: &[Function], input: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// A key as it is compared: minus zero is zero.
+fn one_zero(expr: &Expr, input: &LogicalPlan) -> Result<Expr> {
+    let data_type = expr.get_type(input.schema())?;
+    if !data_type.is_floating() {
+        return Ok(expr.clone());
+    }
+    let zero = ScalarValue::new_zero(&data_type)?;
+    Ok(expr.clone().unalias() + Expr::Literal(zero, None))
+}
+
 /// One aggregate; its argument and filter are added to `exprs`.
 fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Function> {
     let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else {
@@ -308,52 +321,6 @@ fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Func
     };
     let filter = params.filter.map(|f| add(*f));
     Ok(Function { kind, argument, filter, output })
-}
-
-/// The first row of each partition. No column is named twice.
-fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize, SortOptions)>) -> Plan {
-    Plan {
-        schema: input.schema.clone(),
-        key: Some(partition.clone()),
-        insert_only: false,
-        op: Op::Latest { input: Box::new(input), partition, order },
-    }
-}
-
-/// How the rows of a table come about from its events.
-pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
-    let events = nullable(&table.event_schema());
-    let declared = table.columns.len();
-    let position = |name: &str| events.index_of(name).map_err(|_| Error::internal(format!("no column {name}")));
-    let source = Plan {
-        op: Op::Table(table.name.as_str().into()),
-        schema: events.clone(),
-        key: None,
-        insert_only: !retractable,
-    };
-    let Some(upsert) = &table.upsert else {
-        return Ok(select(source, &(0..declared).collect::<Vec<_>>()));
-    };
-    let (op, partition) = (position("_op")?, position("_partition")?);
-    let (timestamp, offset) = (position("_timestamp")?, position("_offset")?);
-    let newest = SortOptions { descending: true, nulls_first: false };
-    let latest = |input: Plan, partition: Vec<usize>, order: Vec<usize>| {
-        latest_plan(input, partition, order.into_iter().map(|c| (c, newest)).collect())
-    };
-    let rows = match upsert.version {
-        Some(version) => latest(source, upsert.key.clone(), vec![version, timestamp, partition, offset]),
-        // In a partition the greatest offset stands for the key; among partitions the latest timestamp wins.
-        None => {
-            let mut in_partition = upsert.key.clone();
-            in_partition.push(partition);
-            latest(latest(source, in_partition, vec![offset]), upsert.key.clone(), vec![timestamp, partition])
-        }
-    };
-    let alive = Arc::new(BinaryExpr::new(Arc::new(Column::new("_op", op)), Operator::NotEq, lit("delete")));
-    let filter = Expression { physical: alive, text: "_op <> 'delete'".into() };
-    let project = (0..declared).map(|c| column_expression(&events, c)).collect();
-    let schema = Arc::new(Schema::new(events.fields()[..declared].to_vec()));
-    Ok(linear_plan(rows, Some(filter), project, schema))
 }
 
 /// These columns of a plan, in this order.
@@ -389,7 +356,12 @@ pub(super) fn with_schema(input: Plan, schema: SchemaRef) -> Result<Plan> {
     Ok(linear_plan(input, None, project, schema))
 }
 
-fn linear_plan(input: Plan, filter: Option<Expression>, project: Vec<Expression>, schema: SchemaRef) -> Plan {
+pub(super) fn linear_plan(
+    input: Plan,
+    filter: Option<Expression>,
+    project: Vec<Expression>,
+    schema: SchemaRef,
+) -> Plan {
     let index = |e: &Expression| e.physical.downcast_ref::<Column>().map(Column::index);
     let columns: Vec<Option<usize>> = project.iter().map(index).collect();
     let key = input.key.as_ref().and_then(|key| {
@@ -414,12 +386,12 @@ fn join_key(left: &Plan, right: &Plan, on: &[(usize, usize)]) -> Option<Vec<usiz
     Some(left_key.iter().copied().chain(shifted).collect())
 }
 
-fn column_expression(schema: &Schema, c: usize) -> Expression {
+pub(super) fn column_expression(schema: &Schema, c: usize) -> Expression {
     let name = schema.field(c).name();
     Expression { physical: Arc::new(Column::new(name, c)), text: format!("#{c}") }
 }
 
-fn nullable(schema: &Schema) -> SchemaRef {
+pub(super) fn nullable(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -1,9 +1,9 @@
 //! Tests of views as text: `.slt` files (sqllogictest), for the engine's own tests and for the analysts' views.
 //!
-//! Contract: a file holds `CREATE TABLE`, `CREATE [MATERIALIZED] VIEW`, `INSERT`, `UPDATE`, `DELETE` and `query` records.
-//! Changes of tables become events. A file runs under several schedules (how events are cut into epochs); at each
-//! query, and at each comment `# check`, every materialized view must hold what the batch oracle computes: DataFusion
-//! over the canonical plan and the file's own rows, without any operator of the engine.
+//! Contract: a file holds `CREATE TABLE`, `CREATE [MATERIALIZED] VIEW`, `INSERT`, `UPDATE`, `DELETE` and `query`
+//! records. Changes of tables become events. A file runs under several schedules (how events are cut into epochs); at
+//! each query, and at each comment `# check`, every materialized view must hold what the batch oracle computes:
+//! DataFusion over the canonical plan and the file's own rows, without any operator of the engine.
 
 mod dml;
 mod events;

@@ -16,13 +16,18 @@ use super::table_copy::TableCopy;
 use super::{format, oracle};
 use crate::catalog::{Definition, SourceFile, parse_definitions};
 use crate::clock::Clock;
-use crate::engine::Engine;
+use crate::engine::{Engine, EpochOutput};
 use crate::error::{Error, Result};
 use crate::hot::Published;
 
-/// What every materialized view must hold at each place of a script: sorted lines by view. It is the same under every
-/// schedule, so the oracle computes it once.
-pub(super) type Truth = BTreeMap<usize, BTreeMap<String, ViewTruth>>;
+/// What does not depend on the schedule, and so is computed once: what every materialized view must hold at each place
+/// of a script (sorted lines by view), and what its changes are.
+#[derive(Default)]
+pub(super) struct Truth {
+    views: BTreeMap<usize, BTreeMap<String, ViewTruth>>,
+    /// Events of the statement at a place, and the tables after it.
+    changes: BTreeMap<usize, (Vec<Event>, Tables)>,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct ViewTruth {
@@ -47,6 +52,8 @@ pub(super) struct Run<'a> {
     tables: Tables,
     pending: Vec<Event>,
     pinned: Option<Pinned>,
+    /// What the changes of each view add up to: they are what histories and subscribers see.
+    changed: BTreeMap<String, BTreeMap<String, i64>>,
     /// Comparisons of a view with the oracle.
     pub compared: usize,
 }
@@ -73,6 +80,7 @@ impl<'a> Run<'a> {
             tables: Tables::new(),
             pending: vec![],
             pinned: None,
+            changed: BTreeMap::new(),
             compared: 0,
         };
         if variant.all_retractable {
@@ -84,8 +92,8 @@ impl<'a> Run<'a> {
     /// Runs a step; the error says what is wrong.
     pub fn step(&mut self, at: usize, step: &Step) -> Result<()> {
         match &step.action {
-            Action::Statement { sql, error: None } => self.statement(sql),
-            Action::Statement { sql, error: Some(error) } => match self.statement(sql) {
+            Action::Statement { sql, error: None } => self.statement(at, sql),
+            Action::Statement { sql, error: Some(error) } => match self.statement(at, sql) {
                 Err(found) if is_expected(error, &found.to_string()) => Ok(()),
                 Err(found) => Err(Error::data(format!("another error than expected:\n{found}"))),
                 Ok(()) => Err(Error::data("the statement was accepted, an error was expected")),
@@ -107,13 +115,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn statement(&mut self, sql: &str) -> Result<()> {
-        match dml::parse(sql)? {
-            Some(statement) => {
-                let events = dml::run(&statement, &mut self.tables, self.session)?;
-                self.pending.extend(events);
-            }
-            None => self.create(sql)?,
+    fn statement(&mut self, at: usize, sql: &str) -> Result<()> {
+        if let Some((events, tables)) = self.truth.changes.get(&at) {
+            self.pending.extend(events.iter().cloned());
+            self.tables = tables.clone();
+        } else if let Some(statement) = dml::parse(sql)? {
+            let events = dml::run(&statement, &mut self.tables, self.session)?;
+            self.truth.changes.insert(at, (events.clone(), self.tables.clone()));
+            self.pending.extend(events);
+        } else {
+            self.create(sql)?;
         }
         if self.schedule == Schedule::Restart {
             self.flush()?;
@@ -140,6 +151,13 @@ impl<'a> Run<'a> {
         for table in self.engine.tables().filter(|table| !known.contains(&table.name)) {
             self.tables.insert(table.name.clone(), TableCopy::new(table.clone()));
         }
+        // A view that is created late begins with its rows.
+        for (view, lines) in self.contents(&self.engine.hot().snapshot())? {
+            if !self.changed.contains_key(&view) {
+                let sums = self.changed.entry(view).or_default();
+                lines.into_iter().for_each(|line| *sums.entry(line).or_default() += 1);
+            }
+        }
         Ok(())
     }
 
@@ -147,13 +165,48 @@ impl<'a> Run<'a> {
     fn flush(&mut self) -> Result<()> {
         let epochs = events::cut(std::mem::take(&mut self.pending), self.schedule, &mut self.random);
         for epoch in epochs {
-            self.engine.apply(events::changes(&epoch)?)?;
+            let output = self.engine.apply(events::changes(&epoch)?)?;
+            self.add_changes(output)?;
             // A pipeline may publish several epochs at once.
             if !matches!(self.schedule, Schedule::Random(_)) || self.random.bool() {
                 self.engine.publish(vec![])?;
             }
         }
         self.engine.publish(vec![])
+    }
+
+    /// Errors: a row twice in the changes of a view, or without a weight.
+    fn add_changes(&mut self, output: EpochOutput) -> Result<()> {
+        for (view, changes) in output.views {
+            let lines = format::cells(&changes.rows)?.into_iter().map(|row| row.join(" | "));
+            let mut seen = BTreeSet::new();
+            let sums = self.changed.entry(view.to_string()).or_default();
+            for (line, weight) in lines.zip(changes.weights) {
+                *sums.entry(line.clone()).or_default() += weight;
+                if weight == 0 || !seen.insert(line.clone()) {
+                    return Err(Error::data(format!("the changes of view {view} are not consolidated: {line}")));
+                }
+            }
+            sums.retain(|_, weight| *weight != 0);
+        }
+        Ok(())
+    }
+
+    /// The changes of each view add up to its rows.
+    fn check_changes(&self, found: &BTreeMap<String, Vec<String>>) -> Result<()> {
+        for (view, lines) in found {
+            let sums = self.changed.get(view).into_iter().flatten();
+            let copies = |(line, weight): (&String, &i64)| {
+                std::iter::repeat_n(line.clone(), usize::try_from(*weight).unwrap_or(0))
+            };
+            let sum: Vec<String> = sums.flat_map(copies).collect();
+            if let Some(difference) = format::difference(lines, &sum) {
+                return Err(Error::data(format!(
+                    "the changes of view {view} do not add up to its rows:\n{difference}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Compares every materialized view with the oracle.
@@ -166,7 +219,8 @@ impl<'a> Run<'a> {
             }
         }
         let found = self.contents(&published)?;
-        if !self.truth.contains_key(&at) {
+        self.check_changes(&found)?;
+        if !self.truth.views.contains_key(&at) {
             let oracle = oracle::contents(&self.engine, &dml::relations(&self.tables)?, self.session)?;
             let mut truth = BTreeMap::new();
             for (name, rows) in oracle {
@@ -174,9 +228,9 @@ impl<'a> Run<'a> {
                 let lines = format::sorted_lines(&rows)?;
                 truth.insert(name, ViewTruth { lines, errors });
             }
-            self.truth.insert(at, truth);
+            self.truth.views.insert(at, truth);
         }
-        for (name, truth) in &self.truth[&at] {
+        for (name, truth) in &self.truth.views[&at] {
             let lines = found.get(name).ok_or_else(|| Error::internal(format!("no view {name}")))?;
             if let Some(difference) = format::difference(&truth.lines, lines) {
                 let message =

@@ -81,7 +81,7 @@ impl Runner {
     /// Runs a script. The error tells file, line, schedule and what differs.
     pub fn run(&self, script: &Script) -> Result<Report> {
         let corrected = corrected(script);
-        let mut truth = Truth::new();
+        let mut truth = Truth::default();
         let mut report = Report { queries: script.queries(), ..Report::default() };
         for &variant in &self.variants {
             let mut run = Run::new(variant, &corrected, &self.session, &mut truth)?;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -23,6 +26,8 @@ pub(super) type Relations = BTreeMap<String, RecordBatch>;
 /// The engine's dialect and functions, with all of DataFusion's own optimizer rules.
 pub(super) struct Session {
     runtime: Runtime,
+    /// The state that queries begin with.
+    plain: SessionState,
     state: SessionState,
 }
 
@@ -31,10 +36,10 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(|e| Error::unavailable("cannot start a runtime").caused_by(e))?;
-        let state = SessionStateBuilder::new_from_existing(Planner::session_state())
-            .with_optimizer_rules(Optimizer::new().rules)
-            .build();
-        Ok(Session { runtime, state })
+        let plain = Planner::session_state();
+        let state =
+            SessionStateBuilder::new_from_existing(plain.clone()).with_optimizer_rules(Optimizer::new().rules).build();
+        Ok(Session { runtime, plain, state })
     }
 
     pub fn state(&self) -> &SessionState {
@@ -43,8 +48,14 @@ impl Session {
 
     /// The rows of a query over these relations.
     pub fn query(&self, sql: &str, relations: &Relations) -> Result<RecordBatch> {
-        // A state shares its catalog with its clones, so each query begins with a new one.
-        let context = SessionContext::new_with_state(Planner::session_state());
+        // A state shares its catalog with its clones, so each query has a catalog of its own.
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        let names = &self.plain.config_options().catalog;
+        let catalog = Arc::new(MemoryCatalogProvider::new());
+        catalog.register_schema(&names.default_schema, Arc::new(MemorySchemaProvider::new()))?;
+        catalogs.register_catalog(names.default_catalog.clone(), catalog);
+        let state = SessionStateBuilder::new_from_existing(self.plain.clone()).with_catalog_list(catalogs).build();
+        let context = SessionContext::new_with_state(state);
         for (name, batch) in relations {
             context.register_table(name.as_str(), mem_table(batch)?)?;
         }

@@ -52,7 +52,8 @@ fn an_expected_error_must_come_and_match() {
 #[test]
 fn corrections_become_events() {
     let text = format!(
-        "{VIEW}\nstatement ok\nUPDATE t SET v = v + 10 WHERE k = 'a' AND v = 1\n\nstatement ok\nDELETE FROM t WHERE k = 'b'\n\n\
+        "{VIEW}\nstatement ok\nUPDATE t SET v = v + 10 WHERE k = 'a' AND v = 1\n\n\
+         statement ok\nDELETE FROM t WHERE k = 'b'\n\n\
          query TI\nSELECT * FROM s\n----\na 13\n\nquery TI rowsort\nSELECT * FROM t\n----\na 11\na 2\n"
     );
     assert_eq!(run(&text).expect("it passes").queries, 2);

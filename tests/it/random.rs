@@ -105,8 +105,15 @@ fn shortened(mut records: Vec<String>, mut error: String, seed: u64) -> (Vec<Str
 }
 
 /// Ways in which a script can fail.
-const KINDS: [&str; 5] =
-    ["differs from the batch answer", "stopped", "errors here and", "changed under a reader", "panicked"];
+const KINDS: [&str; 7] = [
+    "not consolidated",
+    "do not add up",
+    "differs from the batch answer",
+    "stopped",
+    "errors here and",
+    "changed under a reader",
+    "panicked",
+];
 
 /// The records of a case: tables, views and changes, with checks between them.
 fn script(seed: u64) -> Vec<String> {

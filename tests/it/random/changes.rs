@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Name and type of the columns; the first two are the key of an upsert table, `ver` is its version.
-const COLUMNS: [(&str, Type, &str); 7] = [
+const COLUMNS: [(&str, Type, &str); 8] = [
     ("k", Type::Text, "VARCHAR"),
     ("g", Type::Integer, "BIGINT"),
     ("v", Type::Integer, "BIGINT"),
@@ -30,6 +30,7 @@ const COLUMNS: [(&str, Type, &str); 7] = [
     ("ts", Type::Time, "TIMESTAMP(6)"),
     ("b", Type::Boolean, "BOOLEAN"),
     ("ver", Type::Integer, "BIGINT"),
+    ("x", Type::Double, "DOUBLE"),
 ];
 
 pub fn tables(random: &mut Rng) -> Vec<Table> {
@@ -68,7 +69,7 @@ impl Table {
                 format!("UPDATE {name} SET g = {} WHERE {}", small(random), condition(random))
             }
             0 | 1 if self.kind != Kind::InsertOnly => {
-                let column = ["v", "d", "ts", "ver"][random.usize(..4)];
+                let column = ["v", "d", "ts", "ver", "x"][random.usize(..5)];
                 let value = self.value(random, column);
                 format!("UPDATE {name} SET {column} = {value} WHERE {}", condition(random))
             }
@@ -99,6 +100,7 @@ impl Table {
             "g" | "v" | "ver" => small(random),
             "d" => format!("{}.{:02}", random.i64(-20..20), random.u8(0..100)),
             "ts" => format!("'2024-01-0{}T0{}:00:00'", random.u8(1..4), random.u8(0..4)),
+            "x" => ["0.5", "-1.5", "2.25", "0"][random.usize(..4)].to_string(),
             _ => ["TRUE", "FALSE"][random.usize(..2)].to_string(),
         }
     }

@@ -27,7 +27,7 @@ pub struct Relation {
 /// Operators are nested this deep at most.
 const DEPTH_MAX: u8 = 4;
 
-const TYPES: [Type; 5] = [Type::Text, Type::Integer, Type::Decimal, Type::Time, Type::Boolean];
+const TYPES: [Type; 6] = [Type::Text, Type::Integer, Type::Decimal, Type::Time, Type::Boolean, Type::Double];
 
 /// Makes queries over relations.
 pub struct Queries<'a> {
@@ -265,7 +265,9 @@ impl<'a> Queries<'a> {
             }
             Type::Text => format!("({a} || {b})"),
             Type::Time => format!("DATE_TRUNC('month', {a})"),
-            Type::Boolean | Type::Double => self.predicate(names, depth - 1),
+            // Nothing that makes minus zero: MIN and MAX of DataFusion take whichever zero comes first.
+            Type::Double => format!("({a} / 2)"),
+            Type::Boolean => self.predicate(names, depth - 1),
         }
     }
 
@@ -297,7 +299,8 @@ impl<'a> Queries<'a> {
             Type::Decimal => self.one_of(&["CAST(0.5 AS DECIMAL(18,2))", "CAST(10.25 AS DECIMAL(18,2))"]).to_string(),
             Type::Text => self.one_of(&["'a'", "'b'", "'zz'"]).to_string(),
             Type::Time => "TIMESTAMP '2024-01-02 00:00:00'".to_string(),
-            Type::Boolean | Type::Double => self.one_of(&["TRUE", "FALSE"]).to_string(),
+            Type::Double => "CAST(0.5 AS DOUBLE)".to_string(),
+            Type::Boolean => self.one_of(&["TRUE", "FALSE"]).to_string(),
         }
     }
 }
