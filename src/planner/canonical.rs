@@ -6,13 +6,14 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
 use super::checked;
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
 pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|node| {
+        let node = one_group_key_each(node)?;
         let input_schema = merged_input_schema(&node)?;
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {
@@ -23,6 +24,22 @@ pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
         node.map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(rewritten.data)
+}
+
+/// `GROUP BY a, a` is `GROUP BY a`: DataFusion counts its columns once in the schema and twice in the rows.
+fn one_group_key_each(node: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(node) };
+    let mut keys: Vec<Expr> = vec![];
+    for key in &aggregate.group_expr {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    if keys.len() == aggregate.group_expr.len() {
+        return Ok(node);
+    }
+    let aggregate = Aggregate::try_new(aggregate.input.clone(), keys, aggregate.aggr_expr.clone())?;
+    Ok(LogicalPlan::Aggregate(aggregate))
 }
 
 fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {

@@ -190,14 +190,8 @@ impl Compiler<'_> {
             return Err(refused("GROUPING SETS, ROLLUP and CUBE are not maintained yet"));
         }
         let input = self.compile(&aggregate.input)?;
-        // GROUP BY a, a has one column.
-        let mut exprs: Vec<Expr> = vec![];
-        for expr in &aggregate.group_expr {
-            let expr = one_zero(expr, &aggregate.input)?;
-            if !exprs.contains(&expr) {
-                exprs.push(expr);
-            }
-        }
+        let keys = aggregate.group_expr.iter().map(|expr| one_zero(expr, &aggregate.input));
+        let mut exprs: Vec<Expr> = keys.collect::<Result<_>>()?;
         let groups = exprs.len();
         let output_types: Vec<DataType> =
             aggregate.schema.fields()[groups..].iter().map(|f| f.data_type().clone()).collect();

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use datafusion::arrow::compute::{self, cast, concat_batches};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, SortField};
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::logical_expr::{Aggregate, Expr, Join, LogicalPlan, Projection, TableScanBuilder};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Join, LogicalPlan, Projection, TableScanBuilder};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::dml::{self, Tables};
@@ -143,11 +143,6 @@ fn plain(exprs: &[Expr]) -> Vec<Expr> {
             let order = params.order_by.into_iter().map(|sort| sort.expr);
             params.args.into_iter().chain(params.partition_by).chain(order).collect()
         }
-        Expr::AggregateFunction(function) => {
-            let params = function.params;
-            let filter = params.filter.map(|filter| *filter);
-            params.args.into_iter().chain(filter).collect()
-        }
         other => vec![other],
     };
     exprs.iter().flat_map(inner).collect()
@@ -236,33 +231,74 @@ fn joined(join: &Join, session: &Session) -> DataFusionResult<RecordBatch> {
     }
 }
 
+/// Groups, arguments and filters are computed row by row first; then each group is aggregated by itself.
 fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<RecordBatch> {
     let mut exprs = aggregate.group_expr.clone();
-    exprs.extend(plain(&aggregate.aggr_expr));
+    let groups: Vec<Expr> = (0..exprs.len()).map(computed).collect();
+    let functions = aggregate.aggr_expr.iter().map(|expr| over_columns(expr, &mut exprs)).collect();
     let schema = aggregate.input.schema();
     let input = without_errors(&node(&aggregate.input, session)?, &exprs, schema, session)?;
-    let plan = LogicalPlan::Aggregate(aggregate.clone());
+    let rows = columns(&exprs, &input, schema, session)?;
+    let source = provider_as_source(mem_table(&rows)?);
+    let scan = Arc::new(LogicalPlan::TableScan(TableScanBuilder::new(COMPUTED, source).build()?));
+    let plan = LogicalPlan::Aggregate(Aggregate::try_new(scan, groups.clone(), functions)?);
     let output = Arc::new(aggregate.schema.as_arrow().clone());
-    let parts = groups(aggregate, &input, session)?;
+    let parts = split(&rows, groups.len())?;
     let results = parts.into_iter().filter_map(|rows| over(&plan, vec![rows], session).ok());
     concat(&output, &results.collect::<Vec<_>>())
 }
 
-/// The rows of each group.
-fn groups(aggregate: &Aggregate, input: &RecordBatch, session: &Session) -> DataFusionResult<Vec<RecordBatch>> {
-    if aggregate.group_expr.is_empty() {
-        return Ok(vec![input.clone()]);
+/// Name of the relation of computed columns.
+const COMPUTED: &str = "computed";
+
+fn computed(number: usize) -> Expr {
+    Expr::Column(Column::new(Some(COMPUTED), format!("c{number}")))
+}
+
+/// The aggregate function over columns; what they hold is added to `exprs`.
+fn over_columns(expr: &Expr, exprs: &mut Vec<Expr>) -> Expr {
+    let mut column = |expr: Expr| {
+        exprs.push(expr);
+        computed(exprs.len() - 1)
+    };
+    match expr.clone().unalias() {
+        Expr::AggregateFunction(mut function) => {
+            let params = &mut function.params;
+            params.args = std::mem::take(&mut params.args).into_iter().map(&mut column).collect();
+            params.filter = params.filter.take().map(|filter| Box::new(column(*filter)));
+            Expr::AggregateFunction(function).alias(format!("f{}", exprs.len()))
+        }
+        other => other,
     }
-    let schema = aggregate.input.schema();
-    let keys = aggregate.group_expr.iter().map(|expr| value(expr, input, schema, session));
-    let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
+}
+
+/// The values of these expressions, computed row by row: c0, c1 ...
+fn columns(exprs: &[Expr], input: &RecordBatch, schema: &DFSchema, session: &Session) -> DataFusionResult<RecordBatch> {
+    let fields = exprs.iter().enumerate().map(|(number, expr)| {
+        let data_type = expr.get_type(schema)?;
+        Ok(Field::new(format!("c{number}"), data_type, true))
+    });
+    let target: SchemaRef = Arc::new(Schema::new(fields.collect::<DataFusionResult<Vec<_>>>()?));
+    let rows = each_row(input, |row| {
+        let arrays = exprs.iter().map(|expr| value(expr, row, schema, session));
+        relabeled(&target, arrays.collect::<DataFusionResult<Vec<_>>>()?, 1)
+    });
+    concat(&target, &rows?)
+}
+
+/// The rows of each group; the first `keys` columns tell them apart.
+fn split(rows: &RecordBatch, keys: usize) -> DataFusionResult<Vec<RecordBatch>> {
+    if keys == 0 {
+        return Ok(vec![rows.clone()]);
+    }
+    let keys = &rows.columns()[..keys];
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone()));
-    let rows = RowConverter::new(fields.collect())?.convert_columns(&keys)?;
+    let encoded = RowConverter::new(fields.collect())?.convert_columns(keys)?;
     let mut groups: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
-    for (i, row) in rows.iter().enumerate() {
+    for (i, row) in encoded.iter().enumerate() {
         groups.entry(row.as_ref().to_vec()).or_default().push(i as u32);
     }
-    let take = |positions: Vec<u32>| Ok(compute::take_record_batch(input, &UInt32Array::from(positions))?);
+    let take = |positions: Vec<u32>| Ok(compute::take_record_batch(rows, &UInt32Array::from(positions))?);
     groups.into_values().map(take).collect()
 }
 
