@@ -27,6 +27,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(50);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How long one question to the broker may take.
 const BROKER_ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How often the lag is told.
+const LAG_EVERY: Duration = Duration::from_secs(1);
 /// Payload handed to the decoder at once.
 const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// How long a full queue is left alone before the next attempt.
@@ -79,6 +81,8 @@ pub struct FetchContext<'a> {
     pub clock: &'a Clock,
     /// Called when the state changes.
     pub report: &'a mut dyn FnMut(FetchState),
+    /// Called every second: the messages in the broker that are not fetched yet.
+    pub lag: &'a mut dyn FnMut(i64),
 }
 
 /// Fetches until it is told to stop, or, draining, until the ends that were there at the start. Whether it got there.
@@ -93,6 +97,7 @@ pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: Fet
     let queue = Queue::new(&consumer);
     let mut fetch = Fetch::new(options, &positions)?;
     let mut probe = Probe::new(&positions, context.clock.instant());
+    let mut lag_told = context.clock.instant();
     while !(context.stop.raised() || options.drain && fetch.unread.is_empty()) {
         let batch = queue.take(options.batch_rows_max, IDLE_WAIT);
         let fetched = fetch.decode(&batch)?;
@@ -103,6 +108,10 @@ pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: Fet
         }
         if let Some(state) = fetch.changed_state() {
             (context.report)(state);
+        }
+        if context.clock.instant() - lag_told >= LAG_EVERY {
+            lag_told = context.clock.instant();
+            (context.lag)(fetch.lag(&queue));
         }
         for fetched in fetched {
             if !send(out, fetched, &context) {
@@ -247,6 +256,8 @@ struct Fetch {
     decoders: Vec<(Arc<str>, Arc<Table>, Decoder)>,
     /// Topic handles seen, with the decoder of each.
     handles: Vec<(usize, usize)>,
+    /// The next offset of every partition.
+    next: Positions,
     /// Partitions that are not drained, with their end at the start.
     unread: BTreeMap<Partition, i64>,
     /// Partitions whose end was not reached yet.
@@ -266,6 +277,7 @@ impl Fetch {
         Ok(Fetch {
             decoders: options.tables.iter().map(decoder).collect::<Result<_>>()?,
             handles: vec![],
+            next: positions.clone(),
             unread: unread.map(|(partition, (_, end))| (partition.clone(), *end)).collect(),
             behind: positions.keys().cloned().collect(),
             caught_up: false,
@@ -273,6 +285,13 @@ impl Fetch {
             trouble: false,
             told: None,
         })
+    }
+
+    fn lag(&self, queue: &Queue<'_>) -> i64 {
+        let of = |((topic, partition), (next, end)): (&Partition, &(i64, i64))| {
+            (queue.end(topic, *partition).unwrap_or(*end) - next).max(0)
+        };
+        self.next.iter().map(of).sum()
     }
 
     /// The state, if it is not the one told last.
@@ -380,6 +399,11 @@ impl Fetch {
                         last = Some((message.partition, slot));
                     }
                 }
+            }
+        }
+        for (partition, next) in &next {
+            if let Some((position, _)) = self.next.get_mut(partition) {
+                *position = *next;
             }
         }
         self.unread.retain(|partition, end| next.get(partition).is_none_or(|next| next < end));

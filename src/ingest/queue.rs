@@ -4,8 +4,7 @@
 //! message is destroyed when its `Batch` is dropped.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::marker::PhantomData;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
@@ -14,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 /// The queue of a consumer; the consumer outlives it.
 pub struct Queue<'c> {
     queue: *mut sys::rd_kafka_queue_t,
-    consumer: PhantomData<&'c BaseConsumer>,
+    consumer: &'c BaseConsumer,
 }
 
 /// Messages and events taken from the queue.
@@ -66,7 +65,7 @@ impl<'c> Queue<'c> {
     pub fn new(consumer: &'c BaseConsumer) -> Self {
         // SAFETY: the client is alive as long as the consumer, which outlives this value.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr().cast()) };
-        Queue { queue, consumer: PhantomData }
+        Queue { queue, consumer }
     }
 
     /// Takes what is there, at most `max` entries; waits up to `wait` for the first one.
@@ -76,6 +75,18 @@ impl<'c> Queue<'c> {
             self.fill(&mut batch, max.saturating_sub(1), Duration::ZERO);
         }
         batch
+    }
+
+    /// The end of a partition as the last fetch answer told it; None: not told yet. Asks nobody.
+    pub fn end(&self, topic: &str, partition: i32) -> Option<i64> {
+        let topic = CString::new(topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        let client = self.consumer.client().native_ptr();
+        // SAFETY: the client is alive, the name is NUL-terminated, and both numbers are ours.
+        let answer = unsafe {
+            sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, &raw mut low, &raw mut high)
+        };
+        (answer == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
     fn fill(&self, batch: &mut Batch, max: usize, wait: Duration) -> usize {

@@ -18,6 +18,9 @@ use crate::error::{Error, Result};
 use crate::planner::{AggregateKind, Function};
 use crate::state::{KeyTable, OrderedRows, RowCodec, Touched, hash_key};
 
+/// Groups whose memory is loaded ahead of their use.
+const WARM_ROWS: usize = 256;
+
 /// How a function is maintained.
 #[derive(Debug)]
 enum Accumulator {
@@ -97,9 +100,13 @@ impl Aggregate {
         let encoded = self.key_codec.encode(rows)?;
         let (mut numbers, mut touched) = (Vec::with_capacity(encoded.len()), vec![]);
         let global = self.global == Some(false);
+        let hashes: Vec<u64> = (0..encoded.len()).map(|i| hash_key(encoded.bytes(i))).collect();
         for i in 0..encoded.len().max(usize::from(global)) {
-            let key = if i < encoded.len() { encoded.bytes(i) } else { &[] };
-            let number = self.keys.number(hash_key(key), key);
+            if i % WARM_ROWS == 0 {
+                std::hint::black_box(self.keys.warm(&hashes[i..encoded.len().min(i + WARM_ROWS)]));
+            }
+            let (hash, key) = if i < encoded.len() { (hashes[i], encoded.bytes(i)) } else { (hash_key(&[]), &[][..]) };
+            let number = self.keys.number(hash, key);
             if self.keys.capacity() > self.stamps.len() {
                 self.stamps.push(0);
                 self.words.resize(self.stamps.len() * self.stride, 0);

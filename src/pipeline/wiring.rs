@@ -127,7 +127,11 @@ fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Share
     let mut report = |state: FetchState| {
         shared.readiness.set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
     };
-    fetch(options, out, FetchContext { stop: &shared.stop, clock: &shared.clock, report: &mut report })
+    let mut lag = |events: i64| {
+        shared.metrics.lag_events.set(events);
+    };
+    let (stop, clock) = (&shared.stop, &shared.clock);
+    fetch(options, out, FetchContext { stop, clock, report: &mut report, lag: &mut lag })
 }
 
 impl Pipeline {

@@ -70,6 +70,8 @@ struct Inner {
     rows: RowStore,
     identity: HashIndex,
     links: Vec<PostingLists>,
+    /// Links whose key is part of the identity: all versions of a row are in one list.
+    fixed_links: Vec<bool>,
     /// Killed rows and their epoch, oldest first.
     dead: VecDeque<(u32, RowId)>,
     /// Readers at an older epoch can no longer be answered.
@@ -105,6 +107,7 @@ impl Arrangement {
                 rows: RowStore::new(links.len()),
                 identity: HashIndex::new(),
                 links: links.iter().map(|_| PostingLists::new()).collect(),
+                fixed_links: layout.links.iter().map(|l| l.iter().all(|c| layout.identity.contains(c))).collect(),
                 dead: VecDeque::new(),
                 oldest: 0,
                 live_rows: 0,
@@ -231,11 +234,22 @@ impl Writer<'_> {
         let inner = &mut *self.inner;
         let hash = batch.hashes[i];
         let new = NewRow { bytes: batch.rows.bytes(i), weight, born: epoch, hash: short(hash) };
+        // An earlier version of the row, still in the indexes, knows the lists of the new one.
+        let earlier = inner.fixed_links.contains(&true).then(|| {
+            let key = batch.keys.bytes(i);
+            inner.identity.find(hash, |row| inner.rows.bytes(RowId(row)).starts_with(key))
+        });
+        let earlier = earlier.flatten();
         let row = inner.rows.insert(new)?;
         inner.identity.insert(hash, row.0);
         for (k, keys) in batch.links.iter().enumerate() {
-            let key = keys.bytes(i);
-            let (group, position) = inner.links[k].add(hash_key(key), key, row);
+            let (group, position) = match earlier.filter(|_| inner.fixed_links[k]) {
+                Some(earlier) => {
+                    let (group, _) = inner.rows.link(RowId(earlier), k);
+                    (group, inner.links[k].push(group, row))
+                }
+                None => inner.links[k].add(hash_key(keys.bytes(i)), keys.bytes(i), row),
+            };
             inner.rows.set_link(row, k, group, position);
         }
         inner.live_rows += weight;

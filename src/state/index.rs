@@ -115,10 +115,15 @@ impl PostingLists {
                 number
             }
         };
-        let rows = &mut self.groups[number as usize].rows;
+        (number, self.push(number, row))
+    }
+
+    /// Adds a row to a list that is known: its position.
+    pub fn push(&mut self, group: u32, row: RowId) -> u32 {
+        let rows = &mut self.groups[group as usize].rows;
         rows.push(row);
         self.bytes += size_of::<RowId>();
-        (number, rows.len() as u32 - 1)
+        rows.len() as u32 - 1
     }
 
     /// Takes a row out. Returns the row that took its position, if any: its link must be told.

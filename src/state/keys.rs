@@ -38,6 +38,14 @@ impl KeyTable {
         number
     }
 
+    /// Loads what `number` will touch for these hashes: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, hashes: &[u64]) -> u8 {
+        hashes.iter().fold(0, |sum, &hash| {
+            let number = self.index.find(hash, |_| true);
+            sum ^ number.and_then(|n| self.keys[n as usize].1.first().copied()).unwrap_or(0)
+        })
+    }
+
     pub fn key(&self, number: u32) -> &[u8] {
         &self.keys[number as usize].1
     }
