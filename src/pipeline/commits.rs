@@ -3,13 +3,13 @@
 //! A store that does not answer is tried again; the flow waits at the full channel meanwhile, and what is published
 //! goes on being served.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::history::EpochRecord;
 use crate::telemetry::NotReady;
 
 /// Uncommitted bytes at which a commit is made before its time.
@@ -23,7 +23,7 @@ const LAST_ATTEMPTS: usize = 5;
 
 /// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first epoch:
 /// until then the flow replays the segments that a roll would sweep away.
-pub(super) fn run(mut committer: Committer, records: &Receiver<EpochRecord>, shared: &Shared) -> Result<()> {
+pub(super) fn run(mut committer: Committer, records: &RecordReceiver, shared: &Shared) -> Result<()> {
     let Ok(first) = records.recv() else {
         return Ok(());
     };

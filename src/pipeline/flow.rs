@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::compute::concat_batches;
 
+use super::records::RecordSender;
 use super::wiring::Shared;
 use crate::changes::{Changes, DeadLetter, EventBatch};
 use crate::checkpoint::Offsets;
@@ -85,12 +86,7 @@ impl Flow {
     }
 
     /// Replays the history, then runs epochs until fetch ends.
-    pub fn run(
-        mut self,
-        fetched: &Receiver<Fetched>,
-        out: &SyncSender<EpochRecord>,
-        shared: &Shared,
-    ) -> Result<FlowSummary> {
+    pub fn run(mut self, fetched: &Receiver<Fetched>, out: &RecordSender, shared: &Shared) -> Result<FlowSummary> {
         if !self.replay(out, shared)? {
             return Ok(self.summary);
         }
@@ -121,7 +117,7 @@ impl Flow {
 
     /// Brings the views to the committed offsets: every accepted event runs through them again. Nothing is published
     /// before the end, so that no reader sees half of it. False when told to stop before the end.
-    fn replay(&mut self, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<bool> {
+    fn replay(&mut self, out: &RecordSender, shared: &Shared) -> Result<bool> {
         let Some(recovered) = self.recovered.take() else {
             return Ok(true);
         };
@@ -156,8 +152,7 @@ impl Flow {
                     view_changes.push(ViewChanges { view: view.clone(), generation: self.generations[view], changes });
                 }
             }
-            self.send(
-                out,
+            out.send(
                 EpochRecord {
                     epoch,
                     published_at_us: shared.clock.now_us(),
@@ -166,6 +161,7 @@ impl Flow {
                     view_changes,
                     offsets: self.offsets.clone(),
                 },
+                &shared.clock,
             )?;
         }
         shared.readiness.remove(NotReady::ReplayingHistory);
@@ -208,7 +204,7 @@ impl Flow {
         }
     }
 
-    fn epoch(&mut self, intake: Intake, out: &SyncSender<EpochRecord>, shared: &Shared) -> Result<()> {
+    fn epoch(&mut self, intake: Intake, out: &RecordSender, shared: &Shared) -> Result<()> {
         let mut tables: BTreeMap<Arc<str>, Changes> = BTreeMap::new();
         let mut events = vec![];
         for (name, batches) in intake.events {
@@ -245,8 +241,7 @@ impl Flow {
             Some(ViewChanges { view, generation, changes })
         };
         let view_changes = views.into_iter().filter_map(kept).collect();
-        self.send(
-            out,
+        out.send(
             EpochRecord {
                 epoch,
                 published_at_us: shared.clock.now_us(),
@@ -255,11 +250,8 @@ impl Flow {
                 view_changes,
                 offsets: self.offsets.clone(),
             },
+            &shared.clock,
         )
-    }
-
-    fn send(&self, out: &SyncSender<EpochRecord>, record: EpochRecord) -> Result<()> {
-        out.send(record).map_err(|_| Error::unavailable("the commit stage has ended"))
     }
 
     fn publish(&mut self, shared: &Shared) -> Result<()> {

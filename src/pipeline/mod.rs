@@ -1,7 +1,7 @@
 //! The pipeline: three threads and the bounded channels between them.
 //!
 //! ```text
-//! Kafka ──▶ fetch ──4 batches──▶ flow ──64 epochs──▶ commit ──▶ storage
+//! Kafka ──▶ fetch ──4 batches──▶ flow ──8,192 epochs──▶ commit ──▶ storage
 //!           decode               operators, publish ──▶ hot tables ──▶ HTTP
 //! ```
 //! Contract: built back to front, so that each stage has somewhere to go. It ends front to back: fetch ends (told to
@@ -10,6 +10,7 @@
 
 mod commits;
 mod flow;
+mod records;
 mod wiring;
 
 pub use flow::FlowSummary;

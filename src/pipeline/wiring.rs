@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::commits;
 use super::flow::{Flow, FlowOptions, FlowSummary};
+use super::records::record_channel;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::commit::Committer;
@@ -21,8 +22,6 @@ use crate::telemetry::{Metrics, NotReady, Readiness};
 
 /// Decoded batches between fetch and flow.
 const FETCHED_BATCHES: usize = 4;
-/// Published epochs between flow and commit.
-const EPOCH_RECORDS: usize = 64;
 /// Messages of one decoded batch: large enough for a backlog, small enough for the caches.
 const BATCH_ROWS_MAX: usize = 16_384;
 
@@ -78,7 +77,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     engine.begin_run(u64::from(recovered.run))?;
     let hot = engine.hot().clone();
 
-    let (record_out, record_in) = sync_channel(EPOCH_RECORDS);
+    let (record_out, record_in) = record_channel();
     let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
     let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
 

@@ -1,0 +1,79 @@
+//! The channel between flow and commit, bounded by epochs and by rows.
+//!
+//! A commit takes as long as the storage does. Small epochs come by the hundred a second, so they need many places;
+//! large ones fill the memory, so their rows are counted. Only when either bound is reached does the flow wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::history::EpochRecord;
+
+/// Published epochs that wait for the commit stage, at most.
+const EPOCHS_MAX: usize = 8_192;
+/// Their rows (events, changes, dead letters), at most; one epoch is always let in.
+const ROWS_MAX: usize = 1_000_000;
+/// How long the flow waits before it looks for room again.
+const ROOM_WAIT: Duration = Duration::from_millis(1);
+
+/// The flow's end.
+pub(super) struct RecordSender {
+    records: SyncSender<EpochRecord>,
+    waiting_rows: Arc<AtomicUsize>,
+}
+
+/// The commit stage's end.
+pub(super) struct RecordReceiver {
+    records: Receiver<EpochRecord>,
+    waiting_rows: Arc<AtomicUsize>,
+}
+
+/// A channel for published epochs.
+pub(super) fn record_channel() -> (RecordSender, RecordReceiver) {
+    let (out, records) = sync_channel(EPOCHS_MAX);
+    let waiting_rows = Arc::new(AtomicUsize::new(0));
+    (RecordSender { records: out, waiting_rows: waiting_rows.clone() }, RecordReceiver { records, waiting_rows })
+}
+
+fn rows_of(record: &EpochRecord) -> usize {
+    let events: usize = record.events.iter().map(|e| e.rows.num_rows()).sum();
+    let changes: usize = record.view_changes.iter().map(|v| v.changes.len()).sum();
+    events + changes + record.dead_letters.len()
+}
+
+impl RecordSender {
+    /// Hands an epoch on, when there is room. Errors: `Unavailable` when the commit stage has ended.
+    pub fn send(&self, record: EpochRecord, clock: &Clock) -> Result<()> {
+        let ended = || Error::unavailable("the commit stage has ended");
+        let rows = rows_of(&record);
+        loop {
+            let waiting = self.waiting_rows.load(Ordering::Acquire);
+            if waiting == 0 || waiting + rows <= ROWS_MAX {
+                break;
+            }
+            // The receiver holds the other reference.
+            if Arc::strong_count(&self.waiting_rows) == 1 {
+                return Err(ended());
+            }
+            clock.sleep(ROOM_WAIT);
+        }
+        self.waiting_rows.fetch_add(rows, Ordering::AcqRel);
+        self.records.send(record).map_err(|_| ended())
+    }
+}
+
+impl RecordReceiver {
+    fn taken(&self, record: EpochRecord) -> EpochRecord {
+        self.waiting_rows.fetch_sub(rows_of(&record), Ordering::AcqRel);
+        record
+    }
+    pub fn recv(&self) -> std::result::Result<EpochRecord, RecvError> {
+        self.records.recv().map(|record| self.taken(record))
+    }
+    pub fn recv_timeout(&self, wait: Duration) -> std::result::Result<EpochRecord, RecvTimeoutError> {
+        self.records.recv_timeout(wait).map(|record| self.taken(record))
+    }
+}
