@@ -21,6 +21,11 @@ export REBATEFLOW_TEST_PYTHON=$cache/readers-venv/bin/python
 "$REBATEFLOW_TEST_PYTHON" "$here/readers/check_test.py"
 
 cd "$here/.."
+# Two versions of these in one binary would be two kinds of record batches that do not fit each other.
+if cargo tree --locked -d --depth 0 | grep -E '^(arrow|parquet|object_store|datafusion)'; then
+  echo "these crates are there in more than one version" >&2
+  exit 1
+fi
 # Compiled first: Kafka would only take memory and cores from the compiler.
 cargo test --locked --no-run "$@"
 
