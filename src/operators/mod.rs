@@ -9,6 +9,8 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+#[cfg(test)]
+mod tests;
 mod totals;
 mod union;
 

@@ -77,3 +77,48 @@ impl RecordReceiver {
         self.records.recv_timeout(wait).map(|record| self.taken(record))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::changes::{DeadLetter, Position};
+    use crate::error::ErrorKind;
+
+    /// An epoch with this many dead letters.
+    fn record(epoch: u32, rows: usize) -> EpochRecord {
+        let letter = DeadLetter {
+            key: None,
+            value: None,
+            headers: vec![],
+            position: Position { topic: "t".into(), partition: 0, offset: 0 },
+            timestamp_us: 0,
+            table: "t".into(),
+            field: None,
+            error: "bad".into(),
+        };
+        EpochRecord {
+            epoch,
+            published_at_us: 0,
+            events: vec![],
+            dead_letters: vec![letter; rows],
+            view_changes: vec![],
+            offsets: Default::default(),
+        }
+    }
+
+    #[test]
+    fn rows_that_wait_are_bounded_and_a_gone_receiver_is_an_error() {
+        let (out, records) = record_channel();
+        out.send(record(1, ROWS_MAX), &Clock::System).expect("one epoch is always let in");
+        let sender = crate::tasks::spawn_thread("sender", move || out.send(record(2, 1), &Clock::System).map(|()| out));
+        Clock::System.sleep(Duration::from_millis(50));
+        assert_eq!(records.waiting_rows.load(Ordering::Acquire), ROWS_MAX, "the second epoch waits for room");
+        assert_eq!(records.recv().expect("it was sent").epoch, 1);
+        assert_eq!(records.recv().expect("there is room now").epoch, 2);
+        let out = sender.expect("starts").join().expect("does not panic").expect("was sent");
+        out.send(record(3, ROWS_MAX), &Clock::System).expect("there is room");
+        drop(records);
+        let outcome = out.send(record(4, 1), &Clock::System);
+        assert_eq!(outcome.err().map(|e| e.kind), Some(ErrorKind::Unavailable));
+    }
+}
