@@ -25,17 +25,9 @@ pub struct OrderedLatest {
 
 impl OrderedLatest {
     pub fn new(schema: SchemaRef, partition: &[usize], order: &[(usize, SortOptions)]) -> Result<Self> {
-        let ascending = SortOptions { descending: false, nulls_first: false };
-        let mut columns: Vec<(usize, SortOptions)> = partition.iter().map(|&c| (c, ascending)).collect();
-        columns.extend(order);
-        for c in 0..schema.fields().len() {
-            if columns.iter().all(|x| x.0 != c) {
-                columns.push((c, ascending));
-            }
-        }
         Ok(OrderedLatest {
             key_codec: RowCodec::ascending(schema.clone(), partition)?,
-            row_codec: RowCodec::new(schema, &columns)?,
+            row_codec: RowCodec::ordered(schema, partition, order)?,
             rows: OrderedRows::default(),
             touched: Touched::default(),
         })

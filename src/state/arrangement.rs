@@ -11,7 +11,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::codec::{ASCENDING, EncodedRows, RowCodec};
+use super::codec::{EncodedRows, RowCodec};
 use super::index::{HashIndex, PostingLists};
 use super::rows::{LIVE, NewRow, RowId, RowStore};
 use super::slot::{SLOTS, hash_key, short, widen};
@@ -92,16 +92,9 @@ pub struct Arrangement {
 impl Arrangement {
     pub fn new(layout: Layout) -> Result<Self> {
         let schema = &layout.schema;
-        let mut columns: Vec<(usize, SortOptions)> = layout.identity.iter().map(|&c| (c, ASCENDING)).collect();
-        columns.extend(&layout.order);
-        for c in 0..schema.fields().len() {
-            if columns.iter().all(|x| x.0 != c) {
-                columns.push((c, ASCENDING));
-            }
-        }
         let links = layout.links.iter().map(|c| RowCodec::ascending(schema.clone(), c)).collect::<Result<Vec<_>>>()?;
         Ok(Arrangement {
-            row_codec: RowCodec::new(schema.clone(), &columns)?,
+            row_codec: RowCodec::ordered(schema.clone(), &layout.identity, &layout.order)?,
             key_codec: RowCodec::ascending(schema.clone(), &layout.identity)?,
             inner: RwLock::new(Inner {
                 rows: RowStore::new(links.len()),

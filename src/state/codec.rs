@@ -63,6 +63,19 @@ impl RowCodec {
         Ok(RowCodec { columns: columns.iter().map(|c| c.0).collect(), converter, schema })
     }
 
+    /// All columns: a key, then an order, then the rest ascending. Rows of one key compare in that order, and no two
+    /// different rows are equal.
+    pub fn ordered(schema: SchemaRef, key: &[usize], order: &[(usize, SortOptions)]) -> Result<Self> {
+        let mut columns: Vec<(usize, SortOptions)> = key.iter().map(|&c| (c, ASCENDING)).collect();
+        columns.extend(order);
+        for c in 0..schema.fields().len() {
+            if columns.iter().all(|x| x.0 != c) {
+                columns.push((c, ASCENDING));
+            }
+        }
+        Self::new(schema, &columns)
+    }
+
     /// These columns ascending, NULL last.
     pub fn ascending(schema: SchemaRef, columns: &[usize]) -> Result<Self> {
         Self::new(schema, &columns.iter().map(|&c| (c, ASCENDING)).collect::<Vec<_>>())
