@@ -14,7 +14,8 @@ mod exact;
 mod plan;
 mod refuse;
 mod session;
+mod sets;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
-pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
+pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan, Semi, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
