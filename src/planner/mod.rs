@@ -11,11 +11,9 @@ mod canonical;
 mod checked;
 mod compile;
 mod exact;
-mod latest;
 mod plan;
 mod refuse;
 mod session;
-mod table_rows;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};

@@ -70,7 +70,7 @@ impl Planner {
 
     /// Adds a table. `retractable`: rows may be taken out (tests only; Kafka tables never do).
     pub fn add_table(&mut self, table: &Table, retractable: bool) -> Result<()> {
-        let plan = super::table_rows::table_plan(table, retractable)?;
+        let plan = super::compile::table_plan(table, retractable)?;
         self.add(&table.name, Relation { schema: table.schema(), plan })
     }
 
