@@ -48,10 +48,18 @@ fn every_script_passes_under_every_schedule() {
 }
 
 fn scripts() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(DIRECTORY);
-    let entries = std::fs::read_dir(&directory).expect("the directory of scripts");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths.filter(|p| p.extension().is_some_and(|e| e == "slt")).collect();
+    let mut paths = vec![];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(DIRECTORY)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of scripts") {
+            let path = entry.expect("an entry").path();
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(extension) if extension == "slt" => paths.push(path),
+                _ => {}
+            }
+        }
+    }
     paths.sort();
     paths
 }
