@@ -11,12 +11,11 @@ mod canonical;
 mod checked;
 mod compile;
 mod exact;
-mod latest;
 mod plan;
 mod refuse;
 mod session;
-mod table_rows;
+mod sets;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
-pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
+pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan, Semi, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
