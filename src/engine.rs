@@ -21,6 +21,7 @@ use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
 use crate::error::{Error, Result};
+use crate::explain::{Class, Explanation};
 use crate::history::ViewIdentity;
 use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
@@ -48,6 +49,8 @@ pub struct Engine {
     flow: Dataflow,
     hot: Arc<Hot>,
     epoch: u32,
+    /// Readers have seen the operators since they were built.
+    explained: bool,
     /// Everything applied, when views may still be added (in memory only).
     log: Option<Vec<BTreeMap<Arc<str>, Changes>>>,
 }
@@ -66,6 +69,7 @@ impl Engine {
             flow: dataflow::build(&[])?,
             hot: Arc::new(Hot::new(run)),
             epoch: 0,
+            explained: true,
             log: Some(vec![]),
         })
     }
@@ -186,7 +190,28 @@ impl Engine {
     fn rebuild(&mut self) -> Result<()> {
         self.flow = dataflow::build(&self.specs)?;
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
-        self.hot.set_tables(self.flow.outputs().map(|output| hot_table(output, views[&*output.name])))
+        let tables = self.flow.outputs().map(|output| {
+            let class = self.flow.explain(&output.name, false).map_or(Class::Incremental, |e| e.class);
+            hot_table(output, views[&*output.name], class)
+        });
+        self.explained = false;
+        self.hot.set_tables(tables)
+    }
+
+    /// The operators of a view and what was measured of them; None: there is no such view.
+    pub fn explain(&self, view: &str) -> Option<Explanation> {
+        let mut explanation = self.flow.explain(view, true)?;
+        let warnings = self.planned(view).into_iter().flat_map(|planned| &planned.warnings);
+        explanation.warnings.extend(warnings.map(|warning| warning.message.clone()));
+        Some(explanation)
+    }
+
+    /// Shows readers the operators as they are now.
+    pub fn publish_explanations(&mut self) {
+        let explained =
+            self.flow.outputs().filter_map(|output| Some((output.name.clone(), self.explain(&output.name)?)));
+        self.hot.set_explanations(explained.collect());
+        self.explained = true;
     }
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
@@ -202,7 +227,7 @@ impl Engine {
             return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
         }
         self.epoch += 1;
-        let views = self.flow.run(self.epoch, tables)?;
+        let views = self.flow.run(self.epoch, tables, &self.clock)?;
         Ok(EpochOutput { epoch: self.epoch, views })
     }
 
@@ -221,6 +246,9 @@ impl Engine {
             views: views.collect(),
         };
         self.hot.publish(snapshot);
+        if !self.explained {
+            self.publish_explanations();
+        }
         self.flow.maintain(self.hot.oldest_pinned(self.clock.instant()))
     }
 
@@ -285,7 +313,7 @@ impl Engine {
     }
 }
 
-fn hot_table(output: &Output, view: &View) -> HotTable {
+fn hot_table(output: &Output, view: &View, class: Class) -> HotTable {
     let link = |found: Option<Found>| {
         found.map(|f| match f {
             Found::Identity => Link::Identity,
@@ -298,7 +326,7 @@ fn hot_table(output: &Output, view: &View) -> HotTable {
         key: output.key.clone(),
         unique: output.unique,
         on_error: view.on_error,
-        class: "incremental".to_string(),
+        class: class.to_string(),
         arrangement: output.arrangement.clone(),
         columns: output.columns.clone(),
         key_link: link(output.by_key),

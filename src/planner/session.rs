@@ -25,7 +25,7 @@ use super::compile::Compiler;
 use super::plan::{Op, Plan};
 use super::{exact, refuse};
 use crate::catalog::{Table, View};
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
 
 /// A table or a materialized view, as the planner sees it.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct ViewPlan {
     pub canonical: LogicalPlan,
     /// The columns that the view shows, with pinned types.
     pub schema: SchemaRef,
+    /// What the analyst should know, and what is maintained all the same.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Plans views over the relations that were added so far.
@@ -122,7 +124,8 @@ impl Planner {
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;
         let schema = served_schema(&plan);
-        Ok(ViewPlan { plan, canonical, schema })
+        let warnings = super::money::warnings(view, &canonical);
+        Ok(ViewPlan { plan, canonical, schema, warnings })
     }
 }
 

@@ -1,0 +1,62 @@
+//! The operators of a view, as `explain` shows them.
+
+use super::describe::Held;
+use super::run::{Dataflow, Node};
+use crate::explain::{Class, ExplainedOperator, Explanation, Figures};
+
+impl Dataflow {
+    /// The operators of a view down to tables and to the views that it reads; None: there is no such view. `measured`:
+    /// with what was measured since the start.
+    pub fn explain(&self, view: &str, measured: bool) -> Option<Explanation> {
+        let at = self.outputs.iter().position(|o| &*o.output.name == view)?;
+        let root = self.outputs[at].node;
+        let class = self.upstream[at].iter().map(|&n| self.nodes[n].description.class).max();
+        let class = class.unwrap_or(Class::Incremental);
+        let mut operators: Vec<ExplainedOperator> = vec![];
+        let mut waiting = vec![root];
+        while let Some(node) = waiting.pop() {
+            if operators.iter().any(|operator| operator.id == node) {
+                continue;
+            }
+            let operator = self.explained(node, node == root, view, measured);
+            waiting.extend(operator.inputs.iter().rev());
+            operators.push(operator);
+        }
+        let full = "a change computes the whole view again; give it a GROUP BY or PARTITION BY";
+        let warnings = (class == Class::Full).then(|| full.to_string()).into_iter().collect();
+        Some(Explanation { view: view.to_string(), class, warnings, operators })
+    }
+
+    fn explained(&self, node: usize, root: bool, view: &str, measured: bool) -> ExplainedOperator {
+        let Node { description, inputs, operator, meter, .. } = &self.nodes[node];
+        let table = self.sources.iter().find(|(_, source)| **source == node).map(|(name, _)| format!("table {name}"));
+        // A view of its own stands for its operators.
+        let read = self.outputs.iter().find(|o| o.node == node && !root).map(|o| format!("view {}", o.output.name));
+        let shared = self.outputs.iter().zip(&self.upstream).filter(|(_, upstream)| upstream.contains(&node));
+        let others = shared.map(|(o, _)| o.output.name.to_string()).filter(|name| name != view);
+        let touched = operator.touched();
+        let figures = Figures {
+            rows: match description.held {
+                Held::Nothing => 0,
+                Held::Inputs => meter.rows_in,
+                Held::Output => meter.rows_out,
+            },
+            bytes: operator.size() as u64,
+            rows_read: touched.read,
+            rows_written: touched.written,
+            changes: meter.changes,
+            ns_a_change: u64::try_from(meter.time.as_nanos() / u128::from(meter.changes.max(1))).unwrap_or(u64::MAX),
+        };
+        ExplainedOperator {
+            id: node,
+            inputs: if read.is_some() { vec![] } else { inputs.clone() },
+            name: read.or(table).unwrap_or_else(|| description.name.to_string()),
+            key: description.key.clone(),
+            class: description.class,
+            keeps: description.keeps.to_string(),
+            cost: description.cost.to_string(),
+            shared_with: others.collect(),
+            figures: measured.then_some(figures),
+        }
+    }
+}
