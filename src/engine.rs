@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::tokenizer::Span;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::catalog::{Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
 use crate::explain::{Class, Explanation};
 use crate::history::ViewIdentity;
 use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
@@ -35,6 +36,15 @@ pub struct EpochOutput {
     pub epoch: u32,
     /// The consolidated changes of each view that changed.
     pub views: Vec<(Arc<str>, Changes)>,
+}
+
+/// A catalog as far as it can be run.
+pub struct Checked {
+    /// Runs the views without fault.
+    pub engine: Engine,
+    pub faults: Vec<Diagnostic>,
+    /// Views that read something with a fault, and its name: nothing else is known of them.
+    pub unchecked: Vec<(String, String)>,
 }
 
 /// See the module.
@@ -76,27 +86,37 @@ impl Engine {
 
     /// An engine for a catalog that stays as it is: what was applied is kept only as far as the views need it.
     pub fn for_catalog(catalog: &Catalog, clock: Clock) -> Result<Self> {
+        let Checked { engine, faults, .. } = Engine::check(catalog, &[], clock)?;
+        if faults.is_empty() { Ok(engine) } else { Err(Error::from_diagnostics(faults)) }
+    }
+
+    /// The same, with every view that can be planned; the error is never about one view. `faulty`: names that views
+    /// may read and that have a fault already.
+    pub fn check(catalog: &Catalog, faulty: &[String], clock: Clock) -> Result<Checked> {
         let mut engine = Engine::new(0, clock)?;
         for table in &catalog.tables {
             engine.planner.add_table(table, false)?;
         }
-        let mut faults = vec![];
+        let (mut faults, mut unchecked) = (vec![], vec![]);
+        let mut faulty: BTreeSet<String> = faulty.iter().cloned().collect();
         for view in &catalog.views {
-            match engine.plan(view) {
-                Ok(()) => {}
-                // Views that read a faulty one would only repeat its fault.
-                Err(error) if !error.diagnostics.is_empty() => faults.extend(error.diagnostics),
-                Err(error) if faults.is_empty() => return Err(error),
-                Err(_) => {}
+            // It would only repeat the fault.
+            if let Some(read) = view.reads.iter().find(|read| faulty.contains(*read)) {
+                unchecked.push((view.name.clone(), read.clone()));
+                faulty.insert(view.name.clone());
+                continue;
             }
-        }
-        if !faults.is_empty() {
-            return Err(Error::from_diagnostics(faults));
+            let Err(error) = engine.plan(view) else { continue };
+            faulty.insert(view.name.clone());
+            match error.diagnostics.is_empty() {
+                true => faults.push(view.source.diagnostic(error.kind, Span::empty(), error.to_string())),
+                false => faults.extend(error.diagnostics),
+            }
         }
         engine.catalog = catalog.clone();
         engine.log = None;
         engine.rebuild()?;
-        Ok(engine)
+        Ok(Checked { engine, faults, unchecked })
     }
 
     /// Numbers the epochs as those of a run. Nothing was applied yet.
@@ -165,13 +185,15 @@ impl Engine {
     }
 
     fn plan(&mut self, view: &Arc<View>) -> Result<()> {
-        let planned = self.planner.plan(view)?;
+        let spec = ViewSpec { view: view.clone(), planned: self.planner.plan(view)? };
+        dataflow::check_key(&spec)?;
+        let planned = &spec.planned;
         self.canonical.insert(view.name.clone(), planned.canonical.clone());
         if view.materialized {
-            self.planner.add_materialized(&view.name, &planned)?;
-            self.specs.push(ViewSpec { view: view.clone(), planned });
+            self.planner.add_materialized(&view.name, planned)?;
+            self.specs.push(spec);
         } else {
-            self.planner.add_plain(&view.name, &planned)?;
+            self.planner.add_plain(&view.name, planned)?;
         }
         Ok(())
     }
@@ -200,7 +222,16 @@ impl Engine {
 
     /// The operators of a view and what was measured of them; None: there is no such view.
     pub fn explain(&self, view: &str) -> Option<Explanation> {
-        let mut explanation = self.flow.explain(view, true)?;
+        self.explanation(view, true)
+    }
+
+    /// The operators of a view before anything has run.
+    pub fn explain_planned(&self, view: &str) -> Option<Explanation> {
+        self.explanation(view, false)
+    }
+
+    fn explanation(&self, view: &str, measured: bool) -> Option<Explanation> {
+        let mut explanation = self.flow.explain(view, measured)?;
         let warnings = self.planned(view).into_iter().flat_map(|planned| &planned.warnings);
         explanation.warnings.extend(warnings.map(|warning| warning.message.clone()));
         Some(explanation)
@@ -289,6 +320,10 @@ impl Engine {
     /// The canonical plan of a view: what the batch oracle runs.
     pub fn canonical(&self, view: &str) -> Option<&LogicalPlan> {
         self.canonical.get(view)
+    }
+    /// Where the rows of a materialized view are, and its key.
+    pub fn output(&self, view: &str) -> Option<&Output> {
+        self.flow.outputs().find(|output| &*output.name == view)
     }
     /// Figures of each operator.
     pub fn statistics(&self) -> Vec<NodeStatistics> {

@@ -26,7 +26,7 @@ pub(super) struct Description {
     pub class: Class,
     pub key: Vec<String>,
     pub keeps: &'static str,
-    pub cost: &'static str,
+    pub cost: String,
     pub held: Held,
 }
 
@@ -45,9 +45,17 @@ impl Draft {
         use Held::{Inputs, Nothing, Output};
         let layout = |arrangement: usize| at.arrangements[arrangement].layout();
         let identity = |arrangement: usize| names(at.schema, &layout(arrangement).identity);
+        let linear;
         let (class, key, keeps, cost, held) = match self {
             Draft::Source => (Incremental, vec![], "nothing", "passes on", Nothing),
-            Draft::Linear { .. } => (Incremental, vec![], "nothing", "1 evaluation", Nothing),
+            Draft::Linear { filter, project, columns } => {
+                linear = match (filter, columns) {
+                    (Some(_), _) => format!("1 filter, {} expressions", project.len()),
+                    (None, None) => format!("{} expressions", project.len()),
+                    (None, Some(_)) => format!("picks {} columns", project.len()),
+                };
+                (Incremental, vec![], "nothing", &*linear, Nothing)
+            }
             Draft::Union => (Incremental, vec![], "nothing", "passes on", Nothing),
             Draft::Latest(arrangement) => {
                 let cost = "1 probe; 1 append for a new first row";
@@ -78,7 +86,7 @@ impl Draft {
             // The careful guess.
             _ => (Class::Recompute, vec![], "state of its own", "not stated", Inputs),
         };
-        Description { name: self.name(), class, key, keeps, cost, held }
+        Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
     }
 }
 

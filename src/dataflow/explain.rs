@@ -12,19 +12,30 @@ impl Dataflow {
         let root = self.outputs[at].node;
         let class = self.upstream[at].iter().map(|&n| self.nodes[n].description.class).max();
         let class = class.unwrap_or(Class::Incremental);
-        let mut operators: Vec<ExplainedOperator> = vec![];
-        let mut waiting = vec![root];
-        while let Some(node) = waiting.pop() {
-            if operators.iter().any(|operator| operator.id == node) {
-                continue;
-            }
-            let operator = self.explained(node, node == root, view, measured);
-            waiting.extend(operator.inputs.iter().rev());
-            operators.push(operator);
-        }
+        let operators: Vec<ExplainedOperator> =
+            self.own(root).into_iter().map(|node| self.explained(node, node == root, view, measured)).collect();
         let full = "a change computes the whole view again; give it a GROUP BY or PARTITION BY";
         let warnings = (class == Class::Full).then(|| full.to_string()).into_iter().collect();
         Some(Explanation { view: view.to_string(), class, warnings, operators })
+    }
+
+    /// The operators that make the rows of `root`, down to tables and other views.
+    fn own(&self, root: usize) -> Vec<usize> {
+        let (mut own, mut waiting) = (vec![], vec![root]);
+        while let Some(node) = waiting.pop() {
+            if own.contains(&node) {
+                continue;
+            }
+            own.push(node);
+            if node == root || !self.is_view(node) {
+                waiting.extend(self.nodes[node].inputs.iter().rev());
+            }
+        }
+        own
+    }
+
+    fn is_view(&self, node: usize) -> bool {
+        self.outputs.iter().any(|o| o.node == node)
     }
 
     fn explained(&self, node: usize, root: bool, view: &str, measured: bool) -> ExplainedOperator {
@@ -32,8 +43,8 @@ impl Dataflow {
         let table = self.sources.iter().find(|(_, source)| **source == node).map(|(name, _)| format!("table {name}"));
         // A view of its own stands for its operators.
         let read = self.outputs.iter().find(|o| o.node == node && !root).map(|o| format!("view {}", o.output.name));
-        let shared = self.outputs.iter().zip(&self.upstream).filter(|(_, upstream)| upstream.contains(&node));
-        let others = shared.map(|(o, _)| o.output.name.to_string()).filter(|name| name != view);
+        let others = self.outputs.iter().filter(|o| read.is_none() && &*o.output.name != view);
+        let shared = others.filter(|o| self.own(o.node).contains(&node)).map(|o| o.output.name.to_string());
         let touched = operator.touched();
         let figures = Figures {
             rows: match description.held {
@@ -54,8 +65,8 @@ impl Dataflow {
             key: description.key.clone(),
             class: description.class,
             keeps: description.keeps.to_string(),
-            cost: description.cost.to_string(),
-            shared_with: others.collect(),
+            cost: description.cost.clone(),
+            shared_with: shared.collect(),
             figures: measured.then_some(figures),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
@@ -10,15 +11,16 @@ use super::router::{self, Shared};
 use crate::error::Error;
 use crate::hot::Hot;
 
-pub(super) async fn plan(State(shared): State<Arc<Shared>>, Path(view): Path<String>) -> Response {
-    shared.answer(&shared.plan, async { explain(&shared.app.hot, &view) }).await
+pub(super) async fn plan(State(shared): State<Arc<Shared>>, path: Result<Path<String>, PathRejection>) -> Response {
+    shared.answer(&shared.plan, async { explain(&shared.app.hot, path) }).await
 }
 
-fn explain(hot: &Hot, view: &str) -> Result<Response, Problem> {
+fn explain(hot: &Hot, path: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let Path(view) = path.map_err(|e| Error::invalid(e.body_text()))?;
     let explanations = hot.explanations();
-    let Some(explanation) = explanations.get(view) else {
+    let Some(explanation) = explanations.get(view.as_str()) else {
         let published = hot.snapshot();
-        if published.table(view).is_some() {
+        if published.table(&view).is_some() {
             return Err(Error::unavailable(format!("the operators of view {view} are not known yet"))
                 .hint("ask again in a second")
                 .into());
