@@ -44,7 +44,7 @@ impl Dataflow {
         // A view of its own stands for its operators.
         let read = self.outputs.iter().find(|o| o.node == node && !root).map(|o| format!("view {}", o.output.name));
         let others = self.outputs.iter().filter(|o| read.is_none() && &*o.output.name != view);
-        let shared = others.filter(|o| self.own(o.node).contains(&node)).map(|o| o.output.name.to_string());
+        let shared = others.filter(|o| self.own(o.node).contains(&node)).map(|o| o.output.name.to_string()).collect();
         let touched = operator.touched();
         let figures = Figures {
             rows: match description.held {
@@ -66,7 +66,7 @@ impl Dataflow {
             class: description.class,
             keeps: description.keeps.to_string(),
             cost: description.cost.clone(),
-            shared_with: shared.collect(),
+            shared_with: shared,
             figures: measured.then_some(figures),
         }
     }
