@@ -59,8 +59,6 @@ pub struct Engine {
     flow: Dataflow,
     hot: Arc<Hot>,
     epoch: u32,
-    /// Readers have seen the operators since they were built.
-    explained: bool,
     /// Everything applied, when views may still be added (in memory only).
     log: Option<Vec<BTreeMap<Arc<str>, Changes>>>,
 }
@@ -68,18 +66,22 @@ pub struct Engine {
 impl Engine {
     /// An empty engine that remembers what was applied, so that views can be created at any time.
     pub fn new(run: u64, clock: Clock) -> Result<Self> {
+        Engine::planning(run, clock, Planner::new())
+    }
+
+    /// The same, with a planner that may know the plans already.
+    pub fn planning(run: u64, clock: Clock, planner: Planner) -> Result<Self> {
         Ok(Engine {
             run,
             clock,
             catalog: Catalog::default(),
-            planner: Planner::new(),
+            planner,
             retractable: BTreeSet::new(),
             specs: vec![],
             canonical: BTreeMap::new(),
             flow: dataflow::build(&[])?,
             hot: Arc::new(Hot::new(run)),
             epoch: 0,
-            explained: true,
             log: Some(vec![]),
         })
     }
@@ -152,24 +154,35 @@ impl Engine {
 
     /// Adds the tables and views of a text, all or none. Views that exist are rebuilt over what was applied.
     pub fn create(&mut self, source: &SourceFile) -> Result<()> {
-        let definitions = parse_definitions(source).map_err(Error::from_diagnostics)?;
+        self.define(parse_definitions(source).map_err(Error::from_diagnostics)?)
+    }
+
+    /// Adds definitions, all or none; a view comes after what it reads.
+    pub fn define(&mut self, definitions: Vec<Definition>) -> Result<()> {
         let mut catalog = self.catalog.clone();
         for definition in &definitions {
             catalog.add(definition.clone())?;
         }
         let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
         let specs_before = self.specs.len();
-        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
-        if let Err(error) = planned {
-            self.specs.truncate(specs_before);
-            for name in &names {
-                self.planner.remove(name)?;
-                self.canonical.remove(name);
+        let planned = self.plan_all(definitions);
+        // What is not maintained leaves the graph as it is.
+        let unchanged = self.specs.len() == specs_before;
+        let built = planned.and_then(|()| if unchanged { Ok(None) } else { dataflow::build(&self.specs).map(Some) });
+        match built {
+            Ok(flow) => {
+                self.catalog = catalog;
+                flow.map_or(Ok(()), |flow| self.serve(flow).and_then(|()| self.replay()))
             }
-            return Err(error);
+            Err(error) => {
+                self.specs.truncate(specs_before);
+                for name in &names {
+                    self.planner.remove(name)?;
+                    self.canonical.remove(name);
+                }
+                Err(error)
+            }
         }
-        self.catalog = catalog;
-        self.restart()
     }
 
     fn plan_all(&mut self, definitions: Vec<Definition>) -> Result<()> {
@@ -201,6 +214,10 @@ impl Engine {
     /// Builds all views anew over what was applied, as a restart does.
     pub fn restart(&mut self) -> Result<()> {
         self.rebuild()?;
+        self.replay()
+    }
+
+    fn replay(&mut self) -> Result<()> {
         // A view without GROUP BY has its row before the first event.
         self.run_epoch(BTreeMap::new())?;
         for epoch in self.log.clone().unwrap_or_default() {
@@ -210,13 +227,16 @@ impl Engine {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        self.flow = dataflow::build(&self.specs)?;
+        self.serve(dataflow::build(&self.specs)?)
+    }
+
+    fn serve(&mut self, flow: Dataflow) -> Result<()> {
+        self.flow = flow;
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
         let tables = self.flow.outputs().map(|output| {
-            let class = self.flow.explain(&output.name, false).map_or(Class::Incremental, |e| e.class);
+            let class = self.flow.class(&output.name);
             hot_table(output, views[&*output.name], class)
         });
-        self.explained = false;
         self.hot.set_tables(tables)
     }
 
@@ -237,12 +257,11 @@ impl Engine {
         Some(explanation)
     }
 
-    /// Shows readers the operators as they are now.
-    pub fn publish_explanations(&mut self) {
+    /// Shows readers the operators with their figures as they are now.
+    pub fn publish_explanations(&self) {
         let explained =
             self.flow.outputs().filter_map(|output| Some((output.name.clone(), self.explain(&output.name)?)));
         self.hot.set_explanations(explained.collect());
-        self.explained = true;
     }
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
@@ -277,9 +296,6 @@ impl Engine {
             views: views.collect(),
         };
         self.hot.publish(snapshot);
-        if !self.explained {
-            self.publish_explanations();
-        }
         self.flow.maintain(self.hot.oldest_pinned(self.clock.instant()))
     }
 

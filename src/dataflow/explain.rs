@@ -10,13 +10,19 @@ impl Dataflow {
     pub fn explain(&self, view: &str, measured: bool) -> Option<Explanation> {
         let at = self.outputs.iter().position(|o| &*o.output.name == view)?;
         let root = self.outputs[at].node;
-        let class = self.upstream[at].iter().map(|&n| self.nodes[n].description.class).max();
-        let class = class.unwrap_or(Class::Incremental);
+        let class = self.class(view);
         let operators: Vec<ExplainedOperator> =
             self.own(root).into_iter().map(|node| self.explained(node, node == root, view, measured)).collect();
         let full = "a change computes the whole view again; give it a GROUP BY or PARTITION BY";
         let warnings = (class == Class::Full).then(|| full.to_string()).into_iter().collect();
         Some(Explanation { view: view.to_string(), class, warnings, operators })
+    }
+
+    /// The worst class of the operators that the rows of a view pass.
+    pub fn class(&self, view: &str) -> Class {
+        let outputs = self.outputs.iter().zip(&self.upstream).filter(|(o, _)| &*o.output.name == view);
+        let classes = outputs.flat_map(|(_, upstream)| upstream).map(|&n| self.nodes[n].description.class);
+        classes.max().unwrap_or(Class::Incremental)
     }
 
     /// The operators that make the rows of `root`, down to tables and other views.

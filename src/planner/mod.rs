@@ -12,6 +12,7 @@ mod checked;
 mod compile;
 mod exact;
 mod latest;
+mod memory;
 mod money;
 mod plan;
 mod proof;
@@ -20,5 +21,6 @@ mod session;
 mod table_rows;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
+pub use memory::PlanMemory;
 pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
 pub use session::{Planner, Relation, ViewPlan};

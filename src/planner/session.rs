@@ -22,6 +22,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 
 use super::canonical::canonical;
 use super::compile::Compiler;
+use super::memory::{Memory, PlanMemory};
 use super::plan::{Op, Plan};
 use super::{exact, refuse};
 use crate::catalog::{Table, View};
@@ -52,6 +53,7 @@ pub struct ViewPlan {
 pub struct Planner {
     context: SessionContext,
     relations: HashMap<String, Relation>,
+    memory: Memory,
 }
 
 impl Default for Planner {
@@ -62,7 +64,13 @@ impl Default for Planner {
 
 impl Planner {
     pub fn new() -> Self {
-        Planner { context: SessionContext::new_with_state(session_state()), relations: HashMap::new() }
+        Self::remembering(PlanMemory::default())
+    }
+
+    /// A planner that shares its plans with others that were given the same definitions.
+    pub fn remembering(memory: PlanMemory) -> Self {
+        let context = SessionContext::new_with_state(session_state());
+        Planner { context, relations: HashMap::new(), memory: Memory::new(memory) }
     }
 
     /// The session settings and functions that give SQL its meaning here; the oracle and ad-hoc SQL use the same.
@@ -73,12 +81,14 @@ impl Planner {
     /// Adds a table. `retractable`: rows may be taken out (tests only; Kafka tables never do).
     pub fn add_table(&mut self, table: &Table, retractable: bool) -> Result<()> {
         let plan = super::table_rows::table_plan(table, retractable)?;
+        self.memory.note(&[&table.name, &table.sql, if retractable { "retractable" } else { "" }]);
         self.add(&table.name, Relation { schema: table.schema(), plan })
     }
 
     /// Adds a maintained view under its name, so that other views can read it.
     pub fn add_materialized(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
         let plan = Plan { op: Op::View(name.into()), ..planned.plan.clone() };
+        self.memory.note(&["materialized", name, &planned.plan.text(), &planned.canonical.to_string()]);
         self.add(name, Relation { schema: planned.schema.clone(), plan })
     }
 
@@ -91,12 +101,14 @@ impl Planner {
 
     /// Adds a plain view: its query takes the place of its name.
     pub fn add_plain(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
+        self.memory.note(&["plain", name, &planned.plan.text(), &planned.canonical.to_string()]);
         self.context.register_table(name, Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
         Ok(())
     }
 
     /// Takes a table or a view out again, if it is there.
     pub fn remove(&mut self, name: &str) -> Result<()> {
+        self.memory.note(&["removed", name]);
         self.context.deregister_table(name)?;
         self.relations.remove(name);
         Ok(())
@@ -104,6 +116,10 @@ impl Planner {
 
     /// Plans a view. Errors: `Invalid` for wrong SQL, `Refused` for what is not maintained, both with the place.
     pub fn plan(&self, view: &View) -> Result<ViewPlan> {
+        self.memory.planned(view, || self.plan_anew(view))
+    }
+
+    fn plan_anew(&self, view: &View) -> Result<ViewPlan> {
         refuse::check(view)?;
         let statement = Statement::Query(Box::new(view.query.clone()));
         let logical = futures::executor::block_on(
