@@ -137,6 +137,15 @@ impl Explanation {
     }
 }
 
+/// `1 table`, `2 tables`.
+pub fn counted(number: usize, what: &str) -> String {
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 /// Rows of cells as lines of columns; trailing empty cells leave no spaces, an empty last column no title.
 pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -199,6 +208,12 @@ operator                class        keeps    a change costs  shared with
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(squeezed(&text), squeezed(expected), "{text}");
         assert!(text.contains("\n  #1 table t") && text.ends_with("see above\n"), "{text}");
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        let texts = [(1, "view"), (0, "view"), (1, "query"), (2, "query")].map(|(number, what)| counted(number, what));
+        assert_eq!(texts, ["1 view", "0 views", "1 query", "2 queries"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, History, View};
 use crate::clock::Clock;
 use crate::engine::{Checked, Engine};
 use crate::error::{Error, ErrorKind, Result};
+use crate::explain::counted;
 use crate::history::Store;
 use crate::planner::ViewPlan;
 use crate::query::type_name;
@@ -58,11 +59,6 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<()> {
         0 => Ok(()),
         many => Err(Error::invalid(counted(many, "error"))),
     }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{ending}")
 }
 
 /// The warnings of a view, at their places where they have one.

@@ -8,6 +8,7 @@ use super::arguments::CatalogArguments;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::explain::counted;
 use crate::slt::{Suite, find_scripts};
 
 /// Threads that run scripts at most.
@@ -48,6 +49,6 @@ pub(super) fn test(arguments: &TestArguments) -> Result<()> {
     println!("{suite}, {:.1} s", clock.instant().saturating_duration_since(start).as_secs_f64());
     match suite.failures.len() {
         0 => Ok(()),
-        failed => Err(Error::data(format!("{failed} of {} test scripts failed", suite.files))),
+        failed => Err(Error::data(format!("{failed} of {} failed", counted(suite.files, "test script")))),
     }
 }

@@ -9,6 +9,7 @@ use super::runner::{Report, Runner};
 use super::script::Script;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::explain::counted;
 use crate::tasks::spawn_thread;
 
 /// Directories inside each other that are searched.
@@ -28,11 +29,9 @@ pub struct Suite {
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Suite { files, queries, compared, failures } = self;
-        write!(f, "{files} files, {queries} queries, {compared} comparisons with the batch answer, ")?;
-        match failures.len() {
-            0 => f.write_str("all as expected"),
-            failed => write!(f, "{failed} files failed"),
-        }
+        let (files, queries) = (counted(*files, "file"), counted(*queries, "query"));
+        let compared = counted(*compared, "comparison");
+        write!(f, "{files}, {queries}, {compared} with the batch answer, {} failed", failures.len())
     }
 }
 
