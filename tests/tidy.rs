@@ -38,7 +38,7 @@ const TOP_LEVEL: [&str; 11] =
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// Files and functions that are longer, with their lines: both lists only shrink.
-const LONG_FILES: [(&str, usize); 1] = [("src/planner/compile.rs", 520)];
+const LONG_FILES: [(&str, usize); 0] = [];
 const LONG_FUNCTIONS: [(&str, &str, usize); 2] =
     [("src/dataflow/build.rs", "build", 71), ("src/dataflow/build.rs", "node", 78)];
 const DECISION_LINES_MAX: usize = 15;

@@ -68,10 +68,25 @@ impl Draft {
             Draft::Arrange(arrangement) => {
                 (Incremental, identity(*arrangement), "its rows, indexed", "1 probe, 1 append", Output)
             }
-            Draft::Join(sides) => {
+            Draft::Join(sides, _) => {
                 let key = join_key(&sides.0, &sides.1, at.inputs);
-                (Incremental, key, "nothing: both sides are kept below", "1 probe, 1 row a match", Nothing)
+                match key.is_empty() {
+                    false => {
+                        (Incremental, key, "nothing: both sides are kept below", "1 probe, 1 row a match", Nothing)
+                    }
+                    true => {
+                        let cost = "1 row for each row of the other side";
+                        (Class::Recompute, key, "nothing: both sides are kept below", cost, Nothing)
+                    }
+                }
             }
+            Draft::Semi { sides, .. } => {
+                let key = join_key(&sides.0, &sides.1, at.inputs);
+                let cost = "1 probe; the left rows of a key that comes or goes";
+                (Incremental, key, "nothing: both sides are kept below", cost, Nothing)
+            }
+            Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
+            Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
             Draft::Aggregate(functions) => {
                 let groups = at.schema.fields().len() - functions.len();
                 let ordered = |kind| matches!(kind, AggregateKind::Min | AggregateKind::Max);

@@ -9,10 +9,12 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+mod semi;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod union;
+mod unnest;
 
 pub use aggregate::Aggregate;
 pub use arrange::Arrange;
@@ -20,7 +22,9 @@ pub use join::{Join, Side};
 pub use latest::Latest;
 pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
+pub use semi::Semi;
 pub use union::Union;
+pub use unnest::Unnest;
 
 use crate::changes::Changes;
 use crate::error::Result;

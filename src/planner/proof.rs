@@ -16,7 +16,7 @@ impl Plan {
                 (Some(both), _) => format!("the keys of both sides ({both})"),
                 _ => "the join".to_string(),
             },
-            #[allow(unreachable_patterns, reason = "for operators without a proof of their own words")]
+            Op::Semi(semi) => return semi.left.key_proof(),
             _ => "its operator".to_string(),
         })
     }

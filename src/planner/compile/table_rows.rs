@@ -7,8 +7,8 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 
-use super::compile::{column_expression, linear_plan, nullable, select};
-use super::plan::{Expression, Op, Plan};
+use super::plans::{column_expression, linear_plan, nullable, select};
+use super::{Expression, Op, Plan};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ pub(super) fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize,
 }
 
 /// How the rows of a table come about from its events.
-pub(super) fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
+pub fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
     let events = nullable(&table.event_schema());
     let declared = table.columns.len();
     let position = |name: &str| events.index_of(name).map_err(|_| Error::internal(format!("no column {name}")));
