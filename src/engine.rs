@@ -1,13 +1,45 @@
 //! The engine: tables, views and epochs, in memory. The pipeline drives it from Kafka; tests and embedders drive it
 //! with batches.
 //!
-//! ```text
-//! let mut engine = Engine::new(1, Clock::System);
-//! engine.create(&SourceFile::new("t.sql", "CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT)"))?;
-//! engine.create(&SourceFile::new("s.sql", "CREATE MATERIALIZED VIEW s AS SELECT k, SUM(v) AS v FROM t GROUP BY k"))?;
-//! let changes = engine.apply(BTreeMap::from([("t".into(), Changes::inserts(events))]))?;
-//! engine.publish(vec![])?;
 //! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
+//! use rebateflow::catalog::SourceFile;
+//! use rebateflow::changes::{Changes, EventBatch};
+//! use rebateflow::clock::Clock;
+//! use rebateflow::engine::Engine;
+//!
+//! # fn main() -> rebateflow::error::Result<()> {
+//! let mut engine = Engine::new(1, Clock::System)?;
+//! engine.create(&SourceFile::new("sale.sql", "CREATE TABLE sale (shop VARCHAR NOT NULL, price BIGINT)"))?;
+//! let view = "CREATE MATERIALIZED VIEW total AS SELECT shop, SUM(price) AS price FROM sale GROUP BY shop";
+//! engine.create(&SourceFile::new("total.sql", view))?;
+//!
+//! // An epoch: rows of tables in, changes of views out. Readers see it once it is published.
+//! let shops = Arc::new(StringArray::from(vec!["a", "b", "a"]));
+//! let prices = Arc::new(Int64Array::from(vec![1, 20, 3]));
+//! let rows = RecordBatch::try_from_iter([("shop", shops as _), ("price", prices as _)])?;
+//! let sale = engine.table("sale").expect("it was created").clone();
+//! let events = EventBatch::of_rows(&sale, &rows, 0, 0)?;
+//! let output = engine.apply(BTreeMap::from([("sale".into(), Changes::inserts(events.rows))]))?;
+//! assert_eq!(output.views[0].1.len(), 2);
+//! engine.publish(vec![])?;
+//!
+//! assert_eq!(engine.rows("total")?.num_rows(), 2);
+//! let plan = engine.explain("total").expect("it was created");
+//! assert!(plan.render().contains("aggregate (shop)"));
+//!
+//! // All views anew, from what was applied; a view may be created at any time.
+//! engine.restart()?;
+//! assert_eq!(engine.rows("total")?.num_rows(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `query::Sql` answers SQL over `hot().snapshot()`, which holds all views at one epoch. Nothing is durable here: the
+//! pipeline's history is what a process starts again from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
