@@ -45,6 +45,12 @@ impl EventBatch {
             (Some(_), Some(deleted)) if deleted.is_valid(i) && deleted.value(i) => "delete",
             (Some(_), _) => "upsert",
         };
+        // The schema of events leaves room for deletes, which have a key only.
+        for (column, array) in table.columns.iter().zip(&columns).filter(|(column, _)| !column.nullable) {
+            if (0..count).any(|i| array.is_null(i) && operation(i) != "delete") {
+                return Err(Error::invalid(format!("column {} of table {} is NOT NULL", column.name, table.name)));
+            }
+        }
         let offsets = Int64Array::from_iter_values((0..count as i64).map(|i| offset + i));
         columns.push(Arc::new(StringArray::from_iter_values((0..count).map(operation))));
         columns.push(new_null_array(&DataType::Utf8, count));
@@ -109,6 +115,6 @@ mod tests {
         let whole = EventBatch::of_rows(&table(), &rows(&[("k", keys.clone()), ("v", versions)]), 0, 0);
         assert_eq!(whole.expect("events").rows.column(2).null_count(), 3);
         let error = EventBatch::of_rows(&table(), &rows(&[("k", keys)]), 0, 0).expect_err("a version is missing");
-        assert_eq!(error.message, "these rows do not fit table t");
+        assert_eq!(error.message, "column v of table t is NOT NULL");
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn test(arguments: &TestArguments) -> Result<()> {
     let threads = arguments.threads.unwrap_or(cores).clamp(1, THREADS_MAX);
     let suite = Suite::run(&scripts, project.as_ref(), threads)?;
     for failure in &suite.failures {
-        eprintln!("{failure}\n");
+        eprintln!("{}\n", failure.trim_end());
     }
     println!("{suite}, {:.1} s", clock.instant().saturating_duration_since(start).as_secs_f64());
     match suite.failures.len() {
