@@ -85,6 +85,11 @@ impl Draft {
                 let cost = "1 probe; the left rows of a key that comes or goes";
                 (Incremental, key, "nothing: both sides are kept below", cost, Nothing)
             }
+            Draft::RangeFilter(compared) => {
+                let columns: Vec<usize> = compared.iter().map(|comparison| comparison.column).collect();
+                let cost = "a logarithm of the rows kept; a move of the one row: the rows that it passes";
+                (Incremental, names(&at.inputs[0], &columns), "its rows, in the order of each comparison", cost, Inputs)
+            }
             Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
             Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
             Draft::Aggregate(functions) => {

@@ -10,7 +10,7 @@ impl Plan {
             Op::Aggregate { .. } => "GROUP BY".to_string(),
             Op::Latest { .. } => "the first row of each key".to_string(),
             Op::View(name) => format!("view {name}"),
-            Op::Linear { input, .. } => return input.key_proof(),
+            Op::Linear { input, .. } | Op::RangeFilter { rows: input, .. } => return input.key_proof(),
             Op::Join(join) => match (join.left.key_proof(), join.right.key_proof()) {
                 (Some(left), Some(right)) if left != right => format!("the keys of both sides ({left}; {right})"),
                 (Some(both), _) => format!("the keys of both sides ({both})"),
