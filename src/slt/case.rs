@@ -111,7 +111,7 @@ fn row(event: &Event) -> String {
         .collect();
     let cells = event.row.project(&declared).ok().and_then(|row| format::cells(&row).ok()).unwrap_or_default();
     let operation = match event.row.column_by_name("_op").map(|column| format::text(column, 0)) {
-        Some(Some(operation)) if operation == "delete" => " (delete)",
+        Some(Some("delete")) => " (delete)",
         _ => "",
     };
     format!("{sign} {}: {}{operation}", event.table, cells.concat().join(" | "))

@@ -26,6 +26,9 @@ pub struct Suite {
     pub failures: Vec<String>,
 }
 
+/// The number of a script, and what it showed.
+type Outcome = (usize, Result<Report>);
+
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Suite { files, queries, compared, failures } = self;
@@ -39,7 +42,7 @@ impl Suite {
     /// Runs each script under every schedule. `project`: tables and views that every script begins with.
     pub fn run(paths: &[PathBuf], project: Option<&Catalog>, threads: usize) -> Result<Suite> {
         let (paths, next) = (Arc::new(paths.to_vec()), Arc::new(AtomicUsize::new(0)));
-        let outcomes: Arc<Mutex<Vec<(usize, Result<Report>)>>> = Arc::default();
+        let outcomes: Arc<Mutex<Vec<Outcome>>> = Arc::default();
         let mut running = vec![];
         for thread in 0..threads.clamp(1, paths.len().max(1)) {
             let (paths, next, outcomes) = (paths.clone(), next.clone(), outcomes.clone());
