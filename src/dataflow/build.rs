@@ -11,7 +11,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, Side, Union};
+use crate::operators::{
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, Side, Union,
+};
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
 
@@ -275,7 +277,9 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
         Draft::Join(sides) => Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements))),
-        Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
+        Draft::Aggregate(functions) => {
+            Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
     })
 }
 

@@ -3,8 +3,11 @@
 //! Contract: after any sequence of epochs, the sum of an operator's output changes equals its SQL meaning over the sum
 //! of its input changes. Work an epoch follows the changes, never the state: `touched` counts it.
 
+mod accumulator;
 mod aggregate;
 mod arrange;
+mod distinct;
+mod folds;
 mod join;
 mod latest;
 mod linear;
@@ -14,7 +17,7 @@ mod tests;
 mod totals;
 mod union;
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, RECOMPUTE_ROWS_MAX};
 pub use arrange::Arrange;
 pub use join::{Join, Side};
 pub use latest::Latest;

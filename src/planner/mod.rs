@@ -11,10 +11,16 @@ mod canonical;
 mod checked;
 mod compile;
 mod exact;
+mod float_total;
+mod fold;
+mod folded;
+mod grouping_sets;
 mod plan;
 mod refuse;
 mod session;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
+pub use float_total::{FLOAT_WORDS, add_float, float_total};
+pub use fold::{Folding, Reads};
 pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
 pub use session::{Planner, Relation, ViewPlan};

@@ -203,6 +203,11 @@ impl TableProvider for SchemaOnly {
 /// Whether state and answers can hold a column of this type.
 pub(super) fn supported(data_type: &DataType) -> bool {
     use DataType::*;
+    match data_type {
+        List(item) | LargeList(item) | FixedSizeList(item, _) => return supported(item.data_type()),
+        Struct(fields) => return fields.iter().all(|field| supported(field.data_type())),
+        _ => {}
+    }
     matches!(
         data_type,
         Utf8 | LargeUtf8
@@ -220,8 +225,13 @@ pub(super) fn supported(data_type: &DataType) -> bool {
             | Float64
             | Decimal128(..)
             | Date32
+            | Date64
+            | Time32(_)
+            | Time64(_)
             | Timestamp(..)
+            | Duration(_)
             | Interval(_)
             | Binary
+            | LargeBinary
     )
 }
