@@ -9,8 +9,9 @@ use std::sync::Arc;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue, not_impl_err};
 use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::min_max::max_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, Alias};
-use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, Projection, Union};
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, Projection, Union, cast, when};
 
 /// Sets that one GROUP BY may have.
 const SETS_MAX: usize = 256;
@@ -62,37 +63,46 @@ fn sets(grouping: &GroupingSet, columns: &[Expr]) -> Result<Vec<Vec<bool>>> {
 fn branch(aggregate: &Aggregate, columns: &[Expr], set: &[bool], ordinal: usize) -> Result<LogicalPlan> {
     let keys: Vec<Expr> = columns.iter().zip(set).filter(|(_, has)| **has).map(|(column, _)| column.clone()).collect();
     let width = keys.len();
+    let typed_null = |i: usize| Ok(literal(ScalarValue::try_new_null(aggregate.schema.field(i).data_type())?));
     let mut functions = aggregate.aggr_expr.clone();
-    if keys.is_empty() && functions.is_empty() {
-        let one = vec![Expr::Literal(ScalarValue::Int64(Some(1)), None)];
-        functions.push(Expr::AggregateFunction(AggregateFunction::new_udf(
-            count_udaf(),
-            one,
-            false,
-            None,
-            vec![],
-            None,
-        )));
+    if width == 0 {
+        functions.extend(opaque(&(0..columns.len()).map(typed_null).collect::<Result<Vec<_>>>()?));
     }
     let inner = LogicalPlan::Aggregate(Aggregate::try_new(aggregate.input.clone(), keys, functions)?);
-    let values = inner.schema().columns();
-    let mut keys = values[..width].iter();
+    let mut values = inner.schema().columns().into_iter().map(Expr::Column);
+    let mut keys = values.by_ref().take(width).collect::<Vec<_>>().into_iter();
+    let functions: Vec<Expr> = values.by_ref().take(aggregate.aggr_expr.len()).collect();
+    let mask = set.iter().fold(0u64, |mask, has| mask << 1 | u64::from(!has));
+    let id = ScalarValue::UInt64(Some(mask | (ordinal as u64) << set.len()));
+    let id_type = aggregate.schema.field(columns.len()).data_type();
+    let mut id = literal(id.cast_to(id_type)?);
+    if width == 0
+        && let Some(rows) = values.next()
+    {
+        let never = rows.clone().lt(literal(ScalarValue::Int64(Some(0))));
+        id = when(never, cast(rows, id_type.clone())).otherwise(id)?;
+    }
     let mut exprs = vec![];
-    let mut mask = 0u64;
     for (i, has) in set.iter().enumerate() {
-        let key = if *has { keys.next() } else { None };
-        let value = match key {
-            Some(key) => Expr::Column(key.clone()),
-            None => Expr::Literal(ScalarValue::try_new_null(aggregate.schema.field(i).data_type())?, None),
-        };
-        exprs.push(value.alias(format!("g{i}")));
-        mask = mask << 1 | u64::from(!has);
+        let key = if *has { keys.next() } else { values.next() };
+        exprs.push(key.map_or_else(|| typed_null(i), Ok)?.alias(format!("g{i}")));
     }
-    let id = mask | (ordinal as u64) << set.len();
-    let id = ScalarValue::UInt64(Some(id)).cast_to(aggregate.schema.field(columns.len()).data_type())?;
-    exprs.push(Expr::Literal(id, None).alias("id"));
-    for i in 0..aggregate.aggr_expr.len() {
-        exprs.push(Expr::Column(values[width + i].clone()).alias(format!("f{i}")));
-    }
+    exprs.push(id.alias("id"));
+    exprs.extend(functions.into_iter().enumerate().map(|(i, function)| function.alias(format!("f{i}"))));
     Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(inner))?))
+}
+
+/// Functions that give the one row of the empty set its count, and each of these constants. They are no literals there,
+/// because DataFusion pushes a condition on a literal below the aggregate, which has a row even over nothing.
+fn opaque(nulls: &[Expr]) -> Vec<Expr> {
+    let call = |function, argument: Expr| {
+        Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![argument], false, None, vec![], None))
+    };
+    let rows = call(count_udaf(), literal(ScalarValue::Int64(Some(1)))).alias("rows");
+    let nulls = nulls.iter().enumerate().map(|(i, null)| call(max_udaf(), null.clone()).alias(format!("null{i}")));
+    std::iter::once(rows).chain(nulls).collect()
+}
+
+fn literal(value: ScalarValue) -> Expr {
+    Expr::Literal(value, None)
 }
