@@ -6,7 +6,7 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
-use crate::planner::{Expression, Function, ViewPlan};
+use crate::planner::{Compared, Expression, Function, Unnest, ViewPlan};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -84,7 +84,11 @@ pub(super) enum Draft {
     Latest(usize),
     OrderedLatest { partition: Vec<usize>, order: Vec<(usize, SortOptions)> },
     Arrange(usize),
-    Join(Box<(SideDraft, SideDraft)>),
+    Join(Box<(SideDraft, SideDraft)>, bool),
+    Semi { sides: Box<(SideDraft, SideDraft)>, null_equal: bool, anti: bool },
+    RangeFilter(Vec<Compared>),
+    OneRow,
+    Unnest(Arc<Unnest>),
     Aggregate(Vec<Function>),
 }
 
@@ -98,7 +102,12 @@ impl Draft {
             Draft::Latest(_) => "latest-by-key (insert-only)",
             Draft::OrderedLatest { .. } => "latest-by-key",
             Draft::Arrange(_) => "arrange",
-            Draft::Join(_) => "inner join",
+            Draft::Join(..) => "inner join",
+            Draft::Semi { anti: false, .. } => "semi join",
+            Draft::Semi { anti: true, .. } => "anti join",
+            Draft::RangeFilter(_) => "range filter",
+            Draft::OneRow => "one row",
+            Draft::Unnest(_) => "unnest",
             Draft::Aggregate(_) => "aggregate",
         }
     }

@@ -12,10 +12,13 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+mod range_filter;
+mod semi;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod union;
+mod unnest;
 
 pub use aggregate::{Aggregate, RECOMPUTE_ROWS_MAX};
 pub use arrange::Arrange;
@@ -23,7 +26,10 @@ pub use join::{Join, Side};
 pub use latest::Latest;
 pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
+pub use range_filter::RangeFilter;
+pub use semi::Semi;
 pub use union::Union;
+pub use unnest::Unnest;
 
 use crate::changes::Changes;
 use crate::error::Result;

@@ -8,13 +8,14 @@ use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort, WindowFuncti
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
-use super::{checked, folded, grouping_sets};
+use super::{checked, folded, grouping_sets, sets};
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
 pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(grouping_sets::expanded)?;
     let rewritten = plan.data.transform_up_with_subqueries(|node| {
         let node = one_group_key_each(node)?;
+        let node = sets::rewrite_not_in(sets::count_copies(node)?)?;
         let input_schema = merged_input_schema(&node)?;
         let group = match &node {
             LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.clone(),

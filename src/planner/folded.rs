@@ -91,7 +91,7 @@ fn one_zero(expr: Expr, schema: &DFSchema) -> Result<Expr> {
 }
 
 fn is_constant(expr: &Expr) -> bool {
-    expr.column_refs().is_empty()
+    expr.column_refs().is_empty() && !expr.contains_outer()
 }
 
 /// The arguments of a fold and their order.
@@ -130,7 +130,7 @@ impl Order {
             }
             let decided = |argument: &Expr| {
                 let known = |c: &&Column| self.has(&Expr::Column((*c).clone()));
-                self.has(argument) || argument.column_refs().iter().all(known)
+                self.has(argument) || !argument.contains_outer() && argument.column_refs().iter().all(known)
             };
             if self.columns[..self.arguments].iter().all(decided) {
                 break;

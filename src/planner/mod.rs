@@ -18,9 +18,10 @@ mod grouping_sets;
 mod plan;
 mod refuse;
 mod session;
+mod sets;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use float_total::{FLOAT_WORDS, add_float, float_total};
 pub use fold::{Folding, Reads};
-pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
+pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, Semi, Unnest};
 pub use session::{Planner, Relation, ViewPlan};

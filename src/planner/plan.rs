@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::UnnestOptions;
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::unnest::ListUnnest;
 
 use super::fold::Folding;
 
@@ -45,6 +48,20 @@ pub enum Op {
         order: Vec<(usize, SortOptions)>,
     },
     Join(Box<Join>),
+    Semi(Box<Semi>),
+    /// Rows that compare true with the one row of `bounds`.
+    RangeFilter {
+        rows: Box<Plan>,
+        bounds: Box<Plan>,
+        compared: Vec<Compared>,
+    },
+    /// One row without columns.
+    OneRow,
+    /// Lists become rows, structs become columns.
+    Unnest {
+        input: Box<Plan>,
+        unnest: Arc<Unnest>,
+    },
     Aggregate {
         input: Box<Plan>,
         group: Vec<usize>,
@@ -59,12 +76,40 @@ pub struct Expression {
     pub text: String,
 }
 
-/// An inner join on equal columns; NULL meets nothing. Its rows are the left columns, then the right ones.
+/// An inner join on equal columns (on none: all pairs). Its rows are the left columns, then the right ones.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub left: Plan,
     pub right: Plan,
     pub on: Vec<(usize, usize)>,
+    /// NULL meets NULL; else it meets nothing.
+    pub null_equal: bool,
+}
+
+/// The left rows for which the right has a row with equal columns (`anti`: has none).
+#[derive(Clone, Debug)]
+pub struct Semi {
+    pub left: Plan,
+    pub right: Plan,
+    pub on: Vec<(usize, usize)>,
+    pub null_equal: bool,
+    pub anti: bool,
+}
+
+/// `column OP bound`: a column of the rows, one of `< <= > >=`, a column of the one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    pub column: usize,
+    pub op: Operator,
+    pub bound: usize,
+}
+
+/// What UNNEST does with the columns of its input.
+#[derive(Clone, Debug)]
+pub struct Unnest {
+    pub lists: Vec<ListUnnest>,
+    pub structs: Vec<usize>,
+    pub options: UnnestOptions,
 }
 
 #[derive(Clone, Debug)]
@@ -125,10 +170,30 @@ impl Plan {
                 out.write_char(')')
             }
             Op::Join(join) => {
-                write!(out, "join({:?}, ", join.on)?;
+                write!(out, "join({:?}, {}, ", join.on, join.null_equal)?;
                 join.left.write(out)?;
                 out.write_str(", ")?;
                 join.right.write(out)?;
+                out.write_char(')')
+            }
+            Op::Semi(semi) => {
+                write!(out, "semi({:?}, {}, {}, ", semi.on, semi.null_equal, semi.anti)?;
+                semi.left.write(out)?;
+                out.write_str(", ")?;
+                semi.right.write(out)?;
+                out.write_char(')')
+            }
+            Op::RangeFilter { rows, bounds, compared } => {
+                write!(out, "range_filter({compared:?}, ")?;
+                rows.write(out)?;
+                out.write_str(", ")?;
+                bounds.write(out)?;
+                out.write_char(')')
+            }
+            Op::OneRow => out.write_str("one row"),
+            Op::Unnest { input, unnest } => {
+                write!(out, "unnest({:?}, {:?}, {:?}, ", unnest.lists, unnest.structs, unnest.options)?;
+                input.write(out)?;
                 out.write_char(')')
             }
             Op::Aggregate { input, group, functions } => {

@@ -6,8 +6,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as SqlExpr, JoinOperator, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor, Visit,
-    Visitor,
+    Distinct, Join, JoinConstraint, JoinOperator, Query, SetExpr, Spanned, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
@@ -34,44 +33,34 @@ impl Finder<'_> {
         self.found.push(diagnostic);
     }
 
-    fn body(&mut self, body: &SetExpr) {
-        match body {
-            SetExpr::Select(select) => {
-                match &select.distinct {
-                    Some(Distinct::Distinct) => {
-                        self.refuse(
-                            select.span(),
-                            "SELECT DISTINCT is not maintained yet",
-                            "use GROUP BY over the same columns",
-                        );
-                    }
-                    Some(Distinct::On(_)) => {
-                        let hint = "use ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1";
-                        self.refuse(select.span(), "DISTINCT ON is not maintained yet", hint);
-                    }
-                    _ => {}
-                }
-                for join in select.from.iter().flat_map(|t| &t.joins) {
-                    self.join(&join.join_operator, join.relation.span());
-                }
-            }
-            SetExpr::SetOperation { op, set_quantifier, left, right } => {
-                if *op != SetOperator::Union || *set_quantifier != SetQuantifier::All {
-                    let text = format!("{op} {set_quantifier}");
-                    self.refuse(body.span(), &format!("{} is not maintained yet", text.trim()), "UNION ALL is");
-                }
-                self.body(left);
-                self.body(right);
-            }
-            SetExpr::Values(_) => self.refuse(body.span(), "VALUES is not maintained yet", "read a table or a view"),
-            _ => {}
+    /// DataFusion gives the left side's column alone where SQL wants the one that is not NULL.
+    fn join(&mut self, join: &Join) {
+        let constraint = match &join.join_operator {
+            JoinOperator::Right(c) | JoinOperator::RightOuter(c) | JoinOperator::FullOuter(c) => c,
+            _ => return,
+        };
+        if matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) {
+            let hint = "write ON a.k = b.k, and COALESCE(a.k, b.k) AS k where the key is shown";
+            self.refuse(join.relation.span(), "USING and NATURAL of a RIGHT or FULL join are not maintained", hint);
         }
     }
 
-    fn join(&mut self, operator: &JoinOperator, span: Span) {
-        use JoinOperator::*;
-        if !matches!(operator, Join(_) | Inner(_) | CrossJoin(_)) {
-            self.refuse(span, "only inner joins on equal columns are maintained yet", "use JOIN ... ON a = b");
+    fn body(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Select(select) => {
+                if let Some(Distinct::On(_)) = &select.distinct {
+                    let hint = "use ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1";
+                    self.refuse(select.span(), "DISTINCT ON is not maintained yet", hint);
+                }
+                for join in select.from.iter().flat_map(|table| &table.joins) {
+                    self.join(join);
+                }
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.body(left);
+                self.body(right);
+            }
+            _ => {}
         }
     }
 }
@@ -95,19 +84,11 @@ impl Visitor for Finder<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
             TableFactor::Table { args: None, .. } | TableFactor::Derived { lateral: false, .. } => {}
-            TableFactor::NestedJoin { .. } => {}
+            TableFactor::NestedJoin { .. } | TableFactor::UNNEST { .. } => {}
             TableFactor::Derived { .. } => {
                 self.refuse(factor.span(), "LATERAL is not maintained", "write it as a join");
             }
             _ => self.refuse(factor.span(), "table functions are not maintained yet", "read a table or a view"),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<()> {
-        if matches!(expr, SqlExpr::Subquery(_) | SqlExpr::InSubquery { .. } | SqlExpr::Exists { .. }) {
-            let hint = "write it as a join";
-            self.refuse(expr.span(), "a subquery in an expression is not maintained yet", hint);
         }
         ControlFlow::Continue(())
     }

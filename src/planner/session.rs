@@ -10,9 +10,12 @@ use datafusion::datasource::ViewTable;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use datafusion::optimizer::{
-    OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, eliminate_cross_join::EliminateCrossJoin,
-    eliminate_filter::EliminateFilter, extract_equijoin_predicate::ExtractEquijoinPredicate,
-    optimize_projections::OptimizeProjections, push_down_filter::PushDownFilter,
+    OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, decorrelate_lateral_join::DecorrelateLateralJoin,
+    decorrelate_predicate_subquery::DecorrelatePredicateSubquery, eliminate_cross_join::EliminateCrossJoin,
+    eliminate_filter::EliminateFilter, eliminate_outer_join::EliminateOuterJoin,
+    extract_equijoin_predicate::ExtractEquijoinPredicate, optimize_projections::OptimizeProjections,
+    push_down_filter::PushDownFilter, replace_distinct_aggregate::ReplaceDistinctWithAggregate,
+    rewrite_set_comparison::RewriteSetComparison, scalar_subquery_to_join::ScalarSubqueryToJoin,
     simplify_expressions::SimplifyExpressions,
 };
 use datafusion::physical_plan::ExecutionPlan;
@@ -23,7 +26,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use super::canonical::canonical;
 use super::compile::Compiler;
 use super::plan::{Op, Plan};
-use super::{exact, refuse};
+use super::{exact, refuse, sets};
 use crate::catalog::{Table, View};
 use crate::error::{Error, Result};
 
@@ -114,10 +117,11 @@ impl Planner {
             .execute_and_check(logical, state.config_options(), |_, _| {})
             .map_err(|e| refuse::at_place(view, e))?;
         refuse::check_functions(view, &resolved)?;
+        sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler { state: &state, relations: &self.relations, picked: None }
+        let plan = Compiler { state: &state, relations: &self.relations, picked: None, needed: None }
             .compile(&optimized)
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;
@@ -150,7 +154,9 @@ fn session_state() -> SessionState {
         .with_information_schema(false)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-        .set_bool("datafusion.sql_parser.collect_spans", true);
+        .set_bool("datafusion.sql_parser.collect_spans", true)
+        // Scalar subqueries become joins, which are maintained.
+        .set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", false);
     let state = SessionStateBuilder::new().with_config(config).with_default_features();
     let state = state.with_optimizer_rules(rules());
     let mut state = state.build();
@@ -165,12 +171,18 @@ fn session_state() -> SessionState {
 /// the time, or split an aggregate in two.
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     vec![
+        Arc::new(RewriteSetComparison::new()),
         Arc::new(SimplifyExpressions::new()),
+        Arc::new(ReplaceDistinctWithAggregate::new()),
+        Arc::new(DecorrelatePredicateSubquery::new()),
+        Arc::new(ScalarSubqueryToJoin::new()),
+        Arc::new(DecorrelateLateralJoin::new()),
         // Before filters are pushed down: a filter that is never true would pass below an aggregate without GROUP BY,
         // which has a row over nothing.
         Arc::new(EliminateFilter::new()),
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateCrossJoin::new()),
+        Arc::new(EliminateOuterJoin::new()),
         Arc::new(PushDownFilter::new()),
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
@@ -204,8 +216,8 @@ impl TableProvider for SchemaOnly {
 pub(super) fn supported(data_type: &DataType) -> bool {
     use DataType::*;
     match data_type {
-        List(item) | LargeList(item) | FixedSizeList(item, _) => return supported(item.data_type()),
-        Struct(fields) => return fields.iter().all(|field| supported(field.data_type())),
+        List(of) | LargeList(of) | FixedSizeList(of, _) => return supported(of.data_type()),
+        Struct(fields) => return fields.iter().all(|f| supported(f.data_type())),
         _ => {}
     }
     matches!(

@@ -15,7 +15,8 @@ use crate::planner::plan::{AggregateKind, Function};
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Plan> {
-        let input = self.compile(&aggregate.input)?;
+        let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+        let input = self.compile_for(&aggregate.input, exprs)?;
         let keys = aggregate.group_expr.iter().map(|expr| one_zero(expr, &aggregate.input));
         let mut exprs: Vec<Expr> = keys.collect::<Result<_>>()?;
         let groups = exprs.len();
