@@ -8,6 +8,8 @@ mod aggregate;
 mod arrange;
 mod distinct;
 mod folds;
+#[cfg(test)]
+mod folds_tests;
 mod join;
 mod latest;
 mod linear;

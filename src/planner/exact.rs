@@ -272,3 +272,37 @@ impl Accumulator for FloatAccumulator {
         size_of::<Self>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{Float64Array, Int64Array};
+
+    use super::*;
+
+    /// The values of frames of two rows, which slide over the array.
+    fn frames(mut accumulator: Box<dyn Accumulator>, array: &ArrayRef) -> Vec<ScalarValue> {
+        assert!(accumulator.supports_retract_batch());
+        let mut values = vec![];
+        for i in 0..array.len() {
+            accumulator.update_batch(&[array.slice(i, 1)]).expect("a value");
+            if i > 1 {
+                accumulator.retract_batch(&[array.slice(i - 2, 1)]).expect("it is there");
+            }
+            values.push(accumulator.evaluate().expect("it fits"));
+        }
+        values
+    }
+
+    #[test]
+    fn values_that_leave_a_frame_leave_nothing_behind() {
+        let doubles: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.1), Some(1e300), Some(1.0), None, None]));
+        let sum = Box::new(FloatAccumulator { average: false, words: [0; FLOAT_WORDS] });
+        let expected = [Some(0.1), Some(1e300), Some(1e300), Some(1.0), None].map(ScalarValue::Float64);
+        assert_eq!(frames(sum, &doubles), expected);
+        let integers: ArrayRef = Arc::new(Int64Array::from(vec![Some(i64::MAX), Some(-1), Some(3), None, None]));
+        let (input, output) = (DataType::Int64, DataType::Int64);
+        let sum = Box::new(ExactAccumulator { average: false, input, output, total: i256::ZERO, count: 0 });
+        let expected = [Some(i64::MAX), Some(i64::MAX - 1), Some(2), Some(3), None].map(ScalarValue::Int64);
+        assert_eq!(frames(sum, &integers), expected);
+    }
+}

@@ -24,6 +24,8 @@ use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 
+use super::percentile::percentile;
+
 /// An aggregate function over sorted rows. Its arguments are those of `inner`, then further columns of the order.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Fold {
@@ -220,6 +222,10 @@ impl Folding {
 
     /// The value of these rows. `columns`: the arguments that are not constant, sorted, `rows` long.
     pub fn value(&self, columns: &[ArrayRef], rows: usize) -> Result<ScalarValue> {
+        let descending = self.within.is_some_and(|within| within.descending);
+        if let ("percentile_cont", [values], [_, Some(rank)]) = (self.inner.name(), columns, &self.constants[..]) {
+            return percentile(values, rank, descending);
+        }
         let mut accumulator = self.accumulator()?;
         if rows > 0 {
             let mut columns = columns.iter().cloned();

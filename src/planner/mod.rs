@@ -15,6 +15,7 @@ mod float_total;
 mod fold;
 mod folded;
 mod grouping_sets;
+mod percentile;
 mod plan;
 mod refuse;
 mod session;
@@ -22,6 +23,6 @@ mod sets;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use float_total::{FLOAT_WORDS, add_float, float_total};
-pub use fold::{Folding, Reads};
+pub use fold::{Fold, Folding, Reads};
 pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, Semi, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
