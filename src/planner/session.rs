@@ -27,7 +27,7 @@ use super::canonical::canonical;
 use super::compile::Compiler;
 use super::plan::{Op, Plan};
 use super::{exact, refuse, sets};
-use crate::catalog::{Table, View};
+use crate::catalog::{Table, View, clock_table};
 use crate::error::{Error, Result};
 
 /// A table or a materialized view, as the planner sees it.
@@ -74,6 +74,13 @@ impl Planner {
     /// Adds a table. `retractable`: rows may be taken out (tests only; Kafka tables never do).
     pub fn add_table(&mut self, table: &Table, retractable: bool) -> Result<()> {
         let plan = super::compile::table_plan(table, retractable)?;
+        self.add(&table.name, Relation { schema: table.schema(), plan })
+    }
+
+    /// Adds the built-in table `clock`: one row at any time.
+    pub fn add_clock(&mut self) -> Result<()> {
+        let table = clock_table();
+        let plan = Plan { key: Some(vec![]), ..super::compile::table_plan(&table, true)? };
         self.add(&table.name, Relation { schema: table.schema(), plan })
     }
 
