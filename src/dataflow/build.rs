@@ -11,7 +11,10 @@ use datafusion::arrow::datatypes::SchemaRef;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, Side, Union};
+use crate::operators::{
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, Side, Top, Union, Window,
+    WindowOrder,
+};
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
 
@@ -108,6 +111,15 @@ impl Drafting {
                     Draft::OrderedLatest { partition, order }
                 };
                 self.add(draft, vec![node], schema)
+            }
+            Op::Top(top) => {
+                let node = self.node(&top.input)?;
+                self.add(Draft::Top(top.clone()), vec![node], schema)
+            }
+            Op::Window { input, partition, order, rest, functions } => {
+                let (partition, order, rest) = (partition.clone(), order.clone(), rest.clone());
+                let node = self.node(input)?;
+                self.add(Draft::Window(WindowOrder { partition, order, rest }, functions.clone()), vec![node], schema)
             }
             Op::Join(join) => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
@@ -273,6 +285,10 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         }
         Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone())),
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
+        Draft::Top(top) => Box::new(Top::new(&inputs[0], schema, top)?),
+        Draft::Window(order, functions) => {
+            Box::new(Window::new(&inputs[0], schema, order, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
         Draft::Join(sides) => Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements))),
         Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),

@@ -6,7 +6,8 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
-use crate::planner::{Expression, Function, ViewPlan};
+use crate::operators::WindowOrder;
+use crate::planner::{Expression, Function, Top, ViewPlan, WindowFunction};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -83,6 +84,8 @@ pub(super) enum Draft {
     Union,
     Latest(usize),
     OrderedLatest { partition: Vec<usize>, order: Vec<(usize, SortOptions)> },
+    Top(Box<Top>),
+    Window(WindowOrder, Vec<WindowFunction>),
     Arrange(usize),
     Join(Box<(SideDraft, SideDraft)>),
     Aggregate(Vec<Function>),
@@ -97,6 +100,8 @@ impl Draft {
             Draft::Union => "union all",
             Draft::Latest(_) => "latest-by-key (insert-only)",
             Draft::OrderedLatest { .. } => "latest-by-key",
+            Draft::Top(_) => "top-n",
+            Draft::Window(..) => "window",
             Draft::Arrange(_) => "arrange",
             Draft::Join(_) => "inner join",
             Draft::Aggregate(_) => "aggregate",

@@ -11,8 +11,12 @@ mod linear;
 mod ordered_latest;
 #[cfg(test)]
 mod tests;
+mod top;
 mod totals;
 mod union;
+mod window;
+mod window_rows;
+mod window_running;
 
 pub use aggregate::Aggregate;
 pub use arrange::Arrange;
@@ -20,7 +24,9 @@ pub use join::{Join, Side};
 pub use latest::Latest;
 pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
+pub use top::Top;
 pub use union::Union;
+pub use window::{RECOMPUTE_ROWS_MAX, Window, WindowOrder};
 
 use crate::changes::Changes;
 use crate::error::Result;

@@ -3,6 +3,7 @@
 //! They replace DataFusion's functions of the same names, for the batch oracle and for SQL over the hot tables; the
 //! incremental aggregate computes its values with the same two formulae.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
@@ -122,6 +123,13 @@ impl AggregateUDFImpl for Exact {
             count: 0,
         }))
     }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if *args.expr_fields[0].data_type() == DataType::Float64 {
+            return Ok(Box::new(MovingFloats { average: self.average, values: VecDeque::new() }));
+        }
+        self.accumulator(args)
+    }
 }
 
 #[derive(Debug)]
@@ -184,8 +192,64 @@ impl Accumulator for ExactAccumulator {
         Ok(())
     }
 
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let (total, count) = (self.total, self.count);
+        (self.total, self.count) = (i256::ZERO, 0);
+        self.update_batch(values)?;
+        self.total = total.wrapping_sub(self.total);
+        self.count = count - self.count;
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
     fn size(&self) -> usize {
         size_of::<Self>()
+    }
+}
+
+/// SUM and AVG of DOUBLE over a frame that moves: what is added is never subtracted, the frame is summed again, in
+/// order.
+#[derive(Debug)]
+struct MovingFloats {
+    average: bool,
+    values: VecDeque<f64>,
+}
+
+impl Accumulator for MovingFloats {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.values.extend(values[0].as_primitive::<Float64Type>().iter().flatten());
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let gone = values[0].len() - values[0].null_count();
+        self.values.drain(..gone.min(self.values.len()));
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let total = self.values.iter().fold(0.0, |sum, value| sum + value);
+        let value = if self.average { total / self.values.len() as f64 } else { total };
+        Ok(ScalarValue::Float64((!self.values.is_empty()).then_some(value)))
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        exec_err!("a total over a frame that moves has no state")
+    }
+
+    fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+        exec_err!("a total over a frame that moves has no state")
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.values.capacity() * size_of::<f64>()
     }
 }
 

@@ -11,10 +11,14 @@ mod canonical;
 mod checked;
 mod compile;
 mod exact;
+mod ordered;
 mod plan;
 mod refuse;
 mod session;
+mod window_function;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
-pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan};
+pub use ordered::sorted;
+pub use plan::{AggregateKind, Class, Expression, Function, Join, Op, Plan, Top};
 pub use session::{Planner, Relation, ViewPlan};
+pub use window_function::{Bound, Reach, Running, WindowFunction};

@@ -7,6 +7,8 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
 
+use super::window_function::{Reach, WindowFunction};
+
 /// A relation of the plan: the operator that makes it and what holds for its rows.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -42,12 +44,61 @@ pub enum Op {
         partition: Vec<usize>,
         order: Vec<(usize, SortOptions)>,
     },
+    Top(Box<Top>),
+    /// The columns of the input, then one a function. Rows stand in order of partition, `order`, `rest`, all other
+    /// columns; rows that are equal up to `order` are peers.
+    Window {
+        input: Box<Plan>,
+        partition: Vec<usize>,
+        order: Vec<(usize, SortOptions)>,
+        rest: Vec<(usize, SortOptions)>,
+        functions: Vec<WindowFunction>,
+    },
     Join(Box<Join>),
     Aggregate {
         input: Box<Plan>,
         group: Vec<usize>,
         functions: Vec<Function>,
     },
+}
+
+/// The rows number `from` to `to` of each partition, counted from 1 in this order (completed by all other columns).
+#[derive(Clone, Debug)]
+pub struct Top {
+    pub input: Plan,
+    pub partition: Vec<usize>,
+    pub order: Vec<(usize, SortOptions)>,
+    pub from: u64,
+    pub to: u64,
+    /// The number is a further column. Without it, a row whose number changes does not change.
+    pub number: bool,
+}
+
+/// How the work of an operator grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// With the changes.
+    Incremental,
+    /// With the rows of the partitions that change.
+    Recompute,
+    /// With all rows.
+    Full,
+}
+
+impl Op {
+    /// How the work of this operator, its inputs left out, grows.
+    pub fn class(&self) -> Class {
+        match self {
+            Op::Window { partition, functions, .. } if functions.iter().any(|f| matches!(f.reach, Reach::Whole)) => {
+                if partition.is_empty() {
+                    Class::Full
+                } else {
+                    Class::Recompute
+                }
+            }
+            _ => Class::Incremental,
+        }
+    }
 }
 
 /// An expression, compiled, and the text that it is known by.
@@ -115,6 +166,18 @@ impl Plan {
             }
             Op::Latest { input, partition, order } => {
                 write!(out, "latest({partition:?}, {order:?}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Top(top) => {
+                let Top { input, partition, order, from, to, number } = top.as_ref();
+                write!(out, "top({partition:?}, {order:?}, {from}, {to}, {number}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Window { input, partition, order, rest, functions } => {
+                let functions: Vec<&str> = functions.iter().map(|f| f.text.as_str()).collect();
+                write!(out, "window({partition:?}, {order:?}, {rest:?}, {functions:?}, ")?;
                 input.write(out)?;
                 out.write_char(')')
             }

@@ -6,8 +6,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as SqlExpr, JoinOperator, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor, Visit,
-    Visitor,
+    Distinct, Expr as SqlExpr, JoinOperator, LimitClause, Query, SetExpr, SetOperator, SetQuantifier, Spanned,
+    TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
@@ -34,6 +34,32 @@ impl Finder<'_> {
         self.found.push(diagnostic);
     }
 
+    /// ORDER BY and LIMIT of a query.
+    fn order(&mut self, query: &Query) {
+        if query.fetch.is_some() {
+            self.refuse(query.span(), "FETCH FIRST is not maintained", "write LIMIT");
+        }
+        let distinct_on = matches!(query.body.as_ref(), SetExpr::Select(select)
+            if matches!(select.distinct, Some(Distinct::On(_))));
+        if self.depth == 1 && query.order_by.is_some() && query.limit_clause.is_none() && !distinct_on {
+            let hint = "leave the order to the reader, or add a LIMIT";
+            self.refuse(query.span(), "a view has no order: ORDER BY needs a LIMIT", hint);
+        }
+        let constant = |expr: &SqlExpr| matches!(expr, SqlExpr::Value(_));
+        let constants = match &query.limit_clause {
+            None => true,
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
+                limit.as_ref().is_none_or(constant)
+                    && offset.as_ref().is_none_or(|o| constant(&o.value))
+                    && limit_by.is_empty()
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => constant(offset) && constant(limit),
+        };
+        if !constants {
+            self.refuse(query.span(), "LIMIT and OFFSET take a number", "");
+        }
+    }
+
     fn body(&mut self, body: &SetExpr) {
         match body {
             SetExpr::Select(select) => {
@@ -44,10 +70,6 @@ impl Finder<'_> {
                             "SELECT DISTINCT is not maintained yet",
                             "use GROUP BY over the same columns",
                         );
-                    }
-                    Some(Distinct::On(_)) => {
-                        let hint = "use ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1";
-                        self.refuse(select.span(), "DISTINCT ON is not maintained yet", hint);
                     }
                     _ => {}
                 }
@@ -81,14 +103,16 @@ impl Visitor for Finder<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.depth += 1;
-        if query.order_by.is_some() || query.limit_clause.is_some() || query.fetch.is_some() {
-            let hint = "leave the order to the reader, or keep the first row of each group with ROW_NUMBER() = 1";
-            self.refuse(query.span(), "ORDER BY and LIMIT of a query are not maintained yet", hint);
-        }
+        self.order(query);
         if query.with.as_ref().is_some_and(|w| w.recursive) {
             self.refuse(query.span(), "recursive queries are not maintained", "");
         }
         self.body(&query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth -= 1;
         ControlFlow::Continue(())
     }
 
@@ -132,6 +156,32 @@ pub fn check_functions(view: &View, plan: &LogicalPlan) -> Result<()> {
     let Some(name) = volatile else { return Ok(()) };
     let error = Error::refused(format!("{name}() changes by itself and cannot be maintained"))
         .hint("time enters a view as a column of an event");
+    Err(in_view(view, error))
+}
+
+/// Refuses subqueries that read the row around them below a window or a LIMIT: DataFusion moves the condition above it,
+/// and the rows of all outer rows are numbered as one.
+pub fn check_correlated(view: &View, plan: &LogicalPlan) -> Result<()> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let numbers = matches!(node, LogicalPlan::Window(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_));
+        if numbers {
+            let mut outer = false;
+            node.apply_with_subqueries(|below| {
+                below.apply_expressions(|expr| {
+                    outer |= expr.contains_outer();
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })?;
+            found |= outer;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if !found {
+        return Ok(());
+    }
+    let error = Error::refused("a window or LIMIT over rows that depend on an outer row is not maintained")
+        .hint("number the rows with ROW_NUMBER() OVER (PARTITION BY ...) and join on the partition");
     Err(in_view(view, error))
 }
 

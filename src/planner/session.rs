@@ -114,10 +114,11 @@ impl Planner {
             .execute_and_check(logical, state.config_options(), |_, _| {})
             .map_err(|e| refuse::at_place(view, e))?;
         refuse::check_functions(view, &resolved)?;
+        refuse::check_correlated(view, &resolved)?;
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler { state: &state, relations: &self.relations, picked: None }
+        let plan = Compiler { state: &state, relations: &self.relations, asked: None }
             .compile(&optimized)
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;

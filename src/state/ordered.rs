@@ -55,6 +55,12 @@ impl OrderedRows {
         row.starts_with(key).then_some(row)
     }
 
+    /// The rows that begin with `key`, in order, each with its weight.
+    pub fn rows_of<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a [u8], i64)> + 'a {
+        let rows = self.rows.range::<[u8], _>((Bound::Included(key), Bound::Unbounded));
+        rows.take_while(move |(row, _)| row.starts_with(key)).map(|(row, &weight)| (row.as_ref(), weight))
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }

@@ -47,11 +47,20 @@ fn every_script_passes_under_every_schedule() {
     }
 }
 
+/// The scripts of the directory and of the folders below it.
 fn scripts() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(DIRECTORY);
-    let entries = std::fs::read_dir(&directory).expect("the directory of scripts");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths.filter(|p| p.extension().is_some_and(|e| e == "slt")).collect();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(DIRECTORY)];
+    let mut paths = vec![];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a directory of scripts") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "slt") {
+                paths.push(path);
+            }
+        }
+    }
     paths.sort();
     paths
 }
