@@ -1,6 +1,6 @@
 //! A batch of changes: rows and their weights.
 
-use datafusion::arrow::array::{RecordBatch, UInt32Array};
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::SchemaRef;
 
@@ -34,7 +34,7 @@ impl Changes {
     }
     /// The rows at these positions.
     pub fn take(&self, positions: &[u32]) -> Result<Changes> {
-        let rows = compute::take_record_batch(&self.rows, &UInt32Array::from(positions.to_vec()))?;
+        let rows = take_rows(&self.rows, &UInt32Array::from(positions.to_vec()))?;
         Ok(Changes::new(rows, positions.iter().map(|&i| self.weights[i as usize]).collect()))
     }
     /// All batches after one another; `schema` is used when there is none.
@@ -45,4 +45,12 @@ impl Changes {
         let rows = compute::concat_batches(schema, parts.iter().map(|p| &p.rows))?;
         Ok(Changes::new(rows, parts.iter().flat_map(|p| p.weights.iter().copied()).collect()))
     }
+}
+
+/// The rows at these positions; unlike arrow's own, of rows without columns too.
+pub fn take_rows(rows: &RecordBatch, positions: &UInt32Array) -> Result<RecordBatch> {
+    let columns = rows.columns().iter().map(|column| compute::take(column, positions, None));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(positions.len()));
+    Ok(RecordBatch::try_new_with_options(rows.schema(), columns, &options)?)
 }

@@ -6,5 +6,5 @@
 mod batch;
 mod events;
 
-pub use batch::Changes;
+pub use batch::{Changes, take_rows};
 pub use events::{DeadLetter, EventBatch, Position};

@@ -12,8 +12,8 @@ use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
-    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, Side, Top, Union, Window,
-    WindowOrder,
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, Semi, Side, Top, Union,
+    Unnest, Window, WindowOrder,
 };
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
@@ -42,7 +42,8 @@ pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
         let arrangement = arrangements[arrangement].clone();
         OutputNode { node, output: Output { name, schema, key, unique, arrangement, columns, by_key, by_first } }
     });
-    Ok(Dataflow::new(nodes, drafting.sources, outputs.collect()))
+    let one_row = drafting.nodes.iter().position(|node| matches!(node.draft, Draft::OneRow));
+    Ok(Dataflow::new(nodes, drafting.sources, one_row, outputs.collect()))
 }
 
 struct DraftNode {
@@ -125,7 +126,20 @@ impl Drafting {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
                 let (left_node, left) = self.side(&join.left, left_key)?;
                 let (right_node, right) = self.side(&join.right, right_key)?;
-                self.add(Draft::Join(Box::new((left, right))), vec![left_node, right_node], schema)
+                self.add(Draft::Join(Box::new((left, right)), join.null_equal), vec![left_node, right_node], schema)
+            }
+            Op::Semi(semi) => {
+                let (left_key, right_key): (Vec<usize>, Vec<usize>) = semi.on.iter().copied().unzip();
+                let (left_node, left) = self.side(&semi.left, left_key)?;
+                let (right_node, right) = self.side(&semi.right, right_key)?;
+                let (null_equal, anti) = (semi.null_equal, semi.anti);
+                let draft = Draft::Semi { sides: Box::new((left, right)), null_equal, anti };
+                self.add(draft, vec![left_node, right_node], schema)
+            }
+            Op::OneRow => self.add(Draft::OneRow, vec![], schema),
+            Op::Unnest { input, unnest } => {
+                let input = self.node(input)?;
+                self.add(Draft::Unnest(unnest.clone()), vec![input], schema)
             }
             Op::Aggregate { input, functions, .. } => {
                 let input = self.node(input)?;
@@ -278,7 +292,7 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
     let schema = node.schema.clone();
     Ok(match &node.draft {
         // What comes in goes out: a union of the one input that the epoch brings.
-        Draft::Source | Draft::Union => Box::new(Union::new(schema)),
+        Draft::Source | Draft::OneRow | Draft::Union => Box::new(Union::new(schema)),
         Draft::Linear { filter, project, .. } => {
             let project = project.iter().map(|e| e.physical.clone()).collect();
             Box::new(Linear::new(schema, filter.as_ref().map(|f| f.physical.clone()), project))
@@ -290,7 +304,14 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
             Box::new(Window::new(&inputs[0], schema, order, functions.clone(), RECOMPUTE_ROWS_MAX)?)
         }
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
-        Draft::Join(sides) => Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements))),
+        Draft::Join(sides, null_equal) => {
+            Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements), *null_equal))
+        }
+        Draft::Semi { sides, null_equal, anti } => {
+            let (left, right) = (side(&sides.0, arrangements), side(&sides.1, arrangements));
+            Box::new(Semi::new(schema, left, right, *null_equal, *anti))
+        }
+        Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
         Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
     })
 }

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
 use crate::operators::WindowOrder;
-use crate::planner::{Expression, Function, Top, ViewPlan, WindowFunction};
+use crate::planner::{Expression, Function, Top, Unnest, ViewPlan, WindowFunction};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -87,7 +87,10 @@ pub(super) enum Draft {
     Top(Box<Top>),
     Window(WindowOrder, Vec<WindowFunction>),
     Arrange(usize),
-    Join(Box<(SideDraft, SideDraft)>),
+    Join(Box<(SideDraft, SideDraft)>, bool),
+    Semi { sides: Box<(SideDraft, SideDraft)>, null_equal: bool, anti: bool },
+    OneRow,
+    Unnest(Arc<Unnest>),
     Aggregate(Vec<Function>),
 }
 
@@ -103,7 +106,11 @@ impl Draft {
             Draft::Top(_) => "top-n",
             Draft::Window(..) => "window",
             Draft::Arrange(_) => "arrange",
-            Draft::Join(_) => "inner join",
+            Draft::Join(..) => "inner join",
+            Draft::Semi { anti: false, .. } => "semi join",
+            Draft::Semi { anti: true, .. } => "anti join",
+            Draft::OneRow => "one row",
+            Draft::Unnest(_) => "unnest",
             Draft::Aggregate(_) => "aggregate",
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::graph::Output;
@@ -56,6 +56,8 @@ pub struct NodeStatistics {
 pub struct Dataflow {
     nodes: Vec<Node>,
     sources: BTreeMap<Arc<str>, usize>,
+    /// The node that gives its one row in the first epoch.
+    one_row: Option<usize>,
     outputs: Vec<OutputNode>,
     /// The nodes that each output depends on.
     upstream: Vec<Vec<usize>>,
@@ -63,9 +65,14 @@ pub struct Dataflow {
 }
 
 impl Dataflow {
-    pub(super) fn new(nodes: Vec<Node>, sources: BTreeMap<Arc<str>, usize>, outputs: Vec<OutputNode>) -> Self {
+    pub(super) fn new(
+        nodes: Vec<Node>,
+        sources: BTreeMap<Arc<str>, usize>,
+        one_row: Option<usize>,
+        outputs: Vec<OutputNode>,
+    ) -> Self {
         let upstream = outputs.iter().map(|o| ancestors(&nodes, o.node)).collect();
-        Dataflow { nodes, sources, outputs, upstream, started: false }
+        Dataflow { nodes, sources, one_row, outputs, upstream, started: false }
     }
 
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
@@ -86,6 +93,12 @@ impl Dataflow {
             if let Some(changes) = tables.remove(name) {
                 given.insert(node, changes);
             }
+        }
+        if let Some(node) = self.one_row.filter(|_| !self.started) {
+            let schema = self.nodes[node].schema.clone();
+            let row =
+                RecordBatch::try_new_with_options(schema, vec![], &RecordBatchOptions::new().with_row_count(Some(1)))?;
+            given.insert(node, Changes::inserts(row));
         }
         for i in 0..self.nodes.len() {
             let (before, rest) = self.nodes.split_at_mut(i);

@@ -1,4 +1,4 @@
-//! `SELECT ... FROM a JOIN b ON a.k = b.k`: inner join on equal columns.
+//! `SELECT ... FROM a JOIN b ON a.k = b.k`: inner join on equal columns; on no column it is all pairs.
 //!
 //! Keeps nothing itself: both sides are arranged and indexed by the join key, by operators that ran before in this
 //! epoch. Rule: changes of the left meet the right as it was, changes of the right meet the left as it is:
@@ -7,14 +7,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use datafusion::arrow::compute;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::Operator;
-use crate::changes::Changes;
+use crate::changes::{Changes, take_rows};
 use crate::error::{Error, Result};
-use crate::state::{Arrangement, Touched};
+use crate::state::{Arrangement, EncodedRows, Touched};
 
 /// One side of a join: where its rows are and how they are found.
 #[derive(Clone, Debug)]
@@ -34,12 +33,20 @@ pub struct Join {
     schema: SchemaRef,
     left: Side,
     right: Side,
+    null_equal: bool,
     touched: Touched,
 }
 
+impl Side {
+    /// Join keys of this side as the bytes that its index compares.
+    pub(super) fn encode_keys(&self, keys: &[ArrayRef], len: usize) -> Result<EncodedRows> {
+        self.arrangement.encode_keys(self.link, keys, len)
+    }
+}
+
 impl Join {
-    pub fn new(schema: SchemaRef, left: Side, right: Side) -> Self {
-        Join { schema, left, right, touched: Touched::default() }
+    pub fn new(schema: SchemaRef, left: Side, right: Side, null_equal: bool) -> Self {
+        Join { schema, left, right, null_equal, touched: Touched::default() }
     }
 
     /// `changes` (of one side, with join key `key`) against the rows of `other` at an epoch. `left`: the changes are
@@ -47,12 +54,12 @@ impl Join {
     fn meet(&self, changes: &Changes, other: &Side, epoch: u32, left: bool) -> Result<Changes> {
         let key = if left { &self.left.key } else { &self.right.key };
         let keys: Vec<ArrayRef> = key.iter().map(|&c| changes.rows.column(c).clone()).collect();
-        let matches = other.arrangement.read(epoch)?.probe(other.link, &keys)?;
+        let matches = other.arrangement.read(epoch)?.probe(other.link, &keys, changes.len(), self.null_equal)?;
         let probes = UInt32Array::from(matches.probes);
         // Mostly each change meets exactly one row: then its columns pass as they are.
         let one_each =
             probes.len() == changes.len() && probes.values().iter().enumerate().all(|(i, &p)| p as usize == i);
-        let ours = if one_each { changes.rows.clone() } else { compute::take_record_batch(&changes.rows, &probes)? };
+        let ours = if one_each { changes.rows.clone() } else { take_rows(&changes.rows, &probes)? };
         let theirs = matches.rows.project(&other.columns)?;
         let (a, b) = if left { (&ours, &theirs) } else { (&theirs, &ours) };
         let columns = a.columns().iter().chain(b.columns()).cloned().collect();
@@ -61,7 +68,8 @@ impl Join {
             product.ok_or_else(|| Error::data("the weight of a joined row overflows"))
         };
         let weights = probes.values().iter().zip(&matches.weights).map(product).collect::<Result<_>>()?;
-        Ok(Changes::new(RecordBatch::try_new(self.schema.clone(), columns)?, weights))
+        let options = RecordBatchOptions::new().with_row_count(Some(probes.len()));
+        Ok(Changes::new(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?, weights))
     }
 }
 

@@ -9,11 +9,13 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+mod semi;
 #[cfg(test)]
 mod tests;
 mod top;
 mod totals;
 mod union;
+mod unnest;
 mod window;
 mod window_rows;
 mod window_running;
@@ -24,8 +26,10 @@ pub use join::{Join, Side};
 pub use latest::Latest;
 pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
+pub use semi::Semi;
 pub use top::Top;
 pub use union::Union;
+pub use unnest::Unnest;
 pub use window::{RECOMPUTE_ROWS_MAX, Window, WindowOrder};
 
 use crate::changes::Changes;

@@ -8,12 +8,13 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
-use super::{checked, ordered};
+use super::{checked, ordered, sets};
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
 pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|node| {
         let node = one_group_key_each(node)?;
+        let node = sets::rewrite_not_in(sets::count_copies(node)?)?;
         let input_schema = merged_input_schema(&node)?;
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {

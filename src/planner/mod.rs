@@ -15,10 +15,11 @@ mod ordered;
 mod plan;
 mod refuse;
 mod session;
+mod sets;
 mod window_function;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use ordered::sorted;
-pub use plan::{AggregateKind, Class, Expression, Function, Join, Op, Plan, Top};
+pub use plan::{AggregateKind, Class, Expression, Function, Join, Op, Plan, Semi, Top, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
 pub use window_function::{Bound, Reach, Running, WindowFunction};

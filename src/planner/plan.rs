@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::UnnestOptions;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::unnest::ListUnnest;
 
 use super::window_function::{Reach, WindowFunction};
 
@@ -55,6 +57,14 @@ pub enum Op {
         functions: Vec<WindowFunction>,
     },
     Join(Box<Join>),
+    Semi(Box<Semi>),
+    /// One row without columns.
+    OneRow,
+    /// Lists become rows, structs become columns.
+    Unnest {
+        input: Box<Plan>,
+        unnest: Arc<Unnest>,
+    },
     Aggregate {
         input: Box<Plan>,
         group: Vec<usize>,
@@ -108,12 +118,32 @@ pub struct Expression {
     pub text: String,
 }
 
-/// An inner join on equal columns; NULL meets nothing. Its rows are the left columns, then the right ones.
+/// An inner join on equal columns (on none: all pairs). Its rows are the left columns, then the right ones.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub left: Plan,
     pub right: Plan,
     pub on: Vec<(usize, usize)>,
+    /// NULL meets NULL; else it meets nothing.
+    pub null_equal: bool,
+}
+
+/// The left rows for which the right has a row with equal columns (`anti`: has none).
+#[derive(Clone, Debug)]
+pub struct Semi {
+    pub left: Plan,
+    pub right: Plan,
+    pub on: Vec<(usize, usize)>,
+    pub null_equal: bool,
+    pub anti: bool,
+}
+
+/// What UNNEST does with the columns of its input.
+#[derive(Clone, Debug)]
+pub struct Unnest {
+    pub lists: Vec<ListUnnest>,
+    pub structs: Vec<usize>,
+    pub options: UnnestOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,10 +212,23 @@ impl Plan {
                 out.write_char(')')
             }
             Op::Join(join) => {
-                write!(out, "join({:?}, ", join.on)?;
+                write!(out, "join({:?}, {}, ", join.on, join.null_equal)?;
                 join.left.write(out)?;
                 out.write_str(", ")?;
                 join.right.write(out)?;
+                out.write_char(')')
+            }
+            Op::Semi(semi) => {
+                write!(out, "semi({:?}, {}, {}, ", semi.on, semi.null_equal, semi.anti)?;
+                semi.left.write(out)?;
+                out.write_str(", ")?;
+                semi.right.write(out)?;
+                out.write_char(')')
+            }
+            Op::OneRow => out.write_str("one row"),
+            Op::Unnest { input, unnest } => {
+                write!(out, "unnest({:?}, {:?}, {:?}, ", unnest.lists, unnest.structs, unnest.options)?;
+                input.write(out)?;
                 out.write_char(')')
             }
             Op::Aggregate { input, group, functions } => {

@@ -6,8 +6,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as SqlExpr, JoinOperator, LimitClause, Query, SetExpr, SetOperator, SetQuantifier, Spanned,
-    TableFactor, Visit, Visitor,
+    Distinct, Expr as SqlExpr, LimitClause, Query, SetExpr, Spanned, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
@@ -59,43 +58,6 @@ impl Finder<'_> {
             self.refuse(query.span(), "LIMIT and OFFSET take a number", "");
         }
     }
-
-    fn body(&mut self, body: &SetExpr) {
-        match body {
-            SetExpr::Select(select) => {
-                match &select.distinct {
-                    Some(Distinct::Distinct) => {
-                        self.refuse(
-                            select.span(),
-                            "SELECT DISTINCT is not maintained yet",
-                            "use GROUP BY over the same columns",
-                        );
-                    }
-                    _ => {}
-                }
-                for join in select.from.iter().flat_map(|t| &t.joins) {
-                    self.join(&join.join_operator, join.relation.span());
-                }
-            }
-            SetExpr::SetOperation { op, set_quantifier, left, right } => {
-                if *op != SetOperator::Union || *set_quantifier != SetQuantifier::All {
-                    let text = format!("{op} {set_quantifier}");
-                    self.refuse(body.span(), &format!("{} is not maintained yet", text.trim()), "UNION ALL is");
-                }
-                self.body(left);
-                self.body(right);
-            }
-            SetExpr::Values(_) => self.refuse(body.span(), "VALUES is not maintained yet", "read a table or a view"),
-            _ => {}
-        }
-    }
-
-    fn join(&mut self, operator: &JoinOperator, span: Span) {
-        use JoinOperator::*;
-        if !matches!(operator, Join(_) | Inner(_) | CrossJoin(_)) {
-            self.refuse(span, "only inner joins on equal columns are maintained yet", "use JOIN ... ON a = b");
-        }
-    }
 }
 
 impl Visitor for Finder<'_> {
@@ -107,7 +69,6 @@ impl Visitor for Finder<'_> {
         if query.with.as_ref().is_some_and(|w| w.recursive) {
             self.refuse(query.span(), "recursive queries are not maintained", "");
         }
-        self.body(&query.body);
         ControlFlow::Continue(())
     }
 
@@ -119,19 +80,11 @@ impl Visitor for Finder<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
             TableFactor::Table { args: None, .. } | TableFactor::Derived { lateral: false, .. } => {}
-            TableFactor::NestedJoin { .. } => {}
+            TableFactor::NestedJoin { .. } | TableFactor::UNNEST { .. } => {}
             TableFactor::Derived { .. } => {
                 self.refuse(factor.span(), "LATERAL is not maintained", "write it as a join");
             }
             _ => self.refuse(factor.span(), "table functions are not maintained yet", "read a table or a view"),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<()> {
-        if matches!(expr, SqlExpr::Subquery(_) | SqlExpr::InSubquery { .. } | SqlExpr::Exists { .. }) {
-            let hint = "write it as a join";
-            self.refuse(expr.span(), "a subquery in an expression is not maintained yet", hint);
         }
         ControlFlow::Continue(())
     }
@@ -164,18 +117,19 @@ pub fn check_functions(view: &View, plan: &LogicalPlan) -> Result<()> {
 pub fn check_correlated(view: &View, plan: &LogicalPlan) -> Result<()> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
-        let numbers = matches!(node, LogicalPlan::Window(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_));
-        if numbers {
-            let mut outer = false;
-            node.apply_with_subqueries(|below| {
-                below.apply_expressions(|expr| {
-                    outer |= expr.contains_outer();
-                    Ok(TreeNodeRecursion::Continue)
-                })
-            })?;
-            found |= outer;
-        }
-        Ok(TreeNodeRecursion::Continue)
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                let subquery = match e {
+                    Expr::ScalarSubquery(subquery) => Some(subquery),
+                    Expr::Exists(exists) => Some(&exists.subquery),
+                    Expr::InSubquery(asked) => Some(&asked.subquery),
+                    Expr::SetComparison(asked) => Some(&asked.subquery),
+                    _ => None,
+                };
+                found |= subquery.map_or(Ok(false), |asked| numbers_outer_rows(&asked.subquery))?;
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
     })?;
     if !found {
         return Ok(());
@@ -183,6 +137,28 @@ pub fn check_correlated(view: &View, plan: &LogicalPlan) -> Result<()> {
     let error = Error::refused("a window or LIMIT over rows that depend on an outer row is not maintained")
         .hint("number the rows with ROW_NUMBER() OVER (PARTITION BY ...) and join on the partition");
     Err(in_view(view, error))
+}
+
+/// Whether a subquery has a window or a LIMIT over rows that the row around it chooses.
+fn numbers_outer_rows(subquery: &LogicalPlan) -> datafusion::error::Result<bool> {
+    let mut found = false;
+    subquery.apply(|node| {
+        if matches!(
+            node,
+            LogicalPlan::Window(_)
+                | LogicalPlan::Limit(_)
+                | LogicalPlan::Distinct(datafusion::logical_expr::Distinct::On(_))
+        ) {
+            node.apply(|below| {
+                below.apply_expressions(|expr| {
+                    found |= expr.contains_outer();
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 /// An error of DataFusion, at the place that it names.

@@ -10,9 +10,12 @@ use datafusion::datasource::ViewTable;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use datafusion::optimizer::{
-    OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, eliminate_cross_join::EliminateCrossJoin,
-    eliminate_filter::EliminateFilter, extract_equijoin_predicate::ExtractEquijoinPredicate,
-    optimize_projections::OptimizeProjections, push_down_filter::PushDownFilter,
+    OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, decorrelate_lateral_join::DecorrelateLateralJoin,
+    decorrelate_predicate_subquery::DecorrelatePredicateSubquery, eliminate_cross_join::EliminateCrossJoin,
+    eliminate_filter::EliminateFilter, eliminate_outer_join::EliminateOuterJoin,
+    extract_equijoin_predicate::ExtractEquijoinPredicate, optimize_projections::OptimizeProjections,
+    push_down_filter::PushDownFilter, replace_distinct_aggregate::ReplaceDistinctWithAggregate,
+    rewrite_set_comparison::RewriteSetComparison, scalar_subquery_to_join::ScalarSubqueryToJoin,
     simplify_expressions::SimplifyExpressions,
 };
 use datafusion::physical_plan::ExecutionPlan;
@@ -23,7 +26,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use super::canonical::canonical;
 use super::compile::Compiler;
 use super::plan::{Op, Plan};
-use super::{exact, refuse};
+use super::{exact, refuse, sets};
 use crate::catalog::{Table, View};
 use crate::error::{Error, Result};
 
@@ -115,6 +118,7 @@ impl Planner {
             .map_err(|e| refuse::at_place(view, e))?;
         refuse::check_functions(view, &resolved)?;
         refuse::check_correlated(view, &resolved)?;
+        sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
@@ -151,7 +155,9 @@ fn session_state() -> SessionState {
         .with_information_schema(false)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-        .set_bool("datafusion.sql_parser.collect_spans", true);
+        .set_bool("datafusion.sql_parser.collect_spans", true)
+        // Scalar subqueries become joins, which are maintained.
+        .set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", false);
     let state = SessionStateBuilder::new().with_config(config).with_default_features();
     let state = state.with_optimizer_rules(rules());
     let mut state = state.build();
@@ -166,12 +172,18 @@ fn session_state() -> SessionState {
 /// the time, or split an aggregate in two.
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     vec![
+        Arc::new(RewriteSetComparison::new()),
         Arc::new(SimplifyExpressions::new()),
+        Arc::new(ReplaceDistinctWithAggregate::new()),
+        Arc::new(DecorrelatePredicateSubquery::new()),
+        Arc::new(ScalarSubqueryToJoin::new()),
+        Arc::new(DecorrelateLateralJoin::new()),
         // Before filters are pushed down: a filter that is never true would pass below an aggregate without GROUP BY,
         // which has a row over nothing.
         Arc::new(EliminateFilter::new()),
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateCrossJoin::new()),
+        Arc::new(EliminateOuterJoin::new()),
         Arc::new(PushDownFilter::new()),
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
@@ -204,6 +216,11 @@ impl TableProvider for SchemaOnly {
 /// Whether state and answers can hold a column of this type.
 pub(super) fn supported(data_type: &DataType) -> bool {
     use DataType::*;
+    match data_type {
+        List(of) | LargeList(of) | FixedSizeList(of, _) => return supported(of.data_type()),
+        Struct(fields) => return fields.iter().all(|f| supported(f.data_type())),
+        _ => {}
+    }
     matches!(
         data_type,
         Utf8 | LargeUtf8

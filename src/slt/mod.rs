@@ -9,6 +9,7 @@ mod dml;
 mod events;
 mod format;
 mod oracle;
+mod oracle_join;
 mod run;
 mod runner;
 mod script;

@@ -18,11 +18,12 @@ use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::utils::generate_sort_key;
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Join, LogicalPlan, Projection, Sort, TableScanBuilder, Window,
+    Aggregate, Expr, ExprSchemable, LogicalPlan, Projection, Sort, TableScanBuilder, Values, Window,
 };
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::dml::{self, Tables};
+use super::oracle_join::joined;
 use super::session::{Relations, Session, mem_table};
 use super::table_copy::TableCopy;
 use crate::catalog::Table;
@@ -108,7 +109,7 @@ fn row_by_row(plan: &LogicalPlan, session: &Session) -> Result<RecordBatch> {
     Ok(node(&optimized, session)?)
 }
 
-fn node(plan: &LogicalPlan, session: &Session) -> DataFusionResult<RecordBatch> {
+pub(super) fn node(plan: &LogicalPlan, session: &Session) -> DataFusionResult<RecordBatch> {
     match plan {
         LogicalPlan::SubqueryAlias(alias) => node(&alias.input, session),
         LogicalPlan::Projection(projection) => {
@@ -128,6 +129,7 @@ fn node(plan: &LogicalPlan, session: &Session) -> DataFusionResult<RecordBatch> 
         LogicalPlan::Join(join) => joined(join, session),
         LogicalPlan::Aggregate(aggregate) => aggregated(aggregate, session),
         LogicalPlan::Window(window) => windowed(window, session),
+        LogicalPlan::Values(rows) => values(rows, session),
         other => {
             let inputs = other.inputs();
             let exprs = other.expressions();
@@ -155,7 +157,12 @@ fn plain(exprs: &[Expr]) -> Vec<Expr> {
     exprs.iter().flat_map(inner).collect()
 }
 
-fn value(expr: &Expr, row: &RecordBatch, schema: &DFSchema, session: &Session) -> DataFusionResult<ArrayRef> {
+pub(super) fn value(
+    expr: &Expr,
+    row: &RecordBatch,
+    schema: &DFSchema,
+    session: &Session,
+) -> DataFusionResult<ArrayRef> {
     let expr = expr.clone().unalias_nested().data;
     let physical = session.state().create_physical_expr(expr, schema)?;
     physical.evaluate(row)?.into_array(row.num_rows())
@@ -177,7 +184,7 @@ fn projected(projection: &Projection, row: &RecordBatch, session: &Session) -> D
 }
 
 /// Nullability differs between plan and values; the names are the plan's.
-fn relabeled(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> DataFusionResult<RecordBatch> {
+pub(super) fn relabeled(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> DataFusionResult<RecordBatch> {
     let fields = schema.fields().iter().zip(&arrays);
     let fields = fields
         .map(|(field, array)| field.as_ref().clone().with_nullable(true).with_data_type(array.data_type().clone()));
@@ -201,7 +208,12 @@ fn concat(schema: &SchemaRef, parts: &[RecordBatch]) -> DataFusionResult<RecordB
 }
 
 /// The rows for which the predicate is true.
-fn keep(input: &RecordBatch, predicate: &Expr, schema: &DFSchema, session: &Session) -> DataFusionResult<RecordBatch> {
+pub(super) fn keep(
+    input: &RecordBatch,
+    predicate: &Expr,
+    schema: &DFSchema,
+    session: &Session,
+) -> DataFusionResult<RecordBatch> {
     let passes = (0..input.num_rows()).map(|i| {
         let value = value(predicate, &input.slice(i, 1), schema, session).ok()?;
         let value = value.as_boolean_opt()?;
@@ -212,7 +224,7 @@ fn keep(input: &RecordBatch, predicate: &Expr, schema: &DFSchema, session: &Sess
 }
 
 /// The rows for which every one of these expressions has a value (or NULL), if it is one over these columns.
-fn without_errors(
+pub(super) fn without_errors(
     input: &RecordBatch,
     exprs: &[Expr],
     schema: &DFSchema,
@@ -225,17 +237,16 @@ fn without_errors(
     Ok(compute::filter_record_batch(input, &fits)?)
 }
 
-fn joined(join: &Join, session: &Session) -> DataFusionResult<RecordBatch> {
-    let (left_on, right_on): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
-    let left = without_errors(&node(&join.left, session)?, &left_on, join.left.schema(), session)?;
-    let right = without_errors(&node(&join.right, session)?, &right_on, join.right.schema(), session)?;
-    let mut pairs = join.clone();
-    pairs.filter = None;
-    let rows = over(&LogicalPlan::Join(pairs), vec![left, right], session)?;
-    match &join.filter {
-        Some(filter) => keep(&rows, filter, &join.schema, session),
-        None => Ok(rows),
-    }
+/// Each row of VALUES by itself.
+fn values(plan: &Values, session: &Session) -> DataFusionResult<RecordBatch> {
+    let one = RecordBatchOptions::new().with_row_count(Some(1));
+    let one = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one)?;
+    let schema: SchemaRef = Arc::new(plan.schema.as_arrow().clone());
+    let row = |exprs: &Vec<Expr>| {
+        let arrays = exprs.iter().map(|expr| value(expr, &one, &DFSchema::empty(), session));
+        relabeled(&schema, arrays.collect::<DataFusionResult<Vec<_>>>().ok()?, 1).ok()
+    };
+    concat(&schema, &plan.values.iter().filter_map(row).collect::<Vec<_>>())
 }
 
 /// Groups, arguments and filters are computed row by row first; then each group is aggregated by itself.

@@ -136,6 +136,11 @@ impl Arrangement {
         Ok(Reader { arrangement: self, inner, epoch })
     }
 
+    /// The key columns of `len` rows as the bytes that an index (None: the identity) compares.
+    pub fn encode_keys(&self, link: Option<usize>, keys: &[ArrayRef], len: usize) -> Result<EncodedRows> {
+        link.map_or(&self.key_codec, |k| &self.link_codecs[k]).encode_arrays(keys, len)
+    }
+
     /// These rows, decoded. The ids are the writer's, of this epoch.
     pub fn rows(&self, ids: &[RowId]) -> Result<RecordBatch> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
@@ -319,14 +324,12 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Every stored row that the keys of `probes` meet in link `link` (None: the identity), at this epoch.
-    /// `keys` are the key columns of the probing rows, of the same types; a NULL key meets nothing.
-    pub fn probe(&self, link: Option<usize>, keys: &[ArrayRef]) -> Result<Matches> {
-        let len = keys.first().map_or(0, |k| k.len());
-        let codec = link.map_or(&self.arrangement.key_codec, |k| &self.arrangement.link_codecs[k]);
-        let encoded = codec.encode_arrays(keys, len)?;
+    /// `keys` are the key columns of the `len` probing rows, of the same types; a NULL key meets nothing, or NULL.
+    pub fn probe(&self, link: Option<usize>, keys: &[ArrayRef], len: usize, null_equal: bool) -> Result<Matches> {
+        let encoded = self.arrangement.encode_keys(link, keys, len)?;
         let (mut probes, mut found) = (vec![], vec![]);
         for i in 0..len {
-            if keys.iter().any(|k| k.is_null(i)) {
+            if !null_equal && keys.iter().any(|k| k.is_null(i)) {
                 continue;
             }
             self.rows_of(link, encoded.bytes(i), &mut found);
@@ -337,10 +340,33 @@ impl Reader<'_> {
         Ok(Matches { probes, rows, weights })
     }
 
+    /// Whether some row has these keys, for each of the `len` probing rows.
+    pub fn exists(&self, link: Option<usize>, keys: &[ArrayRef], len: usize, null_equal: bool) -> Result<Vec<bool>> {
+        let encoded = self.arrangement.encode_keys(link, keys, len)?;
+        let rows = &self.inner.rows;
+        let found = |i: usize| {
+            if !null_equal && keys.iter().any(|k| k.is_null(i)) {
+                return false;
+            }
+            let key = encoded.bytes(i);
+            match link {
+                Some(k) => {
+                    let list = self.inner.links[k].rows(hash_key(key), key);
+                    list.iter().any(|&row| rows.visible(row, self.epoch))
+                }
+                None => {
+                    let same =
+                        |row: u32| rows.visible(RowId(row), self.epoch) && rows.bytes(RowId(row)).starts_with(key);
+                    self.inner.identity.find(hash_key(key), same).is_some()
+                }
+            }
+        };
+        Ok((0..len).map(found).collect())
+    }
+
     /// The rows with this key (NULLs included: they compare as equal here), as bytes, in key order.
     pub fn lookup(&self, link: Option<usize>, keys: &[ArrayRef]) -> Result<Vec<&[u8]>> {
-        let codec = link.map_or(&self.arrangement.key_codec, |k| &self.arrangement.link_codecs[k]);
-        let encoded = codec.encode_arrays(keys, 1)?;
+        let encoded = self.arrangement.encode_keys(link, keys, 1)?;
         let mut found = vec![];
         self.rows_of(link, encoded.bytes(0), &mut found);
         let mut rows = Vec::with_capacity(found.len());

@@ -56,7 +56,7 @@ fn check(arrangement: &Arrangement, epoch: u32, model: &Model) {
         assert_eq!(rows_of(&reader.decode(&found).expect("decodes")), of_group, "group {group} at epoch {epoch}");
     }
     let keys: ArrayRef = Arc::new(Int64Array::from((0..40).collect::<Vec<i64>>()));
-    let matches = reader.probe(None, &[keys]).expect("probes");
+    let matches = reader.probe(None, &[keys], 40, false).expect("probes");
     let of_keys: Vec<_> = expected.iter().filter(|r| r.0 < 40).cloned().collect();
     assert_eq!(rows_of(&matches.rows), of_keys);
     assert_eq!(matches.probes.len(), of_keys.len());
@@ -139,7 +139,7 @@ fn a_null_key_meets_nothing_but_can_be_looked_up() {
     arrangement.write().insert(&encoded, 0, 1, 1).expect("there is room");
     let null: ArrayRef = Arc::new(Int64Array::from(vec![None::<i64>]));
     let reader = arrangement.read(1).expect("held");
-    assert_eq!(reader.probe(Some(0), &[null.clone()]).expect("probes").weights.len(), 0);
+    assert_eq!(reader.probe(Some(0), &[null.clone()], 1, false).expect("probes").weights.len(), 0);
     assert_eq!(reader.lookup(Some(0), &[null]).expect("looks up").len(), 1);
 }
 

@@ -47,17 +47,16 @@ fn every_script_passes_under_every_schedule() {
     }
 }
 
-/// The scripts of the directory and of the folders below it.
 fn scripts() -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(DIRECTORY)];
     let mut paths = vec![];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(DIRECTORY)];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a directory of scripts") {
+        for entry in std::fs::read_dir(&folder).expect("a folder of scripts") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "slt") {
-                paths.push(path);
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(extension) if extension == "slt" => paths.push(path),
+                _ => {}
             }
         }
     }

@@ -11,17 +11,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan, Union, Window};
+use datafusion::logical_expr::{
+    EmptyRelation, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan, Union, Unnest as LogicalUnnest,
+    Values, Window,
+};
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::unnest::ListUnnest;
 
-use super::plan::{Expression, Op, Plan};
+use super::plan::{Expression, Op, Plan, Unnest};
 use super::session::{Relation, supported};
 use crate::error::{Error, Result};
 
 pub(super) use plans::with_schema;
-use plans::{column_expression, linear_plan, nullable, refused, select};
+use plans::{column_expression, linear_plan, nullable, one_row, refused, select};
 pub(super) use table_rows::table_plan;
 
 /// Compiles the plan of one view.
@@ -62,9 +66,9 @@ impl Compiler<'_> {
                 key: None,
                 insert_only: true,
             }),
-            LogicalPlan::EmptyRelation(_) => {
-                Err(refused("a query that reads no table is not maintained").hint("read a table or a view"))
-            }
+            LogicalPlan::EmptyRelation(_) => Ok(one_row()),
+            LogicalPlan::Values(values) => self.values(values),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             other => Err(refused(&format!("{} is not maintained yet", other.display()))),
         }?;
         for field in compiled.schema.fields() {
@@ -127,6 +131,32 @@ impl Compiler<'_> {
         Ok(Plan { op: Op::Union(inputs), schema, key: None, insert_only })
     }
 
+    /// Each row is an expression over one row, so a value that fails costs its own row only.
+    fn values(&self, values: &Values) -> Result<Plan> {
+        let schema = nullable(values.schema.as_arrow());
+        let nothing =
+            LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) });
+        let rows =
+            values.values.iter().map(|row| with_schema(self.linear(one_row(), &nothing, None, row)?, schema.clone()));
+        let rows: Vec<Plan> = rows.collect::<Result<_>>()?;
+        Ok(Plan { op: Op::Union(rows), schema, key: None, insert_only: true })
+    }
+
+    fn unnest(&mut self, unnest: &LogicalUnnest) -> Result<Plan> {
+        // DataFusion finds the columns that pass by their names.
+        let input = with_schema(self.compile(&unnest.input)?, nullable(unnest.input.schema().as_arrow()))?;
+        let lists = unnest.list_type_columns.iter();
+        let lists = lists.map(|(column, list)| ListUnnest { index_in_input_schema: *column, depth: list.depth });
+        let insert_only = input.insert_only;
+        let parts = Unnest {
+            lists: lists.collect(),
+            structs: unnest.struct_type_columns.clone(),
+            options: unnest.options.clone(),
+        };
+        let schema = nullable(unnest.schema.as_arrow());
+        Ok(Plan { op: Op::Unnest { input: Box::new(input), unnest: Arc::new(parts) }, schema, key: None, insert_only })
+    }
+
     /// `input` with each expression as a column, and where these columns are.
     fn with_columns(&self, input: Plan, logical: &LogicalPlan, exprs: &[Expr]) -> Result<(Plan, Vec<usize>)> {
         let mut positions = vec![];
@@ -162,6 +192,10 @@ impl Compiler<'_> {
     }
 
     fn expression(&self, expr: &Expr, input: &LogicalPlan) -> Result<Expression> {
+        if join::has_subquery(expr) {
+            return Err(refused("a subquery at this place is not maintained")
+                .hint("subqueries are maintained in SELECT (one value), WHERE and HAVING; elsewhere write a join"));
+        }
         let plain = expr.clone().unalias_nested().data;
         let physical = self.state.create_physical_expr(plain.clone(), input.schema())?;
         // The logical text has the types of literals, the physical one the positions of columns: a name alone may mean

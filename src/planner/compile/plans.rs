@@ -70,3 +70,8 @@ pub(super) fn nullable(schema: &Schema) -> SchemaRef {
 pub(super) fn refused(message: &str) -> Error {
     Error::refused(message)
 }
+
+/// One row without columns: what a query without FROM reads.
+pub(super) fn one_row() -> Plan {
+    Plan { op: Op::OneRow, schema: Arc::new(Schema::empty()), key: Some(vec![]), insert_only: true }
+}
