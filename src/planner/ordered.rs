@@ -24,11 +24,13 @@ use datafusion::logical_expr::{
 
 /// Name of the column that numbers the rows of LIMIT and DISTINCT ON.
 const NUMBER: &str = "_row_number";
+/// Names of computed columns to partition and order by, each with a number.
+const KEY: &str = "_key";
 
 /// The canonical form of one node whose inputs are canonical.
 pub fn rewrite(node: LogicalPlan) -> Result<LogicalPlan> {
     match node {
-        LogicalPlan::Window(window) => ordered_window(window),
+        LogicalPlan::Window(window) => over_columns(window, ordered_window),
         LogicalPlan::Limit(limit) => numbered(&limit),
         LogicalPlan::Distinct(Distinct::On(distinct)) => first_of_each(distinct),
         other => Ok(other),
@@ -97,6 +99,42 @@ fn ordered_window(window: Window) -> Result<LogicalPlan> {
         Ok(Transformed::yes(name.restore(Expr::WindowFunction(Box::new(function)))))
     })?;
     node.data.recompute_schema()
+}
+
+/// PARTITION BY and ORDER BY over columns only: expressions are computed below the window. (DataFusion refuses its own
+/// plans that sort by some of them: it derives another order for the sort than it asks for.)
+fn over_columns(window: Window, order: impl Fn(Window) -> Result<LogicalPlan>) -> Result<LogicalPlan> {
+    let mut keys: Vec<Expr> = vec![];
+    let mut column = |expr: Expr| {
+        let expr = expr.unalias();
+        if matches!(expr, Expr::Column(_)) {
+            return expr;
+        }
+        let at = keys.iter().position(|key| *key == expr).unwrap_or(keys.len());
+        if at == keys.len() {
+            keys.push(expr);
+        }
+        Expr::Column(Column::new_unqualified(format!("{KEY}{at}")))
+    };
+    let (names, mut functions) = (NamePreserver::new_for_projection(), vec![]);
+    for expr in &window.window_expr {
+        let mut function = function_of(expr)?;
+        let params = &mut function.params;
+        params.partition_by = std::mem::take(&mut params.partition_by).into_iter().map(&mut column).collect();
+        for sort in &mut params.order_by {
+            sort.expr = column(sort.expr.clone());
+        }
+        functions.push(names.save(expr).restore(Expr::WindowFunction(Box::new(function))));
+    }
+    if keys.is_empty() {
+        return order(window);
+    }
+    let input = window.input.schema().columns().into_iter().map(Expr::Column);
+    let keys = keys.into_iter().enumerate().map(|(at, key)| key.alias(format!("{KEY}{at}")));
+    let input = Projection::try_new(input.chain(keys).collect(), window.input.clone())?;
+    let keyed = order(Window::try_new(functions, Arc::new(LogicalPlan::Projection(input)))?)?;
+    let columns = window.schema.columns().into_iter().map(Expr::Column).collect();
+    Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(keyed))?))
 }
 
 fn function_of(expr: &Expr) -> Result<WindowFunction> {
@@ -189,7 +227,7 @@ fn between(
         WindowFrameBound::CurrentRow,
     );
     let number = Expr::WindowFunction(Box::new(function)).alias(NUMBER);
-    let window = LogicalPlan::Window(Window::try_new(vec![number], input)?);
+    let window = over_columns(Window::try_new(vec![number], input)?, |window| Ok(LogicalPlan::Window(window)))?;
     let number = || Expr::Column(Column::new_unqualified(NUMBER));
     let mut predicate = number().gt_eq(lit(from));
     if let Some(to) = to {

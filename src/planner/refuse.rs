@@ -6,7 +6,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as SqlExpr, LimitClause, Query, SetExpr, Spanned, TableFactor, Visit, Visitor,
+    Distinct, Expr as SqlExpr, Function, LimitClause, Query, SetExpr, Spanned, TableFactor, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
@@ -74,6 +74,17 @@ impl Visitor for Finder<'_> {
 
     fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
         self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<()> {
+        if let SqlExpr::Function(Function { over: Some(WindowType::WindowSpec(window)), .. }) = expr
+            && window.window_name.is_some()
+        {
+            // DataFusion forgets the PARTITION BY of the named window.
+            let hint = "write PARTITION BY, ORDER BY and the frame into OVER (...)";
+            self.refuse(expr.span(), "a window that adds to a named window is not maintained", hint);
+        }
         ControlFlow::Continue(())
     }
 

@@ -214,6 +214,7 @@ fn maintained(function: LogicalFunction, filter: Option<usize>, schema: &Schema)
     let aggregate = matches!(function.fun, WindowFunctionDefinition::AggregateUDF(_));
     let params = &function.params;
     let reach = Reach::of(&name, params);
+    let grows = params.window_frame.is_ever_expanding();
     let nulls = params.null_treatment;
     let more = format!("distinct {}, {nulls:?}, filter {:?}", params.distinct, params.filter);
     let fields = schema.fields().iter().enumerate();
@@ -228,6 +229,9 @@ fn maintained(function: LogicalFunction, filter: Option<usize>, schema: &Schema)
         // An accumulator that cannot take rows out again says so here.
         let rows = datafusion::arrow::array::RecordBatch::new_empty(columns);
         physical.evaluate(&rows).map_err(|e| {
+            if grows {
+                return refused(&format!("{name} is not maintained as a window function")).caused_by(e);
+            }
             let message = format!("{name} over a frame that moves is not maintained");
             refused(&message).hint("begin the frame with UNBOUNDED PRECEDING").caused_by(e)
         })?;
