@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
 use crate::operators::WindowOrder;
-use crate::planner::{Expression, Function, Top, Unnest, ViewPlan, WindowFunction};
+use crate::planner::{Compared, Expression, Function, Top, Unnest, ViewPlan, WindowFunction};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -89,6 +89,7 @@ pub(super) enum Draft {
     Arrange(usize),
     Join(Box<(SideDraft, SideDraft)>, bool),
     Semi { sides: Box<(SideDraft, SideDraft)>, null_equal: bool, anti: bool },
+    RangeFilter(Vec<Compared>),
     OneRow,
     Unnest(Arc<Unnest>),
     Aggregate(Vec<Function>),
@@ -109,6 +110,7 @@ impl Draft {
             Draft::Join(..) => "inner join",
             Draft::Semi { anti: false, .. } => "semi join",
             Draft::Semi { anti: true, .. } => "anti join",
+            Draft::RangeFilter(_) => "range filter",
             Draft::OneRow => "one row",
             Draft::Unnest(_) => "unnest",
             Draft::Aggregate(_) => "aggregate",

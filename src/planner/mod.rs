@@ -20,6 +20,6 @@ mod window_function;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
 pub use ordered::sorted;
-pub use plan::{AggregateKind, Class, Expression, Function, Join, Op, Plan, Semi, Top, Unnest};
+pub use plan::{AggregateKind, Class, Compared, Expression, Function, Join, Op, Plan, Semi, Top, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
 pub use window_function::{Bound, Reach, Running, WindowFunction};

@@ -6,7 +6,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as SqlExpr, Function, LimitClause, Query, SetExpr, Spanned, TableFactor, Visit, Visitor, WindowType,
+    Distinct, Expr as SqlExpr, Function, Join, JoinConstraint, JoinOperator, LimitClause, Query, SetExpr, Spanned,
+    TableFactor, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
@@ -31,6 +32,33 @@ impl Finder<'_> {
         let mut diagnostic = self.view.source.diagnostic(ErrorKind::Refused, span, message.to_string());
         diagnostic.hint = (!hint.is_empty()).then(|| hint.to_string());
         self.found.push(diagnostic);
+    }
+
+    /// DataFusion gives the left side's column alone where SQL wants the one that is not NULL.
+    fn join(&mut self, join: &Join) {
+        let constraint = match &join.join_operator {
+            JoinOperator::Right(c) | JoinOperator::RightOuter(c) | JoinOperator::FullOuter(c) => c,
+            _ => return,
+        };
+        if matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) {
+            let hint = "write ON a.k = b.k, and COALESCE(a.k, b.k) AS k where the key is shown";
+            self.refuse(join.relation.span(), "USING and NATURAL of a RIGHT or FULL join are not maintained", hint);
+        }
+    }
+
+    fn body(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Select(select) => {
+                for join in select.from.iter().flat_map(|table| &table.joins) {
+                    self.join(join);
+                }
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.body(left);
+                self.body(right);
+            }
+            _ => {}
+        }
     }
 
     /// ORDER BY and LIMIT of a query.
@@ -69,6 +97,7 @@ impl Visitor for Finder<'_> {
         if query.with.as_ref().is_some_and(|w| w.recursive) {
             self.refuse(query.span(), "recursive queries are not maintained", "");
         }
+        self.body(&query.body);
         ControlFlow::Continue(())
     }
 

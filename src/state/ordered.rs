@@ -61,6 +61,14 @@ impl OrderedRows {
         rows.take_while(move |(row, _)| row.starts_with(key)).map(|(row, &weight)| (row.as_ref(), weight))
     }
 
+    /// Rows that begin with `low`, `high` or anything between, in order, with their weights; all if both are empty.
+    pub fn between(&self, low: &[u8], high: &[u8]) -> impl Iterator<Item = (&[u8], i64)> {
+        let end = successor(high);
+        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.rows.range::<[u8], _>((Bound::Included(low), upper));
+        range.map(|(row, weight)| (&**row, *weight))
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }

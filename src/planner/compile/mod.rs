@@ -3,6 +3,7 @@
 mod aggregate;
 mod join;
 mod plans;
+mod range;
 mod row_number;
 mod table_rows;
 mod window;
@@ -34,6 +35,8 @@ pub(super) struct Compiler<'a> {
     pub relations: &'a HashMap<String, Relation>,
     /// The window node of which only rows with some numbers are asked.
     pub asked: Option<Asked>,
+    /// Which columns of the next node its reader reads; None: all.
+    pub needed: Option<Vec<bool>>,
 }
 
 /// The rows that a filter keeps of a window node that numbers them.
@@ -49,6 +52,9 @@ pub(super) struct Asked {
 impl Compiler<'_> {
     /// The compiled plan has the same columns, in the same order, as the logical one.
     pub fn compile(&mut self, plan: &LogicalPlan) -> Result<Plan> {
+        if !matches!(plan, LogicalPlan::Join(_) | LogicalPlan::SubqueryAlias(_)) {
+            self.needed = None;
+        }
         let compiled = match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.compile(&alias.input),
@@ -84,6 +90,12 @@ impl Compiler<'_> {
         Ok(compiled)
     }
 
+    /// Compiles the input of a node that reads it with these expressions alone.
+    fn compile_for<'e>(&mut self, input: &LogicalPlan, exprs: impl Iterator<Item = &'e Expr>) -> Result<Plan> {
+        self.needed = Some(range::columns_read(input, exprs));
+        self.compile(input)
+    }
+
     fn scan(&self, scan: &TableScan) -> Result<Plan> {
         let name = scan.table_name.table();
         let relation = self.relations.get(name).ok_or_else(|| Error::internal(format!("no relation {name}")))?;
@@ -95,7 +107,7 @@ impl Compiler<'_> {
     fn projection(&mut self, projection: &Projection) -> Result<Plan> {
         let input = match projection.input.as_ref() {
             LogicalPlan::Filter(filter) => self.filter(filter, Some(projection))?,
-            input => self.compile(input)?,
+            input => self.compile_for(input, projection.expr.iter())?,
         };
         self.linear(input, &projection.input, None, &projection.expr)
     }
