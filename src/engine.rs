@@ -12,11 +12,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray,
+    new_null_array,
+};
+use datafusion::arrow::datatypes::TimestampMicrosecondType;
 use datafusion::logical_expr::LogicalPlan;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::catalog::{Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
+use crate::catalog::{CLOCK, Catalog, Definition, History, SourceFile, Table, View, clock_table, parse_definitions};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
@@ -48,6 +52,11 @@ pub struct Engine {
     flow: Dataflow,
     hot: Arc<Hot>,
     epoch: u32,
+    /// The row of the table `clock`, in microseconds since 1970-01-01 UTC: where the views begin, and where they are.
+    first_as_of_us: i64,
+    as_of_us: i64,
+    /// The views have not yet seen the clock.
+    clock_is_new: bool,
     /// Everything applied, when views may still be added (in memory only).
     log: Option<Vec<BTreeMap<Arc<str>, Changes>>>,
 }
@@ -55,17 +64,22 @@ pub struct Engine {
 impl Engine {
     /// An empty engine that remembers what was applied, so that views can be created at any time.
     pub fn new(run: u64, clock: Clock) -> Result<Self> {
+        let mut planner = Planner::new();
+        planner.add_clock()?;
         Ok(Engine {
             run,
             clock,
             catalog: Catalog::default(),
-            planner: Planner::new(),
+            planner,
             retractable: BTreeSet::new(),
             specs: vec![],
             canonical: BTreeMap::new(),
             flow: dataflow::build(&[])?,
             hot: Arc::new(Hot::new(run)),
             epoch: 0,
+            first_as_of_us: 0,
+            as_of_us: 0,
+            clock_is_new: true,
             log: Some(vec![]),
         })
     }
@@ -184,6 +198,8 @@ impl Engine {
     }
 
     fn rebuild(&mut self) -> Result<()> {
+        self.as_of_us = self.first_as_of_us;
+        self.clock_is_new = true;
         self.flow = dataflow::build(&self.specs)?;
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
         self.hot.set_tables(self.flow.outputs().map(|output| hot_table(output, views[&*output.name])))
@@ -197,11 +213,45 @@ impl Engine {
         self.run_epoch(tables)
     }
 
-    fn run_epoch(&mut self, tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
+    /// Sets the table `clock` before the first epoch. In memory the engine begins at 1970-01-01.
+    pub fn begin_clock(&mut self, as_of_us: i64) {
+        self.first_as_of_us = as_of_us;
+        self.as_of_us = as_of_us;
+    }
+
+    /// The time that the views go by, in microseconds since 1970-01-01 UTC.
+    pub fn as_of_us(&self) -> i64 {
+        self.as_of_us
+    }
+
+    /// Whether some view goes by the clock.
+    pub fn reads_clock(&self) -> bool {
+        self.flow.reads(CLOCK)
+    }
+
+    /// Moves the clock: an epoch of its own. Going back, or standing still, is refused.
+    pub fn tick(&mut self, as_of_us: i64) -> Result<EpochOutput> {
+        if as_of_us <= self.as_of_us {
+            return Err(Error::invalid("the clock moves forward only"));
+        }
+        let changes = clock_changes(&[(self.as_of_us, -1), (as_of_us, 1)])?;
+        self.apply(BTreeMap::from([(CLOCK.into(), changes)]))
+    }
+
+    fn run_epoch(&mut self, mut tables: BTreeMap<Arc<str>, Changes>) -> Result<EpochOutput> {
         if self.epoch == EPOCH_MAX {
             return Err(Error::unavailable("the epochs of this run are used up").hint("restart the process"));
         }
         self.epoch += 1;
+        if std::mem::take(&mut self.clock_is_new) {
+            let mut parts = vec![clock_changes(&[(self.as_of_us, 1)])?];
+            parts.extend(tables.remove(CLOCK));
+            let schema = parts[0].rows.schema();
+            tables.insert(CLOCK.into(), Changes::concat(&schema, &parts)?);
+        }
+        if let Some(moved) = tables.get(CLOCK) {
+            self.as_of_us = newest_as_of(moved).unwrap_or(self.as_of_us);
+        }
         let views = self.flow.run(self.epoch, tables)?;
         Ok(EpochOutput { epoch: self.epoch, views })
     }
@@ -283,6 +333,32 @@ impl Engine {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
     }
+}
+
+/// Events of the table `clock`: its rows (microseconds since 1970-01-01 UTC), each with its weight.
+fn clock_changes(rows: &[(i64, i64)]) -> Result<Changes> {
+    let schema = clock_table().event_schema();
+    let len = rows.len();
+    let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.0)).collect();
+    let times: ArrayRef = Arc::new(times);
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        match field.name().as_str() {
+            "as_of" | "_timestamp" => times.clone(),
+            "_partition" => Arc::new(Int32Array::from(vec![0; len])),
+            "_offset" => Arc::new(Int64Array::from(vec![0; len])),
+            "_rest" => new_null_array(field.data_type(), len),
+            name => Arc::new(StringArray::from(vec![if name == "_op" { "insert" } else { CLOCK }; len])),
+        }
+    });
+    let rows_of = RecordBatch::try_new(schema.clone(), columns.collect())?;
+    Ok(Changes::new(rows_of, rows.iter().map(|row| row.1).collect()))
+}
+
+/// The row that these changes of the clock put in place.
+fn newest_as_of(changes: &Changes) -> Option<i64> {
+    let times = changes.rows.column(0).as_primitive_opt::<TimestampMicrosecondType>()?;
+    let came = (0..changes.len()).rev().find(|&i| changes.weights[i] > 0)?;
+    Some(times.value(came))
 }
 
 fn hot_table(output: &Output, view: &View) -> HotTable {

@@ -33,5 +33,5 @@ pub use build::Catalog;
 pub use definition::{Definition, parse_definitions};
 pub use names::CLOCK;
 pub use source::SourceFile;
-pub use table::{Column, KeyFormat, METADATA, Table, UnknownFields, Upsert};
+pub use table::{Column, KeyFormat, METADATA, Table, UnknownFields, Upsert, clock_table};
 pub use view::{History, OnError, View};

@@ -202,6 +202,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             epoch: 0,
             committed_at_us: now_us,
             offsets: Offsets::new(),
+            as_of_us: 0,
             segment: None,
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),

@@ -41,6 +41,8 @@ pub struct PipelineOptions {
     pub memory_budget_bytes: u64,
     /// Process what is there, commit, end.
     pub drain: bool,
+    /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
+    pub as_of_us: Option<i64>,
 }
 
 /// What all stages share.
@@ -95,6 +97,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
         memory_budget_bytes: options.memory_budget_bytes,
         history: options.history.enabled,
         drain: options.drain,
+        as_of_us: options.as_of_us,
     };
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = Flow::new(engine, recovered, flow_options);

@@ -27,7 +27,7 @@ use super::canonical::canonical;
 use super::compile::Compiler;
 use super::plan::{Op, Plan};
 use super::{exact, refuse, sets};
-use crate::catalog::{Table, View};
+use crate::catalog::{Table, View, clock_table};
 use crate::error::{Error, Result};
 
 /// A table or a materialized view, as the planner sees it.
@@ -77,6 +77,13 @@ impl Planner {
         self.add(&table.name, Relation { schema: table.schema(), plan })
     }
 
+    /// Adds the built-in table `clock`: one row at any time.
+    pub fn add_clock(&mut self) -> Result<()> {
+        let table = clock_table();
+        let plan = Plan { key: Some(vec![]), ..super::compile::table_plan(&table, true)? };
+        self.add(&table.name, Relation { schema: table.schema(), plan })
+    }
+
     /// Adds a maintained view under its name, so that other views can read it.
     pub fn add_materialized(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
         let plan = Plan { op: Op::View(name.into()), ..planned.plan.clone() };
@@ -121,7 +128,7 @@ impl Planner {
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler { state: &state, relations: &self.relations, picked: None }
+        let plan = Compiler { state: &state, relations: &self.relations, picked: None, needed: None }
             .compile(&optimized)
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;

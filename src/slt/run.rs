@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
             retractable: corrected.clone(),
             random: fastrand::Rng::with_seed(seed),
             engine: Engine::new(1, Clock::System)?,
-            tables: Tables::new(),
+            tables: dml::with_clock()?,
             pending: vec![],
             pinned: None,
             changed: BTreeMap::new(),
