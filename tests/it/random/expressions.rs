@@ -25,7 +25,7 @@ impl<'a> Writer<'a> {
 
     pub fn alias(&mut self) -> String {
         self.aliases += 1;
-        format!("s{}", self.aliases)
+        format!("q{}", self.aliases)
     }
 
     /// A kind, most often one that a column in reach has.

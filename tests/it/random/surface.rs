@@ -47,7 +47,7 @@ pub const FORMS: [(usize, Form); 16] = [
 ];
 
 pub const SETS: [(usize, &str); 6] =
-    [(5, "UNION ALL"), (4, "UNION"), (3, "INTERSECT"), (3, "EXCEPT"), (3, "INTERSECT ALL"), (3, "EXCEPT ALL")];
+    [(5, "UNION ALL"), (4, "UNION"), (3, "INTERSECT"), (3, "EXCEPT"), (0, "INTERSECT ALL"), (0, "EXCEPT ALL")];
 
 pub const JOINS: [(usize, &str); 9] = [
     (8, "JOIN"),
