@@ -3,8 +3,8 @@
 //! Run after names and types are resolved and before the optimizer. The engine and the batch oracle both start here.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::Case;
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
@@ -68,6 +68,7 @@ fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<
         Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
             Ok(Transformed::yes(checked::negate(*operand)))
         }
+        Expr::ScalarFunction(function) => with_literals(function, schema),
         // A value does not depend on the order of rows; what FILTER leaves out is not evaluated.
         Expr::AggregateFunction(mut function) => {
             let folded = folded::fold(&mut function, schema, group)?;
@@ -84,6 +85,29 @@ fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Folds casts of literals among the arguments and keeps the type: that of `ROUND(d, 1)` depends on whether its second
+/// argument is a literal, and types were coerced before the optimizer made it one.
+fn with_literals(mut function: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let literal = |arg: &Expr| match arg {
+        Expr::Cast(cast) => match cast.expr.as_ref() {
+            Expr::Literal(value, _) => value.cast_to(cast.field.data_type()).ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let folded: Vec<Option<ScalarValue>> = function.args.iter().map(literal).collect();
+    if folded.iter().all(Option::is_none) {
+        return Ok(Transformed::no(Expr::ScalarFunction(function)));
+    }
+    let before = Expr::ScalarFunction(function.clone()).get_type(schema)?;
+    for (arg, value) in function.args.iter_mut().zip(folded) {
+        if let Some(value) = value {
+            *arg = Expr::Literal(value, None);
+        }
+    }
+    Ok(Transformed::yes(Expr::ScalarFunction(function).cast_to(&before, schema)?))
 }
 
 fn is_integer(expr: &Expr, schema: &DFSchema) -> bool {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, RecordBatchOptions, downcast_primitive_array,
+};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, RowParser, Rows, SortField};
@@ -108,6 +110,7 @@ impl RowCodec {
             Some((converter, parser)) => converter.convert_rows(rows.map(|bytes| parser.parse(bytes)))?,
             None => vec![],
         };
+        arrays.iter_mut().for_each(zero_nulls);
         let mut order: Vec<usize> = (0..self.columns.len()).collect();
         order.sort_by_key(|&i| self.columns[i]);
         let schema = if order.len() == self.schema.fields().len() {
@@ -124,5 +127,25 @@ impl RowCodec {
     /// Bytes that the codec itself holds.
     pub fn size(&self) -> usize {
         self.converter.as_ref().map_or(0, |(converter, _)| converter.size())
+    }
+}
+
+/// The converter leaves the least value of the type in the place of a NULL, and some functions compute with what is there.
+fn zero_nulls(array: &mut ArrayRef) {
+    fn zeroed<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> ArrayRef {
+        let values: Vec<T::Native> = array.iter().map(Option::unwrap_or_default).collect();
+        let zeroed = PrimitiveArray::<T>::new(values.into(), array.nulls().cloned());
+        Arc::new(zeroed.with_data_type(array.data_type().clone()))
+    }
+    if array.null_count() == 0 {
+        return;
+    }
+    let values = array.as_ref();
+    let replaced = downcast_primitive_array!(
+        values => Some(zeroed(values)),
+        _ => None
+    );
+    if let Some(replaced) = replaced {
+        *array = replaced;
     }
 }

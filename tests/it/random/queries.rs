@@ -1,375 +1,334 @@
-//! Random queries over the operators: filter, projection, UNION ALL, latest-by-key, inner join, GROUP BY.
+//! Random queries, nested: each form that the surface has switched on.
 
-use fastrand::Rng;
+use super::expressions::{Writer, qualified};
+use super::kind::Kind;
+use super::surface::{FORMS, Form, JOINS, SETS};
+use super::tables::{Column, Relation, constant};
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Type {
-    Text,
-    Integer,
-    Decimal,
-    Time,
-    Boolean,
-    Double,
-}
+/// A query and its columns, c0, c1 ...
+pub type Query = (String, Vec<Column>);
 
-#[derive(Clone, Debug)]
-pub struct Column {
-    pub name: String,
-    pub kind: Type,
-}
-
-#[derive(Clone, Debug)]
-pub struct Relation {
-    pub name: String,
-    pub columns: Vec<Column>,
-}
-
-/// Operators are nested this deep at most.
-const DEPTH_MAX: u8 = 4;
-
-const TYPES: [Type; 6] = [Type::Text, Type::Integer, Type::Decimal, Type::Time, Type::Boolean, Type::Double];
-
-/// Makes queries over relations.
-pub struct Queries<'a> {
-    random: &'a mut Rng,
-    relations: &'a [Relation],
-    /// Rows may fail: division, and values at the limits.
-    may_fail: bool,
-}
-
-impl<'a> Queries<'a> {
-    pub fn new(random: &'a mut Rng, relations: &'a [Relation]) -> Self {
-        let may_fail = random.u8(0..6) == 0;
-        Queries { random, relations, may_fail }
-    }
-
-    pub fn depth(&mut self) -> u8 {
-        self.random.u8(1..=DEPTH_MAX)
-    }
-
-    fn chance(&mut self, percent: u8) -> bool {
-        self.random.u8(0..100) < percent
-    }
-
-    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.random.usize(..values.len())]
-    }
-
-    /// A query whose operators are nested `depth` deep; its columns are c0, c1 ...
-    pub fn query(&mut self, depth: u8) -> (String, Relation) {
-        match self.random.u8(0..12) {
-            0 | 1 => self.project(depth),
-            2 => self.filter(depth),
-            3..=5 => self.latest(depth),
-            6..=7 => self.join(depth),
-            8..=10 => self.group(depth),
-            _ => self.union(depth),
+impl Writer<'_> {
+    /// A query whose forms are nested `depth` deep.
+    pub fn query(&mut self, depth: usize) -> Query {
+        let forms: Vec<&(usize, Form)> = FORMS.iter().collect();
+        let form = self.random.weighted(&forms, |form| form.0).map_or(Form::Project, |form| form.1);
+        match form {
+            Form::Project => self.project(depth, ""),
+            Form::Distinct => self.project(depth, "DISTINCT "),
+            Form::Filter => self.filter(depth),
+            Form::Group => self.group(depth, false),
+            Form::GroupingSets => self.group(depth, true),
+            Form::Join => self.join(depth),
+            Form::Set => self.set(depth),
+            Form::Latest => self.ranked(depth, true),
+            Form::TopN => self.ranked(depth, false),
+            Form::DistinctOn => self.distinct_on(depth),
+            Form::OrderLimit => self.order_limit(depth),
+            Form::Window => self.windows(depth),
+            Form::With => self.with(depth),
+            Form::Unnest => self.unnest(depth),
+            Form::Values => self.values(),
+            Form::NoFrom => self.no_from(),
         }
     }
 
     /// What can stand after FROM.
-    fn source(&mut self, depth: u8) -> (String, Relation) {
-        if depth <= 1 || self.chance(20) {
-            let at = self.random.usize(..self.relations.len());
-            let relation = self.relations[at].clone();
-            return (relation.name.clone(), relation);
+    pub fn source(&mut self, depth: usize) -> Query {
+        if depth <= 1 || self.random.chance(15) {
+            // The newest relations first: views on views.
+            let at = self.relations.len() - 1 - self.random.below(self.relations.len());
+            let relation = &self.relations[at];
+            return (relation.name.clone(), relation.columns.clone());
         }
-        let (sql, relation) = self.query(depth - 1);
-        (format!("({sql})"), relation)
+        let (sql, columns) = self.query(depth - 1);
+        (format!("({sql})"), columns)
     }
 
-    fn project(&mut self, depth: u8) -> (String, Relation) {
+    fn project(&mut self, depth: usize, distinct: &str) -> Query {
         let (from, input) = self.source(depth);
-        let mut columns = vec![];
-        let mut list = vec![];
-        for number in 0..self.random.usize(1..=5) {
-            let kind = self.one_of(&TYPES);
-            let expression = self.expression(&scope(&input, "s"), kind, 2);
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
+        let (mut list, mut columns) = (vec![], vec![]);
+        for number in 0..self.random.number(1, 4) {
+            let kind = self.kind(&scope);
+            let asked = if self.random.chance(8) { self.one_value(&scope, kind) } else { None };
+            let expression = asked.unwrap_or_else(|| self.expression(&scope, kind, 2));
             list.push(format!("{expression} AS c{number}"));
             columns.push(column(number, kind));
         }
-        let condition =
-            if self.chance(40) { format!(" WHERE {}", self.predicate(&scope(&input, "s"), 2)) } else { String::new() };
-        (format!("SELECT {} FROM {from} s{condition}", list.join(", ")), relation(columns))
+        let condition = if self.random.chance(30) { self.filtered(&scope) } else { String::new() };
+        (format!("SELECT {distinct}{} FROM {from} {alias}{condition}", list.join(", ")), columns)
     }
 
-    fn filter(&mut self, depth: u8) -> (String, Relation) {
+    fn filtered(&mut self, scope: &[Column]) -> String {
+        format!(" WHERE {}", self.condition(scope, 2))
+    }
+
+    fn filter(&mut self, depth: usize) -> Query {
         let (from, input) = self.source(depth);
-        let predicate = self.predicate(&scope(&input, "s"), 2);
-        let (list, columns) = renamed(&input, "s", 0);
-        (format!("SELECT {list} FROM {from} s WHERE {predicate}"), relation(columns))
+        let alias = self.alias();
+        let condition = self.filtered(&qualified(&input, &alias));
+        let (list, columns) = renamed(&input, &alias, 0);
+        (format!("SELECT {list} FROM {from} {alias}{condition}"), columns)
     }
 
-    fn latest(&mut self, depth: u8) -> (String, Relation) {
+    fn group(&mut self, depth: usize, sets: bool) -> Query {
         let (from, input) = self.source(depth);
-        let names = scope(&input, "s");
-        let keys: Vec<String> = (0..self.random.usize(0..=2)).map(|_| self.any_expression(&names)).collect();
-        let orders: Vec<String> = (0..self.random.usize(0..=2)).map(|_| self.order(&names)).collect();
-        let partition = if keys.is_empty() { String::new() } else { format!("PARTITION BY {}", keys.join(", ")) };
-        let order = if orders.is_empty() { String::new() } else { format!(" ORDER BY {}", orders.join(", ")) };
-        let (list, columns) = renamed(&input, "s", 0);
-        let window = format!("ROW_NUMBER() OVER ({partition}{order})");
-        if self.chance(40) {
-            return (format!("SELECT {list} FROM {from} s QUALIFY {window} = 1"), relation(columns));
-        }
-        let (outer, columns) = renamed(&relation(columns), "x", 0);
-        let further = if self.chance(30) {
-            format!(" AND {}", self.predicate(&scope(&relation(columns.clone()), "x"), 1))
-        } else {
-            String::new()
-        };
-        let sql = format!("SELECT {outer} FROM (SELECT {list}, {window} AS rn FROM {from} s) x WHERE rn = 1{further}");
-        (sql, relation(columns))
-    }
-
-    fn order(&mut self, names: &[Column]) -> String {
-        let expression = if self.chance(75) {
-            names[self.random.usize(..names.len())].name.clone()
-        } else {
-            self.any_expression(names)
-        };
-        let suffix = self.one_of(&["", " DESC", " DESC NULLS LAST", " NULLS FIRST", " ASC NULLS LAST"]);
-        format!("{expression}{suffix}")
-    }
-
-    fn join(&mut self, depth: u8) -> (String, Relation) {
-        let (left_from, left) = self.source(depth);
-        let (right_from, right) = self.source(depth.min(2));
-        let (a, b) = (scope(&left, "a"), scope(&right, "b"));
-        let mut on = vec![];
-        for _ in 0..self.random.usize(1..=2) {
-            let shared: Vec<Type> = TYPES.into_iter().filter(|kind| has(&a, *kind) && has(&b, *kind)).collect();
-            let kind = if shared.is_empty() { Type::Integer } else { self.one_of(&shared) };
-            let (x, y) = (self.column_of(&a, kind), self.column_of(&b, kind));
-            on.push(format!("{x} = {y}"));
-        }
-        if self.chance(35) {
-            let both: Vec<Column> = a.iter().chain(&b).cloned().collect();
-            on.push(self.predicate(&both, 2));
-        }
-        let (left_list, mut columns) = renamed(&left, "a", 0);
-        let (right_list, right_columns) = renamed(&right, "b", columns.len());
-        columns.extend(right_columns);
-        let sql =
-            format!("SELECT {left_list}, {right_list} FROM {left_from} a JOIN {right_from} b ON {}", on.join(" AND "));
-        (sql, relation(columns))
-    }
-
-    /// A column of this type, now and then an expression, else a constant.
-    fn column_of(&mut self, names: &[Column], kind: Type) -> String {
-        if has(names, kind) && self.chance(85) {
-            let fitting: Vec<&Column> = names.iter().filter(|c| c.kind == kind).collect();
-            return fitting[self.random.usize(..fitting.len())].name.clone();
-        }
-        // A constant alone would make a cross join.
-        let any = &names[self.random.usize(..names.len())].name;
-        let expression = self.expression(names, kind, 1);
-        format!("CASE WHEN {any} IS NULL THEN NULL ELSE {expression} END")
-    }
-
-    fn group(&mut self, depth: u8) -> (String, Relation) {
-        let (from, input) = self.source(depth);
-        let names = scope(&input, "s");
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
         let (mut list, mut columns, mut keys) = (vec![], vec![], vec![]);
-        for _ in 0..self.random.usize(0..=2) {
-            let kind = self.one_of(&TYPES);
-            let key = self.column_of(&names, kind);
-            list.push(format!("{key} AS c{}", columns.len()));
-            columns.push(column(columns.len(), kind));
-            keys.push(key);
+        let least = if sets { 2 } else { usize::from(!self.random.chance(15)) };
+        for _ in 0..self.random.number(least, 2) {
+            let kind = self.kind(&scope);
+            // A constant would be the number of a column.
+            let key = self.simple(&scope, kind);
+            if key.contains(&format!("{alias}.")) && !keys.contains(&key) {
+                list.push(format!("{key} AS c{}", columns.len()));
+                columns.push(column(columns.len(), kind));
+                keys.push(key);
+            }
         }
-        for _ in 0..self.random.usize(1..=3) {
-            let (function, kind) = self.function(&names);
+        for _ in 0..self.random.number(1, 3) {
+            let (function, kind) = self.aggregate(&scope);
             list.push(format!("{function} AS c{}", columns.len()));
             columns.push(column(columns.len(), kind));
         }
-        let mut sql = format!("SELECT {} FROM {from} s", list.join(", "));
+        if sets && !keys.is_empty() && self.random.chance(30) {
+            list.push(format!("CAST(GROUPING({}) AS BIGINT) AS c{}", keys[0], columns.len()));
+            columns.push(column(columns.len(), Kind::Integer));
+        }
+        let condition = if self.random.chance(20) { self.filtered(&scope) } else { String::new() };
+        let mut sql = format!("SELECT {} FROM {from} {alias}{condition}", list.join(", "));
         if !keys.is_empty() {
-            // DataFusion refuses a column that is twice in ROLLUP.
-            let different = keys.iter().enumerate().all(|(i, key)| !keys[..i].contains(key));
-            let keys = keys.join(", ");
-            sql += &match self.random.u8(0..8) {
-                _ if !different => format!(" GROUP BY {keys}"),
-                0 => format!(" GROUP BY ROLLUP ({keys})"),
-                1 => format!(" GROUP BY CUBE ({keys})"),
-                _ => format!(" GROUP BY {keys}"),
+            sql += &format!(" GROUP BY {}", self.grouped_by(&keys, sets));
+        }
+        if self.random.chance(15) {
+            let function = self.aggregate(&scope).0;
+            let asked = if self.random.chance(30) { self.one_value(&[], Kind::Integer) } else { None };
+            sql += &match asked {
+                Some(asked) => format!(" HAVING COUNT(*) <= {asked}"),
+                None => format!(" HAVING {function} IS NOT NULL AND COUNT(*) < 4"),
             };
         }
-        if self.chance(20) {
-            let function = self.function(&names).0;
-            sql += &format!(" HAVING {function} IS NOT NULL AND COUNT(*) < 9");
-        }
-        (sql, relation(columns))
+        (sql, columns)
     }
 
-    fn function(&mut self, names: &[Column]) -> (String, Type) {
-        let filter =
-            if self.chance(30) { format!(" FILTER (WHERE {})", self.predicate(names, 1)) } else { String::new() };
-        let number = self.one_of(&[Type::Integer, Type::Decimal]);
-        let argument = if self.chance(75) { self.column_of(names, number) } else { self.expression(names, number, 1) };
-        match self.random.u8(0..12) {
-            6.. => self.folded_function(names, &filter),
-            0 => (format!("COUNT(*){filter}"), Type::Integer),
-            1 => (format!("COUNT({argument}){filter}"), Type::Integer),
-            2 if number == Type::Decimal => (format!("CAST(SUM({argument}){filter} AS DECIMAL(18,2))"), Type::Decimal),
-            2 => (format!("SUM({argument}){filter}"), Type::Integer),
-            3 if number == Type::Decimal => (format!("CAST(AVG({argument}){filter} AS DECIMAL(18,2))"), Type::Decimal),
-            3 => (format!("AVG({argument}){filter}"), Type::Double),
+    fn grouped_by(&mut self, keys: &[String], sets: bool) -> String {
+        let all = keys.join(", ");
+        if !sets {
+            let numbers: Vec<String> = (1..=keys.len()).map(|number| number.to_string()).collect();
+            return if self.random.chance(10) { numbers.join(", ") } else { all };
+        }
+        match self.random.below(4) {
+            0 => format!("ROLLUP ({all})"),
+            1 => format!("CUBE ({all})"),
+            2 => format!("GROUPING SETS (({all}), ({}), ())", keys[0]),
+            _ => format!("GROUPING SETS (({}), ({}))", keys[0], keys[keys.len() - 1]),
+        }
+    }
+
+    fn join(&mut self, depth: usize) -> Query {
+        let (left_from, left) = self.source(depth);
+        let right_depth = self.random.number(1, 2).min(depth);
+        let (right_from, right) = self.source(right_depth);
+        let (a, b) = (self.alias(), self.alias());
+        let (left_scope, right_scope) = (qualified(&left, &a), qualified(&right, &b));
+        let joins: Vec<&(usize, &str)> = JOINS.iter().collect();
+        let join = self.random.weighted(&joins, |join| join.0).map_or("JOIN", |join| join.1);
+        let on = if join == "CROSS JOIN" { String::new() } else { self.join_condition(&left_scope, &right_scope) };
+        let (left_list, left_columns) = renamed(&left, &a, 0);
+        let from = format!("FROM {left_from} {a} {join} {right_from} {b}{on}");
+        match join {
+            "LEFT SEMI JOIN" | "LEFT ANTI JOIN" => (format!("SELECT {left_list} {from}"), left_columns),
+            "RIGHT SEMI JOIN" | "RIGHT ANTI JOIN" => {
+                let (list, columns) = renamed(&right, &b, 0);
+                (format!("SELECT {list} {from}"), columns)
+            }
             _ => {
-                let name = self.one_of(&["MIN", "MAX"]);
-                let kind = self.one_of(&TYPES);
-                let argument = self.column_of(names, kind);
-                (format!("{name}({argument}){filter}"), kind)
+                let (right_list, right_columns) = renamed(&right, &b, left.len());
+                let columns: Vec<Column> = left_columns.into_iter().chain(right_columns).collect();
+                let both: Vec<Column> = left_scope.into_iter().chain(right_scope).collect();
+                let condition = if self.random.chance(15) { self.filtered(&both) } else { String::new() };
+                (format!("SELECT {left_list}, {right_list} {from}{condition}"), columns)
             }
         }
     }
 
-    /// A function whose value needs the rows of the group, not a total.
-    fn folded_function(&mut self, names: &[Column], filter: &str) -> (String, Type) {
-        let kind = self.one_of(&TYPES);
-        let (any, order) = (self.column_of(names, kind), self.one_of(&TYPES));
-        let mut order = self.column_of(names, order);
-        if self.chance(50) {
-            order += self.one_of(&[" DESC", " NULLS FIRST", " DESC NULLS LAST"]);
+    fn join_condition(&mut self, left: &[Column], right: &[Column]) -> String {
+        let shared: Vec<Kind> = left.iter().map(|c| c.kind).filter(|k| right.iter().any(|c| c.kind == *k)).collect();
+        let mut on = vec![];
+        let least = usize::from(!self.random.chance(10));
+        for _ in 0..self.random.number(least, 2) {
+            let kind = if shared.is_empty() { Kind::Integer } else { self.random.one_of(&shared) };
+            let (x, y) = (self.simple(left, kind), self.simple(right, kind));
+            let sign = self.random.one_of(&["=", "=", "=", "=", "=", "=", "=", "IS NOT DISTINCT FROM", "<"]);
+            on.push(format!("({x} {sign} {y})"));
         }
-        let number = self.one_of(&[Type::Integer, Type::Decimal, Type::Double]);
-        let value = self.column_of(names, number);
-        let text = self.column_of(names, Type::Text);
-        match self.random.u8(0..10) {
-            0 => (format!("COUNT(DISTINCT {any}){filter}"), Type::Integer),
-            1 if number == Type::Decimal => {
-                (format!("CAST(SUM(DISTINCT {value}){filter} AS DECIMAL(18,2))"), Type::Decimal)
-            }
-            1 => (format!("SUM(DISTINCT {value}){filter}"), number),
-            2 => {
-                let name = self.one_of(&["SUM", "AVG", "STDDEV", "VAR_POP", "MEDIAN"]);
-                let value = self.column_of(names, Type::Double);
-                (format!("{name}({value}){filter}"), Type::Double)
-            }
-            3 => (format!("ARRAY_TO_STRING(ARRAY_AGG({text} ORDER BY {order}){filter}, ',', '?')"), Type::Text),
-            4 => (format!("ARRAY_TO_STRING(ARRAY_AGG({text}){filter}, ',', '?')"), Type::Text),
-            5 => (format!("CAST(STRING_AGG(DISTINCT {text}, ',' ORDER BY {text}){filter} AS VARCHAR)"), Type::Text),
-            6 => (format!("MEDIAN({value}){filter}"), number),
-            7 => (format!("NTH_VALUE({any}, 2 ORDER BY {order}){filter}"), kind),
-            _ => {
-                let name = self.one_of(&["FIRST_VALUE", "LAST_VALUE"]);
-                let nulls = self.one_of(&["", " IGNORE NULLS", " RESPECT NULLS"]);
-                (format!("{name}({any} ORDER BY {order}){filter}{nulls}"), kind)
-            }
+        if on.is_empty() || self.random.chance(30) {
+            let both: Vec<Column> = left.iter().chain(right).cloned().collect();
+            on.push(self.predicate(&both, 1));
         }
+        format!(" ON {}", on.join(" AND "))
     }
 
-    fn union(&mut self, depth: u8) -> (String, Relation) {
-        let kinds: Vec<Type> = (0..self.random.usize(1..=3)).map(|_| self.one_of(&TYPES)).collect();
-        let mut parts = vec![];
-        for _ in 0..self.random.usize(2..=3) {
-            let (from, input) = self.source(depth.min(2));
-            let names = scope(&input, "s");
-            let list = kinds.iter().enumerate().map(|(number, &kind)| {
-                let value = self.column_of(&names, kind);
-                format!("{value} AS c{number}")
-            });
-            parts.push(format!("SELECT {} FROM {from} s", list.collect::<Vec<_>>().join(", ")));
+    fn set(&mut self, depth: usize) -> Query {
+        let (from, input) = self.source(depth);
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
+        let kinds: Vec<Kind> = (0..self.random.number(1, 3)).map(|_| self.kind(&scope)).collect();
+        let mut sql = self.part(&kinds, (&from, &alias), &scope);
+        for _ in 0..self.random.number(1, 2) {
+            let part_depth = self.random.number(1, 2).min(depth);
+            let (from, input) = self.source(part_depth);
+            let alias = self.alias();
+            let sets: Vec<&(usize, &str)> = SETS.iter().collect();
+            let set = self.random.weighted(&sets, |set| set.0).map_or("UNION ALL", |set| set.1);
+            let part = self.part(&kinds, (&from, &alias), &qualified(&input, &alias));
+            sql = format!("{sql} {set} {part}");
         }
         let columns = kinds.iter().enumerate().map(|(number, &kind)| column(number, kind));
-        (parts.join(" UNION ALL "), relation(columns.collect()))
+        (sql, columns.collect())
     }
 
-    fn any_expression(&mut self, names: &[Column]) -> String {
-        let kind = self.one_of(&TYPES);
-        if self.chance(80) { self.column_of(names, kind) } else { self.expression(names, kind, 1) }
+    fn part(&mut self, kinds: &[Kind], (from, alias): (&str, &str), scope: &[Column]) -> String {
+        let list: Vec<String> = kinds
+            .iter()
+            .enumerate()
+            .map(|(number, &kind)| format!("{} AS c{number}", self.simple(scope, kind)))
+            .collect();
+        let condition = if self.random.chance(25) { self.filtered(scope) } else { String::new() };
+        format!("SELECT {} FROM {from} {alias}{condition}", list.join(", "))
     }
 
-    fn expression(&mut self, names: &[Column], kind: Type, depth: u8) -> String {
-        let fitting: Vec<&Column> = names.iter().filter(|c| c.kind == kind).collect();
-        if !fitting.is_empty() && (depth == 0 || self.chance(55)) {
-            return fitting[self.random.usize(..fitting.len())].name.clone();
+    /// The first row of each partition, or the first rows.
+    fn ranked(&mut self, depth: usize, first: bool) -> Query {
+        let (from, input) = self.source(depth);
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
+        let keys: Vec<String> = (0..self.random.number(0, 2))
+            .map(|_| {
+                let kind = self.kind(&scope);
+                self.simple(&scope, kind)
+            })
+            .collect();
+        let partition = if keys.is_empty() { String::new() } else { format!("PARTITION BY {} ", keys.join(", ")) };
+        let order =
+            if first && self.random.chance(10) { String::new() } else { format!("ORDER BY {}", self.orders(&scope)) };
+        let (name, test) = match first {
+            true => ("ROW_NUMBER", "= 1"),
+            false => (
+                self.random.one_of(&["ROW_NUMBER", "RANK", "DENSE_RANK"]),
+                self.random.one_of(&["<= 2", "< 4", "= 2", "BETWEEN 2 AND 3"]),
+            ),
+        };
+        let window = format!("{name}() OVER ({partition}{order})");
+        let (list, columns) = renamed(&input, &alias, 0);
+        if self.random.chance(35) {
+            return (format!("SELECT {list} FROM {from} {alias} QUALIFY {window} {test}"), columns);
         }
-        if depth == 0 {
-            return self.constant(kind);
-        }
-        if self.chance(20) {
-            let (a, b) = (self.expression(names, kind, depth - 1), self.expression(names, kind, depth - 1));
-            return if self.chance(50) {
-                format!("COALESCE({a}, {b})")
-            } else {
-                format!("CASE WHEN {} THEN {a} ELSE {b} END", self.predicate(names, depth - 1))
-            };
-        }
-        let (a, b) = (self.expression(names, kind, depth - 1), self.expression(names, kind, depth - 1));
-        match kind {
-            Type::Integer => match self.one_of(&["+", "-", "*", "/"]) {
-                "/" if self.may_fail => format!("({a} / {b})"),
-                "/" => format!("({a} / 2)"),
-                sign => format!("({a} {sign} {b})"),
-            },
-            Type::Decimal => {
-                let sign = self.one_of(&["+", "-", "*"]);
-                format!("CAST({a} {sign} {b} AS DECIMAL(18,2))")
-            }
-            Type::Text => format!("({a} || {b})"),
-            Type::Time => format!("DATE_TRUNC('month', {a})"),
-            // Nothing that makes minus zero: MIN and MAX of DataFusion take whichever zero comes first.
-            Type::Double => format!("({a} / 2)"),
-            Type::Boolean => self.predicate(names, depth - 1),
-        }
+        let outer = self.alias();
+        let (outer_list, columns) = renamed(&columns, &outer, 0);
+        let further = if self.random.chance(20) {
+            format!(" AND {}", self.predicate(&qualified(&columns, &outer), 1))
+        } else {
+            String::new()
+        };
+        let ranked = format!("SELECT {list}, {window} AS rn FROM {from} {alias}");
+        (format!("SELECT {outer_list} FROM ({ranked}) {outer} WHERE {outer}.rn {test}{further}"), columns)
     }
 
-    fn predicate(&mut self, names: &[Column], depth: u8) -> String {
-        if depth > 0 && self.chance(35) {
-            let (a, b) = (self.predicate(names, depth - 1), self.predicate(names, depth - 1));
-            return match self.random.u8(0..3) {
-                0 => format!("({a} AND {b})"),
-                1 => format!("({a} OR {b})"),
-                _ => format!("NOT ({a})"),
-            };
-        }
-        let kind = self.one_of(&TYPES);
-        let a = self.expression(names, kind, depth.min(1));
-        match self.random.u8(0..5) {
-            0 => format!("({a}) IS NULL"),
-            1 => format!("({a}) IS NOT NULL"),
-            _ => {
-                let b = self.expression(names, kind, 0);
-                let sign = self.one_of(&["=", "<>", "<", ">=", ">"]);
-                format!("{a} {sign} {b}")
-            }
-        }
+    fn distinct_on(&mut self, depth: usize) -> Query {
+        let (from, input) = self.source(depth);
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
+        let kind = self.kind(&scope);
+        let key = self.column(&scope, kind);
+        let orders = self.orders(&scope);
+        let (list, columns) = renamed(&input, &alias, 0);
+        (format!("SELECT DISTINCT ON ({key}) {list} FROM {from} {alias} ORDER BY {key}, {orders}"), columns)
     }
 
-    fn constant(&mut self, kind: Type) -> String {
-        match kind {
-            Type::Integer => self.one_of(&["0", "1", "2", "7"]).to_string(),
-            Type::Decimal => self.one_of(&["CAST(0.5 AS DECIMAL(18,2))", "CAST(10.25 AS DECIMAL(18,2))"]).to_string(),
-            Type::Text => self.one_of(&["'a'", "'b'", "'zz'"]).to_string(),
-            Type::Time => "TIMESTAMP '2024-01-02 00:00:00'".to_string(),
-            Type::Double => "CAST(0.5 AS DOUBLE)".to_string(),
-            Type::Boolean => self.one_of(&["TRUE", "FALSE"]).to_string(),
+    fn order_limit(&mut self, depth: usize) -> Query {
+        let (from, input) = self.source(depth);
+        let alias = self.alias();
+        let orders = self.orders(&qualified(&input, &alias));
+        let limit = self.random.number(1, 4);
+        let offset = if self.random.chance(25) { " OFFSET 1" } else { "" };
+        let (list, columns) = renamed(&input, &alias, 0);
+        (format!("SELECT {list} FROM {from} {alias} ORDER BY {orders} LIMIT {limit}{offset}"), columns)
+    }
+
+    fn windows(&mut self, depth: usize) -> Query {
+        let (from, input) = self.source(depth);
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
+        let (list, mut columns) = renamed(&input, &alias, 0);
+        let mut list = vec![list];
+        self.window = None;
+        for _ in 0..self.random.number(1, 3) {
+            let (function, kind) = self.window_function(&scope);
+            list.push(format!("{function} AS c{}", columns.len()));
+            columns.push(column(columns.len(), kind));
         }
+        let condition = if self.random.chance(15) { self.filtered(&scope) } else { String::new() };
+        (format!("SELECT {} FROM {from} {alias}{condition}", list.join(", ")), columns)
+    }
+
+    /// Common table expressions, which may read each other.
+    fn with(&mut self, depth: usize) -> Query {
+        let known = self.relations.len();
+        let mut parts = vec![];
+        for _ in 0..self.random.number(1, 2) {
+            let (sql, columns) = self.query(depth.saturating_sub(1));
+            let name = self.alias();
+            parts.push(format!("{name} AS ({sql})"));
+            self.relations.push(Relation { name, columns });
+        }
+        let (sql, columns) = self.join(1);
+        self.relations.truncate(known);
+        (format!("WITH {} {sql}", parts.join(", ")), columns)
+    }
+
+    fn unnest(&mut self, depth: usize) -> Query {
+        let (from, input) = self.source(depth);
+        let alias = self.alias();
+        let scope = qualified(&input, &alias);
+        let kind = self.kind(&scope);
+        let (list, mut columns) = renamed(&input, &alias, 0);
+        let (a, b) = (self.column(&scope, kind), self.simple(&scope, kind));
+        let number = columns.len();
+        columns.push(column(number, kind));
+        (format!("SELECT {list}, UNNEST(MAKE_ARRAY({a}, {b})) AS c{number} FROM {from} {alias}"), columns)
+    }
+
+    fn values(&mut self) -> Query {
+        let kinds: Vec<Kind> = (0..self.random.number(1, 3)).map(|_| self.kind(&[])).collect();
+        let row = |writer: &mut Self| {
+            let values: Vec<String> = kinds.iter().map(|&kind| constant(writer.random, kind, false)).collect();
+            format!("({})", values.join(", "))
+        };
+        let rows: Vec<String> = (0..self.random.number(1, 3)).map(|_| row(self)).collect();
+        let alias = self.alias();
+        let list: Vec<String> = (0..kinds.len()).map(|n| format!("{alias}.column{} AS c{n}", n + 1)).collect();
+        let columns = kinds.iter().enumerate().map(|(number, &kind)| column(number, kind)).collect();
+        (format!("SELECT {} FROM (VALUES {}) {alias}", list.join(", "), rows.join(", ")), columns)
+    }
+
+    fn no_from(&mut self) -> Query {
+        let kind = self.kind(&[]);
+        let value = self.one_value(&[], kind).unwrap_or_else(|| self.column(&[], kind));
+        (format!("SELECT {value} AS c0"), vec![column(0, kind)])
     }
 }
 
-fn has(names: &[Column], kind: Type) -> bool {
-    names.iter().any(|c| c.kind == kind)
-}
-
-fn column(number: usize, kind: Type) -> Column {
+fn column(number: usize, kind: Kind) -> Column {
     Column { name: format!("c{number}"), kind }
 }
 
-fn relation(columns: Vec<Column>) -> Relation {
-    Relation { name: String::new(), columns }
-}
-
-/// The columns with the alias of their relation.
-fn scope(relation: &Relation, alias: &str) -> Vec<Column> {
-    let qualified = |c: &Column| Column { name: format!("{alias}.{}", c.name), kind: c.kind };
-    relation.columns.iter().map(qualified).collect()
-}
-
 /// A SELECT list that names all columns c<first>, c<first + 1> ...
-fn renamed(relation: &Relation, alias: &str, first: usize) -> (String, Vec<Column>) {
-    let numbered = || relation.columns.iter().enumerate();
+fn renamed(columns: &[Column], alias: &str, first: usize) -> (String, Vec<Column>) {
+    let numbered = || columns.iter().enumerate();
     let list: Vec<String> = numbered().map(|(i, c)| format!("{alias}.{} AS c{}", c.name, first + i)).collect();
     (list.join(", "), numbered().map(|(i, c)| column(first + i, c.kind)).collect())
 }
