@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 
+use super::describe::Described;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,7 +36,8 @@ pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
             drafting.nodes[i].inputs.iter().map(|&n| drafting.nodes[n].schema.clone()).collect();
         let node = &drafting.nodes[i];
         let operator = operator(node, &inputs, &arrangements)?;
-        nodes.push(Node::new(node.draft.name(), operator, node.inputs.clone(), node.schema.clone()));
+        let at = Described { schema: &node.schema, inputs: &inputs, arrangements: &arrangements };
+        nodes.push(Node::new(node.draft.describe(&at), operator, node.inputs.clone(), node.schema.clone()));
     }
     let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
         let OutputDraft { name, schema, key, unique, columns, by_key, by_first } = draft;
@@ -260,6 +262,11 @@ fn same_columns(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().all(|c| b.contains(c))
 }
 
+/// Errors: `Invalid` for a `key` that the view does not have, with its place.
+pub fn check_key(spec: &ViewSpec) -> Result<()> {
+    served_key(spec).map(|_| ())
+}
+
 /// The lookup key of a view: as written, else the plan's.
 fn served_key(spec: &ViewSpec) -> Result<Vec<usize>> {
     let schema = &spec.planned.schema;
@@ -317,7 +324,9 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         }
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
-        Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
+        Draft::Aggregate(functions) => {
+            Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
     })
 }
 

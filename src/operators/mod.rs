@@ -3,8 +3,13 @@
 //! Contract: after any sequence of epochs, the sum of an operator's output changes equals its SQL meaning over the sum
 //! of its input changes. Work an epoch follows the changes, never the state: `touched` counts it.
 
+mod accumulator;
 mod aggregate;
 mod arrange;
+mod distinct;
+mod folds;
+#[cfg(test)]
+mod folds_tests;
 mod join;
 mod latest;
 mod linear;
@@ -21,7 +26,7 @@ mod window;
 mod window_rows;
 mod window_running;
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, RECOMPUTE_ROWS_MAX};
 pub use arrange::Arrange;
 pub use join::{Join, Side};
 pub use latest::Latest;
@@ -32,7 +37,7 @@ pub use semi::Semi;
 pub use top::Top;
 pub use union::Union;
 pub use unnest::Unnest;
-pub use window::{RECOMPUTE_ROWS_MAX, Window, WindowOrder};
+pub use window::{Window, WindowOrder};
 
 use crate::changes::Changes;
 use crate::error::Result;

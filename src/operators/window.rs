@@ -24,9 +24,6 @@ use crate::error::{Error, Result};
 use crate::planner::{Bound as Distance, Reach, WindowFunction};
 use crate::state::{RowCodec, Touched};
 
-/// Rows of a partition that functions of the whole partition are computed over, at most.
-pub const RECOMPUTE_ROWS_MAX: usize = 1_000_000;
-
 /// Rows that a running function goes on over before it is asked whether it may stop; doubled each time.
 const STEP_ROWS_MIN: usize = 16;
 const STEP_ROWS_MAX: usize = 4_096;
