@@ -103,23 +103,37 @@ impl Draft {
                     (Incremental, key, "totals of each group", "1 probe, 2 rows a group", Output)
                 }
             }
-            Draft::Top(top) => {
-                let keeps = if top.input.insert_only { "the first rows of each key" } else { "all rows, in order" };
-                (Incremental, names(at.schema, &top.partition), keeps, "the first rows of a key that changes", Inputs)
-            }
-            Draft::Window(order, functions) => {
-                let key = names(at.schema, &order.partition);
-                let keeps = "all rows, in order, with the values of the functions";
-                if functions.iter().any(|function| matches!(function.reach, crate::planner::Reach::Whole)) {
-                    (Class::Recompute, key, keeps, "all rows of a partition that changes", Inputs)
-                } else {
-                    (Incremental, key, keeps, "the rows that a change reaches", Inputs)
-                }
-            }
+            Draft::Top(_) | Draft::Window(..) => self.describe_ordered(at.schema),
             // The careful guess.
             _ => (Class::Recompute, vec![], "state of its own", "not stated", Inputs),
         };
         Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
+    }
+
+    /// Operators that keep the rows of a partition in order.
+    fn describe_ordered(&self, schema: &SchemaRef) -> (Class, Vec<String>, &'static str, &'static str, Held) {
+        match self {
+            Draft::Top(top) => {
+                let keeps = if top.input.insert_only { "the first rows of each key" } else { "all rows, in order" };
+                (
+                    Class::Incremental,
+                    names(schema, &top.partition),
+                    keeps,
+                    "the first rows of a key that changes",
+                    Held::Inputs,
+                )
+            }
+            Draft::Window(order, functions) => {
+                let key = names(schema, &order.partition);
+                let keeps = "all rows, in order, with the values of the functions";
+                if functions.iter().any(|function| matches!(function.reach, crate::planner::Reach::Whole)) {
+                    (Class::Recompute, key, keeps, "all rows of a partition that changes", Held::Inputs)
+                } else {
+                    (Class::Incremental, key, keeps, "the rows that a change reaches", Held::Inputs)
+                }
+            }
+            _ => (Class::Recompute, vec![], "state of its own", "not stated", Held::Inputs),
+        }
     }
 }
 
