@@ -91,22 +91,7 @@ impl Draft {
             }
             Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
             Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
-            Draft::Top(top) => {
-                let cost = format!("a logarithm of the rows kept, and the first {} rows of the partition", top.to);
-                linear = cost;
-                (Incremental, names(&at.inputs[0], &top.partition), "rows in order", &*linear, Inputs)
-            }
-            Draft::Window(order, functions) => {
-                let key = names(&at.inputs[0], &order.partition);
-                let whole = functions.iter().any(|function| matches!(function.reach, Reach::Whole));
-                match whole {
-                    true => (recomputed(&key), key, "its rows, in order", "the rows of the partition", Inputs),
-                    false => {
-                        let cost = "a logarithm of the rows kept, and the rows from the first change to its reach";
-                        (Incremental, key, "its rows, in order", cost, Inputs)
-                    }
-                }
-            }
+            Draft::Top(_) | Draft::Window(..) => self.describe_ordered(&at.inputs[0]),
             Draft::Aggregate(functions) => {
                 let groups = at.schema.fields().len() - functions.len();
                 let key = names(at.schema, &(0..groups).collect::<Vec<_>>());
@@ -126,6 +111,39 @@ impl Draft {
             }
         };
         Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
+    }
+
+    /// Operators that keep the rows of a partition in order.
+    /// The operators that keep rows in order.
+    fn describe_ordered(&self, schema: &SchemaRef) -> (Class, Vec<String>, &'static str, &'static str, Held) {
+        match self {
+            Draft::Top(top) => {
+                let keeps = if top.input.insert_only { "the first rows of each key" } else { "all rows, in order" };
+                (
+                    Class::Incremental,
+                    names(schema, &top.partition),
+                    keeps,
+                    "a logarithm of the rows kept, and the first rows of a key that changes",
+                    Held::Inputs,
+                )
+            }
+            Draft::Window(order, functions) => {
+                let key = names(schema, &order.partition);
+                let keeps = "all rows, in order, with the values of the functions";
+                if functions.iter().any(|function| matches!(function.reach, Reach::Whole)) {
+                    (recomputed(&key), key, keeps, "all rows of a partition that changes", Held::Inputs)
+                } else {
+                    (
+                        Class::Incremental,
+                        key,
+                        keeps,
+                        "a logarithm of the rows kept, and the rows that a change reaches",
+                        Held::Inputs,
+                    )
+                }
+            }
+            _ => (Class::Recompute, vec![], "state of its own", "not stated", Held::Inputs),
+        }
     }
 }
 
