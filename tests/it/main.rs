@@ -2,10 +2,12 @@
 
 mod cost;
 mod decode;
+mod event_batch;
 mod generated;
 mod history;
 mod http;
 mod kafka;
+mod nexmark;
 mod product;
 mod random;
 mod refused;
