@@ -11,7 +11,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, Semi, Side, Union, Unnest};
+use crate::operators::{
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Union, Unnest,
+};
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
 
@@ -123,6 +125,10 @@ impl Drafting {
                 let (null_equal, anti) = (semi.null_equal, semi.anti);
                 let draft = Draft::Semi { sides: Box::new((left, right)), null_equal, anti };
                 self.add(draft, vec![left_node, right_node], schema)
+            }
+            Op::RangeFilter { rows, bounds, compared } => {
+                let inputs = vec![self.node(rows)?, self.node(bounds)?];
+                self.add(Draft::RangeFilter(compared.clone()), inputs, schema)
             }
             Op::OneRow => self.add(Draft::OneRow, vec![], schema),
             Op::Unnest { input, unnest } => {
@@ -295,6 +301,7 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
             let (left, right) = (side(&sides.0, arrangements), side(&sides.1, arrangements));
             Box::new(Semi::new(schema, left, right, *null_equal, *anti))
         }
+        Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
         Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
     })

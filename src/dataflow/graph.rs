@@ -6,7 +6,7 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
-use crate::planner::{Expression, Function, Unnest, ViewPlan};
+use crate::planner::{Compared, Expression, Function, Unnest, ViewPlan};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -86,6 +86,7 @@ pub(super) enum Draft {
     Arrange(usize),
     Join(Box<(SideDraft, SideDraft)>, bool),
     Semi { sides: Box<(SideDraft, SideDraft)>, null_equal: bool, anti: bool },
+    RangeFilter(Vec<Compared>),
     OneRow,
     Unnest(Arc<Unnest>),
     Aggregate(Vec<Function>),
@@ -104,6 +105,7 @@ impl Draft {
             Draft::Join(..) => "inner join",
             Draft::Semi { anti: false, .. } => "semi join",
             Draft::Semi { anti: true, .. } => "anti join",
+            Draft::RangeFilter(_) => "range filter",
             Draft::OneRow => "one row",
             Draft::Unnest(_) => "unnest",
             Draft::Aggregate(_) => "aggregate",

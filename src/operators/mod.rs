@@ -9,6 +9,7 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+mod range_filter;
 mod semi;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use join::{Join, Side};
 pub use latest::Latest;
 pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
+pub use range_filter::RangeFilter;
 pub use semi::Semi;
 pub use union::Union;
 pub use unnest::Unnest;

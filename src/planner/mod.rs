@@ -17,5 +17,5 @@ mod session;
 mod sets;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
-pub use plan::{AggregateKind, Expression, Function, Join, Op, Plan, Semi, Unnest};
+pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, Semi, Unnest};
 pub use session::{Planner, Relation, ViewPlan};

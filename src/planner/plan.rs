@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::UnnestOptions;
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::unnest::ListUnnest;
 
@@ -46,6 +47,12 @@ pub enum Op {
     },
     Join(Box<Join>),
     Semi(Box<Semi>),
+    /// Rows that compare true with the one row of `bounds`.
+    RangeFilter {
+        rows: Box<Plan>,
+        bounds: Box<Plan>,
+        compared: Vec<Compared>,
+    },
     /// One row without columns.
     OneRow,
     /// Lists become rows, structs become columns.
@@ -85,6 +92,14 @@ pub struct Semi {
     pub on: Vec<(usize, usize)>,
     pub null_equal: bool,
     pub anti: bool,
+}
+
+/// `column OP bound`: a column of the rows, one of `< <= > >=`, a column of the one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    pub column: usize,
+    pub op: Operator,
+    pub bound: usize,
 }
 
 /// What UNNEST does with the columns of its input.
@@ -160,6 +175,13 @@ impl Plan {
                 semi.left.write(out)?;
                 out.write_str(", ")?;
                 semi.right.write(out)?;
+                out.write_char(')')
+            }
+            Op::RangeFilter { rows, bounds, compared } => {
+                write!(out, "range_filter({compared:?}, ")?;
+                rows.write(out)?;
+                out.write_str(", ")?;
+                bounds.write(out)?;
                 out.write_char(')')
             }
             Op::OneRow => out.write_str("one row"),

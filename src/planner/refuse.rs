@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use datafusion::sql::sqlparser::ast::{Distinct, Query, SetExpr, Spanned, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Join, JoinConstraint, JoinOperator, Query, SetExpr, Spanned, TableFactor, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
 use crate::catalog::View;
@@ -31,12 +33,27 @@ impl Finder<'_> {
         self.found.push(diagnostic);
     }
 
+    /// DataFusion gives the left side's column alone where SQL wants the one that is not NULL.
+    fn join(&mut self, join: &Join) {
+        let constraint = match &join.join_operator {
+            JoinOperator::Right(c) | JoinOperator::RightOuter(c) | JoinOperator::FullOuter(c) => c,
+            _ => return,
+        };
+        if matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) {
+            let hint = "write ON a.k = b.k, and COALESCE(a.k, b.k) AS k where the key is shown";
+            self.refuse(join.relation.span(), "USING and NATURAL of a RIGHT or FULL join are not maintained", hint);
+        }
+    }
+
     fn body(&mut self, body: &SetExpr) {
         match body {
             SetExpr::Select(select) => {
                 if let Some(Distinct::On(_)) = &select.distinct {
                     let hint = "use ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1";
                     self.refuse(select.span(), "DISTINCT ON is not maintained yet", hint);
+                }
+                for join in select.from.iter().flat_map(|table| &table.joins) {
+                    self.join(join);
                 }
             }
             SetExpr::SetOperation { left, right, .. } => {

@@ -13,6 +13,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
 use tokio::runtime::Runtime;
@@ -37,8 +38,13 @@ impl Session {
             .build()
             .map_err(|e| Error::unavailable("cannot start a runtime").caused_by(e))?;
         let plain = Planner::session_state();
-        let state =
-            SessionStateBuilder::new_from_existing(plain.clone()).with_optimizer_rules(Optimizer::new().rules).build();
+        // Pushing filters below a join of a table with itself, these rules mistake one side for the other.
+        let mut physical = PhysicalOptimizer::new().rules;
+        physical.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+        let state = SessionStateBuilder::new_from_existing(plain.clone())
+            .with_optimizer_rules(Optimizer::new().rules)
+            .with_physical_optimizer_rules(physical)
+            .build();
         Ok(Session { runtime, plain, state })
     }
 

@@ -55,6 +55,14 @@ impl OrderedRows {
         row.starts_with(key).then_some(row)
     }
 
+    /// Rows that begin with `low`, `high` or anything between, in order, with their weights; all if both are empty.
+    pub fn between(&self, low: &[u8], high: &[u8]) -> impl Iterator<Item = (&[u8], i64)> {
+        let end = successor(high);
+        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.rows.range::<[u8], _>((Bound::Included(low), upper));
+        range.map(|(row, weight)| (&**row, *weight))
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }

@@ -15,7 +15,8 @@ impl Compiler<'_> {
         if aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_))) {
             return Err(refused("GROUPING SETS, ROLLUP and CUBE are not maintained yet"));
         }
-        let input = self.compile(&aggregate.input)?;
+        let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+        let input = self.compile_for(&aggregate.input, exprs)?;
         let keys = aggregate.group_expr.iter().map(|expr| one_zero(expr, &aggregate.input));
         let mut exprs: Vec<Expr> = keys.collect::<Result<_>>()?;
         let groups = exprs.len();

@@ -60,13 +60,17 @@ impl Sides {
 
 impl Compiler<'_> {
     pub(super) fn join(&mut self, join: &LogicalJoin) -> Result<Plan> {
+        let needed = self.needed.take();
         let sides = self.sides(join)?;
         if join.null_aware {
             return not_in(&sides, join);
         }
         let filter = join.filter.as_ref();
         match join.join_type {
-            JoinType::Inner => self.pairs(&sides, join),
+            JoinType::Inner => {
+                let filtered = self.range_filter((&sides.left, &sides.right), join, needed.as_deref())?;
+                filtered.map_or_else(|| self.pairs(&sides, join), Ok)
+            }
             JoinType::Left | JoinType::Right | JoinType::Full => self.outer(sides, join),
             JoinType::LeftSemi | JoinType::LeftAnti | JoinType::RightSemi | JoinType::RightAnti => {
                 let anti = matches!(join.join_type, JoinType::LeftAnti | JoinType::RightAnti);
@@ -250,7 +254,7 @@ fn not_in(sides: &Sides, join: &LogicalJoin) -> Result<Plan> {
     Ok(select(rows, &(0..sides.left_width).collect::<Vec<_>>()))
 }
 
-fn literal(value: ScalarValue) -> Expression {
+pub(super) fn literal(value: ScalarValue) -> Expression {
     // The type is part of the text: NULLs of different types are different columns.
     let text = format!("{value:?}");
     Expression { physical: Arc::new(Literal::new(value)), text }

@@ -4,6 +4,7 @@ mod aggregate;
 mod join;
 mod latest;
 mod plans;
+mod range;
 mod table_rows;
 mod window;
 
@@ -34,11 +35,16 @@ pub(super) struct Compiler<'a> {
     pub relations: &'a HashMap<String, Relation>,
     /// The window node whose row number is asked to be 1.
     pub picked: Option<*const Window>,
+    /// Which columns of the next node its reader reads; None: all.
+    pub needed: Option<Vec<bool>>,
 }
 
 impl Compiler<'_> {
     /// The compiled plan has the same columns, in the same order, as the logical one.
     pub fn compile(&mut self, plan: &LogicalPlan) -> Result<Plan> {
+        if !matches!(plan, LogicalPlan::Join(_) | LogicalPlan::SubqueryAlias(_)) {
+            self.needed = None;
+        }
         let compiled = match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.compile(&alias.input),
@@ -72,6 +78,12 @@ impl Compiler<'_> {
         Ok(compiled)
     }
 
+    /// Compiles the input of a node that reads it with these expressions alone.
+    fn compile_for<'e>(&mut self, input: &LogicalPlan, exprs: impl Iterator<Item = &'e Expr>) -> Result<Plan> {
+        self.needed = Some(range::columns_read(input, exprs));
+        self.compile(input)
+    }
+
     fn scan(&self, scan: &TableScan) -> Result<Plan> {
         let name = scan.table_name.table();
         let relation = self.relations.get(name).ok_or_else(|| Error::internal(format!("no relation {name}")))?;
@@ -81,7 +93,7 @@ impl Compiler<'_> {
     }
 
     fn projection(&mut self, projection: &Projection) -> Result<Plan> {
-        let input = self.compile(&projection.input)?;
+        let input = self.compile_for(&projection.input, projection.expr.iter())?;
         self.linear(input, &projection.input, None, &projection.expr)
     }
 
