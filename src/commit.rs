@@ -49,6 +49,7 @@ pub struct Committer {
 #[derive(Default)]
 struct Pending {
     epoch: Option<u32>,
+    as_of_us: i64,
     segment: SegmentWriter,
 }
 
@@ -110,6 +111,7 @@ impl Committer {
         self.position.extend(&step)?;
         self.add_rows(&record)?;
         self.pending.epoch = Some(record.epoch);
+        self.pending.as_of_us = record.as_of_us;
         self.last_epoch = Some(record.epoch);
         self.whole = true;
         Ok(())
@@ -236,6 +238,7 @@ impl Committer {
         if let Some(epoch) = pending.epoch {
             manifest.epoch = epoch;
             manifest.offsets = self.position.clone();
+            manifest.as_of_us = pending.as_of_us;
             manifest.tables = self.end.tables.clone();
             manifest.views = self.end.views.clone();
         }

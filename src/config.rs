@@ -49,6 +49,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
+    /// With `drain`: the time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
+    pub as_of: Option<i64>,
 }
 
 impl Default for Settings {
@@ -69,12 +71,13 @@ impl Default for Settings {
             memory_budget_bytes: 4_294_967_296,
             log_format: LogFormat::Text,
             drain: false,
+            as_of: None,
         }
     }
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 16] = [
     "brokers",
     "sql",
     "schemas",
@@ -90,6 +93,7 @@ pub const KEYS: [&str; 15] = [
     "memory_budget_bytes",
     "log_format",
     "drain",
+    "as_of",
 ];
 
 /// Prefix of the environment variables.
@@ -118,6 +122,7 @@ pub struct Overrides {
     pub commit_every_ms: Option<u64>,
     pub log_format: Option<String>,
     pub drain: Option<bool>,
+    pub as_of: Option<String>,
 }
 
 impl Overrides {
@@ -136,6 +141,7 @@ impl Overrides {
             ("commit_every_ms", number(self.commit_every_ms)),
             ("log_format", self.log_format.clone()),
             ("drain", flag(self.drain)),
+            ("as_of", self.as_of.clone()),
         ];
         all.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
     }
@@ -228,6 +234,7 @@ impl Settings {
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
+            "as_of" => self.as_of = Some(time(&text(value)?)?),
             other => {
                 return fault(format!("{other} is not a key"), format!("the keys are: {}", KEYS.join(", ")));
             }
@@ -243,6 +250,13 @@ pub fn variable(key: &str) -> String {
 
 fn named(name: &str, fault: Fault) -> Error {
     Error::invalid(format!("{name} {}", fault.message)).hint(fault.hint)
+}
+
+fn time(text: &str) -> Result<i64, Fault> {
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(time) => Ok(time.timestamp_micros()),
+        Err(_) => fault(format!("is {text}, not a time"), "write it like 2026-01-31T12:00:00Z"),
+    }
 }
 
 fn text(value: &Value) -> Result<String, Fault> {

@@ -29,9 +29,9 @@ mod product_tests;
 #[cfg(test)]
 mod tests;
 
-pub use build::Catalog;
+pub use build::{Catalog, Loaded};
 pub use definition::{Definition, parse_definitions};
 pub use names::CLOCK;
 pub use source::SourceFile;
-pub use table::{Column, KeyFormat, METADATA, Table, UnknownFields, Upsert};
+pub use table::{Column, KeyFormat, METADATA, Table, UnknownFields, Upsert, clock_table};
 pub use view::{History, OnError, View};

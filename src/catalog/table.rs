@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::names::CLOCK;
+
 /// A declared column. Types are those of Arrow: VARCHAR is Utf8, TIMESTAMP is microseconds without a zone, meaning UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -65,6 +67,24 @@ pub const METADATA: [(&str, DataType, bool); 6] = [
     ("_offset", DataType::Int64, false),
     ("_timestamp", DataType::Timestamp(TimeUnit::Microsecond, None), false),
 ];
+
+/// The built-in table `clock(as_of TIMESTAMP(6))`: always one row, the time that views go by. It has no topic: its events
+/// are made by the engine, which moves it forward only.
+pub fn clock_table() -> Table {
+    let as_of = Column {
+        name: "as_of".to_string(),
+        data_type: DataType::Timestamp(TimeUnit::Microsecond, None),
+        nullable: false,
+    };
+    Table {
+        name: CLOCK.to_string(),
+        topic: CLOCK.to_string(),
+        columns: vec![as_of],
+        upsert: None,
+        unknown_fields: UnknownFields::Ignore,
+        sql: "CREATE TABLE clock (as_of TIMESTAMP(6) NOT NULL)".to_string(),
+    }
+}
 
 impl Table {
     /// The declared columns.

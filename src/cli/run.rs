@@ -22,6 +22,9 @@ pub(super) struct RunArguments {
     /// Process what is there at the start, commit, exit.
     #[arg(long)]
     drain: bool,
+    /// With --drain: the time that views of the table `clock` go by, instead of now.
+    #[arg(long, value_name = "TIME", requires = "drain")]
+    as_of: Option<String>,
     /// Events after which a batch closes.
     #[arg(long, value_name = "N")]
     epoch_rows_max: Option<u64>,
@@ -37,6 +40,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     let overrides = Overrides {
         brokers: arguments.brokers.clone(),
         drain: arguments.drain.then_some(true),
+        as_of: arguments.as_of.clone(),
         epoch_rows_max: arguments.epoch_rows_max,
         epoch_ms_max: arguments.epoch_ms_max,
         ..arguments.common.overrides()

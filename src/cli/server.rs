@@ -60,6 +60,7 @@ impl Server {
             queued_kbytes_max: settings.fetch_queued_kbytes_max,
             memory_budget_bytes: settings.memory_budget_bytes,
             drain: settings.drain,
+            as_of_us: settings.as_of,
         };
         let pipeline = pipeline::start(&options, &shared)?;
         let (hot, readiness) = (pipeline.hot().clone(), shared.readiness.clone());

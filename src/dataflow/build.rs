@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 
+use super::describe::Described;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,7 +35,8 @@ pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
             drafting.nodes[i].inputs.iter().map(|&n| drafting.nodes[n].schema.clone()).collect();
         let node = &drafting.nodes[i];
         let operator = operator(node, &inputs, &arrangements)?;
-        nodes.push(Node::new(node.draft.name(), operator, node.inputs.clone(), node.schema.clone()));
+        let at = Described { schema: &node.schema, inputs: &inputs, arrangements: &arrangements };
+        nodes.push(Node::new(node.draft.describe(&at), operator, node.inputs.clone(), node.schema.clone()));
     }
     let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
         let OutputDraft { name, schema, key, unique, columns, by_key, by_first } = draft;
@@ -248,6 +250,11 @@ fn is_permutation(columns: &[usize]) -> bool {
 
 fn same_columns(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().all(|c| b.contains(c))
+}
+
+/// Errors: `Invalid` for a `key` that the view does not have, with its place.
+pub fn check_key(spec: &ViewSpec) -> Result<()> {
+    served_key(spec).map(|_| ())
 }
 
 /// The lookup key of a view: as written, else the plan's.

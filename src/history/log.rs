@@ -79,6 +79,11 @@ impl Log {
             .hint("stop the other processes that use this data directory"))
     }
 
+    /// The newest manifest, for those who only look: nothing is claimed. None: the store is empty.
+    pub fn peek(store: &Store) -> Result<Option<Manifest>> {
+        newest(store)
+    }
+
     /// A log that is never written.
     pub fn unwritten() -> Log {
         Log { run: 1, newest: opening(None, 1, 0), unrolled: vec![] }
@@ -202,6 +207,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             epoch: 0,
             committed_at_us: now_us,
             offsets: Offsets::new(),
+            as_of_us: 0,
             segment: None,
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),

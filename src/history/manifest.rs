@@ -33,6 +33,9 @@ pub struct Manifest {
     pub committed_at_us: i64,
     /// The next offset to read in each partition.
     pub offsets: Offsets,
+    /// The row of the table `clock`, in microseconds since 1970-01-01 UTC; 0: no epoch yet.
+    #[serde(default)]
+    pub as_of_us: i64,
     /// The rows; None when this commit has none.
     pub segment: Option<Segment>,
     /// Every table that ever had events, by name.
@@ -160,6 +163,7 @@ mod tests {
             epoch: 77,
             committed_at_us: 1_772_409_600_000_000,
             offsets: Offsets::from_iter([("txn", 0, 5)]),
+            as_of_us: 1_700_000_000_000_000,
             segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),

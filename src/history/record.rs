@@ -19,6 +19,8 @@ pub struct EpochRecord {
     pub view_changes: Vec<ViewChanges>,
     /// The next offsets to read after this epoch.
     pub offsets: Offsets,
+    /// The row of the table `clock`, in microseconds since 1970-01-01 UTC.
+    pub as_of_us: i64,
 }
 
 /// Changes of one view in one epoch.

@@ -104,15 +104,16 @@ impl RangeFilter {
             let mut positions = vec![];
             let mut signs = vec![];
             for (i, truth) in truth.iter().enumerate() {
-                // A row that several comparisons pass over is taken at the first one.
-                let earlier = in_order && truth.iter().take(k).any(|(before, after)| before != after);
+                // A row that several comparisons pass over is taken at the first one that changed for it.
+                let here = !in_order || truth.iter().position(|(before, after)| before != after) == Some(k);
                 let before = old.is_some() && truth.iter().all(|t| t.0);
                 let after = new.is_some() && truth.iter().all(|t| t.1);
-                if !earlier && before != after {
+                if here && before != after {
                     positions.push(i as u32);
                     signs.push(if after { weights[i] } else { -weights[i] });
                 }
             }
+
             let mut part = Changes::new(rows, weights).take(&positions)?;
             part.weights = signs;
             parts.push(part);

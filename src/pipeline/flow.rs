@@ -24,6 +24,8 @@ use crate::telemetry::{NotReady, TableEvents};
 
 /// How long the stage waits for a batch before it looks around.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
+/// The clock moves by whole seconds, here in microseconds.
+const TICK_US: i64 = 1_000_000;
 /// How often the budget and the views' figures are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -35,6 +37,8 @@ pub(super) struct FlowOptions {
     /// Whether epochs are handed to the commit stage.
     pub history: bool,
     pub drain: bool,
+    /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
+    pub as_of_us: Option<i64>,
 }
 
 /// What a pipeline did.
@@ -57,6 +61,7 @@ pub(super) struct Flow {
     /// A batch that did not fit into the last epoch.
     carried: Option<Fetched>,
     looked: Option<Instant>,
+    ticked: bool,
 }
 
 /// What an epoch consists of.
@@ -82,6 +87,7 @@ impl Flow {
             summary: FlowSummary::default(),
             carried: None,
             looked: None,
+            ticked: false,
         }
     }
 
@@ -95,6 +101,7 @@ impl Flow {
             if self.over_budget(shared) {
                 continue;
             }
+            self.tick(out, shared)?;
             match self.carried.take().map_or_else(|| fetched.recv_timeout(IDLE_WAIT), Ok) {
                 Ok(first) => {
                     let start = shared.clock.instant();
@@ -122,6 +129,10 @@ impl Flow {
             return Ok(true);
         };
         shared.readiness.add(NotReady::ReplayingHistory);
+        // The views come back as they were committed; the first tick then brings them up to date.
+        let committed = recovered.manifest.as_ref().map_or(0, |manifest| manifest.as_of_us);
+        let now = self.options.as_of_us.unwrap_or_else(|| shared.clock.now_us());
+        self.engine.begin_clock(if committed > 0 { committed } else { now - now.rem_euclid(TICK_US) });
         shared.readiness.remove(NotReady::Starting);
         let (engine, start) = (&mut self.engine, shared.clock.instant());
         let mut stopped = false;
@@ -160,12 +171,28 @@ impl Flow {
                     dead_letters: vec![],
                     view_changes,
                     offsets: self.offsets.clone(),
+                    as_of_us: self.engine.as_of_us(),
                 },
                 &shared.clock,
             )?;
         }
         shared.readiness.remove(NotReady::ReplayingHistory);
         Ok(true)
+    }
+
+    /// Moves the clock to the current second, if views go by it; a drain does it once, at its start.
+    fn tick(&mut self, out: &RecordSender, shared: &Shared) -> Result<()> {
+        if !self.engine.reads_clock() || (self.ticked && self.options.drain) {
+            return Ok(());
+        }
+        let now = self.options.as_of_us.unwrap_or_else(|| shared.clock.now_us());
+        let second = now - now.rem_euclid(TICK_US);
+        self.ticked = true;
+        if second <= self.engine.as_of_us() {
+            return Ok(());
+        }
+        let output = self.engine.tick(second)?;
+        self.finish_epoch(output, (vec![], vec![]), out, shared)
     }
 
     /// Adds what is waiting to the first batch, within the limits.
@@ -227,12 +254,24 @@ impl Flow {
         }
         self.summary.rejected += intake.dead_letters.len() as u64;
         self.summary.epochs += 1;
-        let EpochOutput { epoch, views } = self.engine.apply(tables)?;
-        self.publish(shared)?;
+        let output = self.engine.apply(tables)?;
+        self.finish_epoch(output, (events, intake.dead_letters), out, shared)?;
         if intake.newest_ms > 0 {
             let lag_us = (shared.clock.now_us() - intake.newest_ms * 1000).max(0);
             shared.metrics.publish_lag_seconds.observe(lag_us as f64 / 1e6);
         }
+        Ok(())
+    }
+
+    /// Publishes an epoch and hands it to the commit stage.
+    fn finish_epoch(
+        &mut self,
+        EpochOutput { epoch, views }: EpochOutput,
+        (events, dead_letters): (Vec<EventBatch>, Vec<DeadLetter>),
+        out: &RecordSender,
+        shared: &Shared,
+    ) -> Result<()> {
+        self.publish(shared)?;
         if !self.options.history {
             return Ok(());
         }
@@ -241,15 +280,10 @@ impl Flow {
             Some(ViewChanges { view, generation, changes })
         };
         let view_changes = views.into_iter().filter_map(kept).collect();
+        let published_at_us = shared.clock.now_us();
+        let (offsets, as_of_us) = (self.offsets.clone(), self.engine.as_of_us());
         out.send(
-            EpochRecord {
-                epoch,
-                published_at_us: shared.clock.now_us(),
-                events,
-                dead_letters: intake.dead_letters,
-                view_changes,
-                offsets: self.offsets.clone(),
-            },
+            EpochRecord { epoch, published_at_us, events, dead_letters, view_changes, offsets, as_of_us },
             &shared.clock,
         )
     }
@@ -276,6 +310,7 @@ impl Flow {
             return;
         }
         self.looked = Some(now);
+        self.engine.publish_explanations();
         for (view, state) in &self.engine.hot().snapshot().views {
             shared.metrics.set_view(view, state.rows, state.bytes, state.errors);
         }

@@ -103,6 +103,7 @@ mod tests {
             dead_letters: vec![letter; rows],
             view_changes: vec![],
             offsets: Default::default(),
+            as_of_us: 0,
         }
     }
 

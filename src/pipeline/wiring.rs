@@ -41,6 +41,8 @@ pub struct PipelineOptions {
     pub memory_budget_bytes: u64,
     /// Process what is there, commit, end.
     pub drain: bool,
+    /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
+    pub as_of_us: Option<i64>,
 }
 
 /// What all stages share.
@@ -66,6 +68,11 @@ pub struct Pipeline {
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
 pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let mut engine = Engine::for_catalog(&options.catalog, shared.clock.clone())?;
+    for view in engine.views() {
+        for warning in engine.explain_planned(&view.name).into_iter().flat_map(|explanation| explanation.warnings) {
+            tracing::warn!(view = view.name, "{warning}");
+        }
+    }
     let views = engine.kept_views();
     let recovered = recovery::open(Opening {
         store: &options.store,
@@ -95,6 +102,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
         memory_budget_bytes: options.memory_budget_bytes,
         history: options.history.enabled,
         drain: options.drain,
+        as_of_us: options.as_of_us,
     };
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = Flow::new(engine, recovered, flow_options);

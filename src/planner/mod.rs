@@ -11,11 +11,15 @@ mod canonical;
 mod checked;
 mod compile;
 mod exact;
+mod memory;
+mod money;
 mod plan;
+mod proof;
 mod refuse;
 mod session;
 mod sets;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
+pub use memory::PlanMemory;
 pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, Semi, Unnest};
 pub use session::{Planner, Relation, ViewPlan};

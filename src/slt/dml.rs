@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
+};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::sql::sqlparser::ast::{
@@ -16,6 +18,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::events::Event;
 use super::session::{Relations, Session};
 use super::table_copy::{GIVEN, TableCopy};
+use crate::catalog::{CLOCK, clock_table};
 use crate::error::{Error, Result};
 
 /// Tables by name.
@@ -45,8 +48,24 @@ pub(super) fn corrected(statement: &Statement) -> Option<String> {
     }
 }
 
+/// The tables that are there from the start: `clock`, at 1970-01-01.
+pub(super) fn with_clock() -> Result<Tables> {
+    let mut clock = TableCopy::new(Arc::new(clock_table()));
+    let first: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]));
+    clock.insert(&[("as_of".to_string(), first)], 1)?;
+    Ok(Tables::from([(CLOCK.to_string(), clock)]))
+}
+
 /// Runs the statement over the copies of the tables; the events that it makes.
 pub(super) fn run(statement: &Statement, tables: &mut Tables, session: &Session) -> Result<Vec<Event>> {
+    let table = match statement {
+        Statement::Insert(Insert { table: TableObject::TableName(name), .. }) => plain_name(name).ok(),
+        Statement::Delete(delete) => deleted_from(delete).and_then(|from| name_of(from).ok()),
+        _ => None,
+    };
+    if table.as_deref() == Some(CLOCK) {
+        return Err(Error::refused("the table clock has one row").hint("UPDATE clock SET as_of = ..."));
+    }
     match statement {
         Statement::Insert(insert) => run_insert(insert, tables, session),
         Statement::Update(update) => run_update(update, tables, session),

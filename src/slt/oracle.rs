@@ -34,7 +34,7 @@ pub struct BatchAnswer {
 
 impl BatchAnswer {
     pub fn new() -> Result<Self> {
-        Ok(BatchAnswer { session: Session::new()?, tables: Tables::new() })
+        Ok(BatchAnswer { session: Session::new()?, tables: dml::with_clock()? })
     }
 
     /// Adds events of a table, with `Table::event_schema`.
