@@ -13,7 +13,8 @@ use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
-    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Union, Unnest,
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, RangeFilter, Semi, Side,
+    Union, Unnest,
 };
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
@@ -310,7 +311,9 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         }
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
-        Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
+        Draft::Aggregate(functions) => {
+            Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
     })
 }
 

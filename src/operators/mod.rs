@@ -3,8 +3,13 @@
 //! Contract: after any sequence of epochs, the sum of an operator's output changes equals its SQL meaning over the sum
 //! of its input changes. Work an epoch follows the changes, never the state: `touched` counts it.
 
+mod accumulator;
 mod aggregate;
 mod arrange;
+mod distinct;
+mod folds;
+#[cfg(test)]
+mod folds_tests;
 mod join;
 mod latest;
 mod linear;
@@ -17,7 +22,7 @@ mod totals;
 mod union;
 mod unnest;
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, RECOMPUTE_ROWS_MAX};
 pub use arrange::Arrange;
 pub use join::{Join, Side};
 pub use latest::Latest;

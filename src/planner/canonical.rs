@@ -8,18 +8,23 @@ use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort, WindowFuncti
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
-use super::{checked, sets};
+use super::{checked, folded, grouping_sets, sets};
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
 pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let rewritten = plan.transform_up_with_subqueries(|node| {
+    let plan = plan.transform_up_with_subqueries(grouping_sets::expanded)?;
+    let rewritten = plan.data.transform_up_with_subqueries(|node| {
         let node = one_group_key_each(node)?;
         let node = sets::rewrite_not_in(sets::count_copies(node)?)?;
         let input_schema = merged_input_schema(&node)?;
+        let group = match &node {
+            LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.clone(),
+            _ => vec![],
+        };
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let expr = expr.transform_up(|e| rewrite(e, &input_schema))?;
+            let expr = expr.transform_up(|e| rewrite(e, &input_schema, &group))?;
             Ok(expr.update_data(|e| name.restore(e)))
         })?;
         node.map_data(LogicalPlan::recompute_schema)
@@ -51,7 +56,7 @@ fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
     Ok(schema)
 }
 
-fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<Expr>> {
     match expr {
         // Integer arithmetic never wraps.
         Expr::BinaryExpr(binary) if is_integer(&binary.left, schema) && is_integer(&binary.right, schema) => {
@@ -63,10 +68,10 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
             Ok(Transformed::yes(checked::negate(*operand)))
         }
-        // What FILTER leaves out is not evaluated.
+        // A value does not depend on the order of rows; what FILTER leaves out is not evaluated.
         Expr::AggregateFunction(mut function) => {
-            let guarded = guard_arguments(&mut function);
-            Ok(if guarded {
+            let changed = folded::fold(&mut function, schema, group)? | guard_arguments(&mut function);
+            Ok(if changed {
                 Transformed::yes(Expr::AggregateFunction(function))
             } else {
                 Transformed::no(Expr::AggregateFunction(function))
@@ -91,7 +96,9 @@ fn guard_arguments(function: &mut AggregateFunction) -> bool {
     for argument in &mut function.params.args {
         let is_guarded = matches!(argument, Expr::Case(case)
             if case.when_then_expr.first().is_some_and(|(when, _)| when == filter));
-        if is_guarded || matches!(argument, Expr::Column(_) | Expr::Literal(..)) {
+        // A constant that is cast stays one: percentiles and delimiters are.
+        let is_constant = matches!(argument, Expr::Cast(cast) if matches!(*cast.expr, Expr::Literal(..)));
+        if is_guarded || is_constant || matches!(argument, Expr::Column(_) | Expr::Literal(..)) {
             continue;
         }
         let when_then = vec![(filter.clone(), Box::new(argument.clone()))];

@@ -10,6 +10,8 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::unnest::ListUnnest;
 
+use super::fold::Folding;
+
 /// A relation of the plan: the operator that makes it and what holds for its rows.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -110,21 +112,25 @@ pub struct Unnest {
     pub options: UnnestOptions,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum AggregateKind {
     Count,
     Sum,
     Avg,
     Min,
     Max,
+    /// Every other function, over the group's rows in this order (columns of the input; the arguments are among them).
+    Fold(Arc<Folding>, Vec<(usize, SortOptions)>),
 }
 
 /// One aggregate function of a GROUP BY.
 #[derive(Clone, Debug)]
 pub struct Function {
     pub kind: AggregateKind,
-    /// Column of the argument; None for COUNT(*).
-    pub argument: Option<usize>,
+    /// Columns of the arguments that are not constant; none for COUNT(*).
+    pub arguments: Vec<usize>,
+    /// COUNT, SUM and AVG: each value counts once.
+    pub distinct: bool,
     /// A boolean column: only rows where it is true count.
     pub filter: Option<usize>,
     pub output: DataType,

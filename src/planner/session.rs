@@ -263,8 +263,13 @@ pub(super) fn supported(data_type: &DataType) -> bool {
             | Float64
             | Decimal128(..)
             | Date32
+            | Date64
+            | Time32(_)
+            | Time64(_)
             | Timestamp(..)
+            | Duration(_)
             | Interval(_)
             | Binary
+            | LargeBinary
     )
 }

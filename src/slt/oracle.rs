@@ -246,7 +246,8 @@ fn values(plan: &Values, session: &Session) -> DataFusionResult<RecordBatch> {
 fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<RecordBatch> {
     let mut exprs = aggregate.group_expr.clone();
     let groups: Vec<Expr> = (0..exprs.len()).map(computed).collect();
-    let functions = aggregate.aggr_expr.iter().map(|expr| over_columns(expr, &mut exprs)).collect();
+    let functions = aggregate.aggr_expr.iter().enumerate();
+    let functions = functions.map(|(i, expr)| over_columns(expr, &mut exprs).alias(format!("f{i}"))).collect();
     let schema = aggregate.input.schema();
     let input = without_errors(&node(&aggregate.input, session)?, &exprs, schema, session)?;
     let rows = columns(&exprs, &input, schema, session)?;
@@ -275,9 +276,11 @@ fn over_columns(expr: &Expr, exprs: &mut Vec<Expr>) -> Expr {
     match expr.clone().unalias() {
         Expr::AggregateFunction(mut function) => {
             let params = &mut function.params;
-            params.args = std::mem::take(&mut params.args).into_iter().map(&mut column).collect();
+            // Functions read the values of constant arguments from their text.
+            let argument = |arg: Expr| if arg.column_refs().is_empty() { arg } else { column(arg) };
+            params.args = std::mem::take(&mut params.args).into_iter().map(argument).collect();
             params.filter = params.filter.take().map(|filter| Box::new(column(*filter)));
-            Expr::AggregateFunction(function).alias(format!("f{}", exprs.len()))
+            Expr::AggregateFunction(function)
         }
         other => other,
     }

@@ -99,6 +99,19 @@ fn aggregates_touch_only_what_changes() {
     assert_fixed(totals, true, "aggregate");
     assert_fixed("SELECT k, MIN(v) AS lo, MAX(v) AS hi FROM t GROUP BY k", true, "aggregate");
     assert_fixed("SELECT SUM(v) AS s, MAX(v) AS hi FROM t", true, "aggregate");
+    assert_fixed("SELECT COUNT(DISTINCT v) AS n, SUM(DISTINCT v) AS s FROM t", true, "aggregate");
+    let double = "SELECT k, SUM(CAST(v AS DOUBLE)) AS s, COUNT(DISTINCT v) AS n FROM t GROUP BY k";
+    assert_fixed(double, true, "aggregate");
+}
+
+#[test]
+fn folds_read_their_group_and_the_ends_of_an_order_only_themselves() {
+    let folds = "SELECT k, ARRAY_AGG(v ORDER BY v) AS a, STDDEV(v) AS s, MEDIAN(v) AS m FROM t GROUP BY k";
+    assert_fixed(folds, true, "aggregate");
+    let ends = "SELECT FIRST_VALUE(v ORDER BY k, v) AS f, LAST_VALUE(v ORDER BY k, v) IGNORE NULLS AS l, \
+                NTH_VALUE(v, 3 ORDER BY v) AS n, MAX(CAST(v AS DOUBLE)) AS x, ANY_VALUE(v) AS a FROM t";
+    assert_fixed(ends, true, "aggregate");
+    assert_fixed("SELECT k, v, COUNT(*) AS n FROM t GROUP BY GROUPING SETS ((k), (v), ())", true, "aggregate");
 }
 
 #[test]

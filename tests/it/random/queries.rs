@@ -185,7 +185,15 @@ impl<'a> Queries<'a> {
         }
         let mut sql = format!("SELECT {} FROM {from} s", list.join(", "));
         if !keys.is_empty() {
-            sql += &format!(" GROUP BY {}", keys.join(", "));
+            // DataFusion refuses a column that is twice in ROLLUP.
+            let different = keys.iter().enumerate().all(|(i, key)| !keys[..i].contains(key));
+            let keys = keys.join(", ");
+            sql += &match self.random.u8(0..8) {
+                _ if !different => format!(" GROUP BY {keys}"),
+                0 => format!(" GROUP BY ROLLUP ({keys})"),
+                1 => format!(" GROUP BY CUBE ({keys})"),
+                _ => format!(" GROUP BY {keys}"),
+            };
         }
         if self.chance(20) {
             let function = self.function(&names).0;
@@ -199,7 +207,8 @@ impl<'a> Queries<'a> {
             if self.chance(30) { format!(" FILTER (WHERE {})", self.predicate(names, 1)) } else { String::new() };
         let number = self.one_of(&[Type::Integer, Type::Decimal]);
         let argument = if self.chance(75) { self.column_of(names, number) } else { self.expression(names, number, 1) };
-        match self.random.u8(0..6) {
+        match self.random.u8(0..12) {
+            6.. => self.folded_function(names, &filter),
             0 => (format!("COUNT(*){filter}"), Type::Integer),
             1 => (format!("COUNT({argument}){filter}"), Type::Integer),
             2 if number == Type::Decimal => (format!("CAST(SUM({argument}){filter} AS DECIMAL(18,2))"), Type::Decimal),
@@ -211,6 +220,41 @@ impl<'a> Queries<'a> {
                 let kind = self.one_of(&TYPES);
                 let argument = self.column_of(names, kind);
                 (format!("{name}({argument}){filter}"), kind)
+            }
+        }
+    }
+
+    /// A function whose value needs the rows of the group, not a total.
+    fn folded_function(&mut self, names: &[Column], filter: &str) -> (String, Type) {
+        let kind = self.one_of(&TYPES);
+        let (any, order) = (self.column_of(names, kind), self.one_of(&TYPES));
+        let mut order = self.column_of(names, order);
+        if self.chance(50) {
+            order += self.one_of(&[" DESC", " NULLS FIRST", " DESC NULLS LAST"]);
+        }
+        let number = self.one_of(&[Type::Integer, Type::Decimal, Type::Double]);
+        let value = self.column_of(names, number);
+        let text = self.column_of(names, Type::Text);
+        match self.random.u8(0..10) {
+            0 => (format!("COUNT(DISTINCT {any}){filter}"), Type::Integer),
+            1 if number == Type::Decimal => {
+                (format!("CAST(SUM(DISTINCT {value}){filter} AS DECIMAL(18,2))"), Type::Decimal)
+            }
+            1 => (format!("SUM(DISTINCT {value}){filter}"), number),
+            2 => {
+                let name = self.one_of(&["SUM", "AVG", "STDDEV", "VAR_POP", "MEDIAN"]);
+                let value = self.column_of(names, Type::Double);
+                (format!("{name}({value}){filter}"), Type::Double)
+            }
+            3 => (format!("ARRAY_TO_STRING(ARRAY_AGG({text} ORDER BY {order}){filter}, ',', '?')"), Type::Text),
+            4 => (format!("ARRAY_TO_STRING(ARRAY_AGG({text}){filter}, ',', '?')"), Type::Text),
+            5 => (format!("CAST(STRING_AGG(DISTINCT {text}, ',' ORDER BY {text}){filter} AS VARCHAR)"), Type::Text),
+            6 => (format!("MEDIAN({value}){filter}"), number),
+            7 => (format!("NTH_VALUE({any}, 2 ORDER BY {order}){filter}"), kind),
+            _ => {
+                let name = self.one_of(&["FIRST_VALUE", "LAST_VALUE"]);
+                let nulls = self.one_of(&["", " IGNORE NULLS", " RESPECT NULLS"]);
+                (format!("{name}({any} ORDER BY {order}){filter}{nulls}"), kind)
             }
         }
     }
