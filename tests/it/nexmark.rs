@@ -53,20 +53,23 @@ fn engine() -> Engine {
     engine
 }
 
+fn wrong(value: &Value, data_type: &DataType) -> ! {
+    panic!("{value:?} is no {data_type}")
+}
+
 fn array(data_type: &DataType, values: &[&Value]) -> ArrayRef {
-    let wrong = |value: &Value| panic!("{value:?} is no {data_type}");
     match data_type {
         DataType::Int64 => Arc::new(Int64Array::from_iter_values(values.iter().map(|value| match value {
             Value::Int(value) => *value,
-            other => wrong(other),
+            other => wrong(other, data_type),
         }))),
         DataType::Utf8 => Arc::new(StringArray::from_iter_values(values.iter().map(|value| match value {
             Value::Text(value) => value,
-            other => wrong(other),
+            other => wrong(other, data_type),
         }))),
         _ => Arc::new(TimestampMicrosecondArray::from_iter_values(values.iter().map(|value| match value {
             Value::Time(value) => *value,
-            other => wrong(other),
+            other => wrong(other, data_type),
         }))),
     }
 }
