@@ -14,7 +14,7 @@ use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
     Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, RangeFilter, Semi, Side,
-    Union, Unnest,
+    Top, Union, Unnest, Window, WindowOrder,
 };
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
@@ -114,6 +114,15 @@ impl Drafting {
                     Draft::OrderedLatest { partition, order }
                 };
                 self.add(draft, vec![node], schema)
+            }
+            Op::Top(top) => {
+                let node = self.node(&top.input)?;
+                self.add(Draft::Top(top.clone()), vec![node], schema)
+            }
+            Op::Window { input, partition, order, rest, functions } => {
+                let (partition, order, rest) = (partition.clone(), order.clone(), rest.clone());
+                let node = self.node(input)?;
+                self.add(Draft::Window(WindowOrder { partition, order, rest }, functions.clone()), vec![node], schema)
             }
             Op::Join(join) => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
@@ -301,6 +310,10 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         }
         Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone())),
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
+        Draft::Top(top) => Box::new(Top::new(&inputs[0], schema, top)?),
+        Draft::Window(order, functions) => {
+            Box::new(Window::new(&inputs[0], schema, order, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
         Draft::Join(sides, null_equal) => {
             Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements), *null_equal))

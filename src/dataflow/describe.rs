@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use super::graph::{Draft, SideDraft};
 use crate::explain::Class;
-use crate::planner::AggregateKind;
+use crate::planner::{AggregateKind, Reach, Reads};
 use crate::state::Arrangement;
 
 /// Which rows an operator keeps: what their number is counted from.
@@ -39,7 +39,6 @@ pub(super) struct Described<'a> {
 
 impl Draft {
     /// Class, key, what is kept, and the bound of one change.
-    #[allow(unreachable_patterns, reason = "the last arm is for operators without a sentence of their own")]
     pub fn describe(&self, at: &Described<'_>) -> Description {
         use Class::Incremental;
         use Held::{Inputs, Nothing, Output};
@@ -92,22 +91,47 @@ impl Draft {
             }
             Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
             Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
+            Draft::Top(top) => {
+                let cost = format!("a logarithm of the rows kept, and the first {} rows of the partition", top.to);
+                linear = cost;
+                (Incremental, names(&at.inputs[0], &top.partition), "rows in order", &*linear, Inputs)
+            }
+            Draft::Window(order, functions) => {
+                let key = names(&at.inputs[0], &order.partition);
+                let whole = functions.iter().any(|function| matches!(function.reach, Reach::Whole));
+                match whole {
+                    true => (recomputed(&key), key, "its rows, in order", "the rows of the partition", Inputs),
+                    false => {
+                        let cost = "a logarithm of the rows kept, and the rows from the first change to its reach";
+                        (Incremental, key, "its rows, in order", cost, Inputs)
+                    }
+                }
+            }
             Draft::Aggregate(functions) => {
                 let groups = at.schema.fields().len() - functions.len();
-                let ordered = |kind| matches!(kind, AggregateKind::Min | AggregateKind::Max);
                 let key = names(at.schema, &(0..groups).collect::<Vec<_>>());
-                if functions.iter().any(|function| ordered(function.kind)) {
+                let kinds = || functions.iter().map(|function| &function.kind);
+                let ordered = functions.iter().any(|function| function.distinct)
+                    || kinds()
+                        .any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
+                if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All)))
+                {
+                    (recomputed(&key), key, "the values of each group, in order", "the values of the group", Inputs)
+                } else if ordered {
                     let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
-                    (Incremental, key, "totals of each group, values of MIN and MAX in order", cost, Output)
+                    (Incremental, key, "totals of each group, values in order", cost, Output)
                 } else {
                     (Incremental, key, "totals of each group", "1 probe, 2 rows a group", Output)
                 }
             }
-            // The careful guess.
-            _ => (Class::Recompute, vec![], "state of its own", "not stated", Inputs),
         };
         Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
     }
+}
+
+/// What is computed anew at each change: one partition of several, or everything.
+fn recomputed(key: &[String]) -> Class {
+    if key.is_empty() { Class::Full } else { Class::Recompute }
 }
 
 fn names(schema: &SchemaRef, columns: &[usize]) -> Vec<String> {

@@ -24,9 +24,6 @@ use crate::state::{KeyTable, RowCodec, Touched, hash_key};
 /// Groups whose memory is loaded ahead of their use.
 const WARM_ROWS: usize = 256;
 
-/// Rows of one group that a function may read to compute its value.
-pub const RECOMPUTE_ROWS_MAX: usize = 1_000_000;
-
 /// What touched groups looked like: `stride` words each, and for each function the pictures of what is not in words.
 struct Pictures {
     words: Vec<i128>,

@@ -18,11 +18,15 @@ mod range_filter;
 mod semi;
 #[cfg(test)]
 mod tests;
+mod top;
 mod totals;
 mod union;
 mod unnest;
+mod window;
+mod window_rows;
+mod window_running;
 
-pub use aggregate::{Aggregate, RECOMPUTE_ROWS_MAX};
+pub use aggregate::Aggregate;
 pub use arrange::Arrange;
 pub use join::{Join, Side};
 pub use latest::Latest;
@@ -30,8 +34,10 @@ pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
 pub use range_filter::RangeFilter;
 pub use semi::Semi;
+pub use top::Top;
 pub use union::Union;
 pub use unnest::Unnest;
+pub use window::{Window, WindowOrder};
 
 use crate::changes::Changes;
 use crate::error::Result;
@@ -64,3 +70,7 @@ pub trait Operator: Send {
 
 /// Rows that one call of `maintain` reclaims and moves at most, about: keeps an epoch's end short.
 const MAINTAIN_ROWS_MAX: usize = 65_536;
+
+/// Rows of one partition or group that are computed anew at a change; with more the operator stops, and the views that
+/// need it say so.
+pub const RECOMPUTE_ROWS_MAX: usize = 1_000_000;

@@ -11,6 +11,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::unnest::ListUnnest;
 
 use super::fold::Folding;
+use super::window_function::WindowFunction;
 
 /// A relation of the plan: the operator that makes it and what holds for its rows.
 #[derive(Clone, Debug)]
@@ -47,6 +48,16 @@ pub enum Op {
         partition: Vec<usize>,
         order: Vec<(usize, SortOptions)>,
     },
+    Top(Box<Top>),
+    /// The columns of the input, then one a function. Rows stand in order of partition, `order`, `rest`, all other
+    /// columns; rows that are equal up to `order` are peers.
+    Window {
+        input: Box<Plan>,
+        partition: Vec<usize>,
+        order: Vec<(usize, SortOptions)>,
+        rest: Vec<(usize, SortOptions)>,
+        functions: Vec<WindowFunction>,
+    },
     Join(Box<Join>),
     Semi(Box<Semi>),
     /// Rows that compare true with the one row of `bounds`.
@@ -67,6 +78,18 @@ pub enum Op {
         group: Vec<usize>,
         functions: Vec<Function>,
     },
+}
+
+/// The rows number `from` to `to` of each partition, counted from 1 in this order (completed by all other columns).
+#[derive(Clone, Debug)]
+pub struct Top {
+    pub input: Plan,
+    pub partition: Vec<usize>,
+    pub order: Vec<(usize, SortOptions)>,
+    pub from: u64,
+    pub to: u64,
+    /// The number is a further column. Without it, a row whose number changes does not change.
+    pub number: bool,
 }
 
 /// An expression, compiled, and the text that it is known by.
@@ -166,6 +189,18 @@ impl Plan {
             }
             Op::Latest { input, partition, order } => {
                 write!(out, "latest({partition:?}, {order:?}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Top(top) => {
+                let Top { input, partition, order, from, to, number } = top.as_ref();
+                write!(out, "top({partition:?}, {order:?}, {from}, {to}, {number}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Window { input, partition, order, rest, functions } => {
+                let functions: Vec<&str> = functions.iter().map(|f| f.text.as_str()).collect();
+                write!(out, "window({partition:?}, {order:?}, {rest:?}, {functions:?}, ")?;
                 input.write(out)?;
                 out.write_char(')')
             }

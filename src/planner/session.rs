@@ -142,11 +142,12 @@ impl Planner {
             .execute_and_check(logical, state.config_options(), |_, _| {})
             .map_err(|e| refuse::at_place(view, e))?;
         refuse::check_functions(view, &resolved)?;
+        refuse::check_correlated(view, &resolved)?;
         sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler { state: &state, relations: &self.relations, picked: None, needed: None }
+        let plan = Compiler { state: &state, relations: &self.relations, asked: None, needed: None }
             .compile(&optimized)
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;

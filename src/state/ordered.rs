@@ -61,6 +61,12 @@ impl OrderedRows {
         self.iter(key).next_back().map(|(row, _)| row)
     }
 
+    /// The rows that begin with `key`, in order, each with its weight.
+    pub fn rows_of<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a [u8], i64)> + 'a {
+        let rows = self.rows.range::<[u8], _>((Bound::Included(key), Bound::Unbounded));
+        rows.take_while(move |(row, _)| row.starts_with(key)).map(|(row, &weight)| (row.as_ref(), weight))
+    }
+
     /// Rows that begin with `low`, `high` or anything between, in order, with their weights; all if both are empty.
     pub fn between(&self, low: &[u8], high: &[u8]) -> impl Iterator<Item = (&[u8], i64)> {
         let end = successor(high);
