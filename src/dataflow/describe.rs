@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use super::graph::{Draft, SideDraft};
 use crate::explain::Class;
-use crate::planner::{AggregateKind, Reach, Reads};
+use crate::planner::{AggregateKind, Function, Reach, Reads};
 use crate::state::Arrangement;
 
 /// Which rows an operator keeps: what their number is counted from.
@@ -92,23 +92,7 @@ impl Draft {
             Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
             Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
             Draft::Top(_) | Draft::Window(..) => self.describe_ordered(&at.inputs[0]),
-            Draft::Aggregate(functions) => {
-                let groups = at.schema.fields().len() - functions.len();
-                let key = names(at.schema, &(0..groups).collect::<Vec<_>>());
-                let kinds = || functions.iter().map(|function| &function.kind);
-                let ordered = functions.iter().any(|function| function.distinct)
-                    || kinds()
-                        .any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
-                if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All)))
-                {
-                    (recomputed(&key), key, "the values of each group, in order", "the values of the group", Inputs)
-                } else if ordered {
-                    let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
-                    (Incremental, key, "totals of each group, values in order", cost, Output)
-                } else {
-                    (Incremental, key, "totals of each group", "1 probe, 2 rows a group", Output)
-                }
-            }
+            Draft::Aggregate(functions) => describe_aggregate(functions, at.schema),
         };
         Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
     }
@@ -144,6 +128,25 @@ impl Draft {
             }
             _ => (Class::Recompute, vec![], "state of its own", "not stated", Held::Inputs),
         }
+    }
+}
+
+fn describe_aggregate(
+    functions: &[Function],
+    schema: &SchemaRef,
+) -> (Class, Vec<String>, &'static str, &'static str, Held) {
+    let groups = schema.fields().len() - functions.len();
+    let key = names(schema, &(0..groups).collect::<Vec<_>>());
+    let kinds = || functions.iter().map(|function| &function.kind);
+    let ordered = functions.iter().any(|function| function.distinct)
+        || kinds().any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
+    if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All))) {
+        (recomputed(&key), key, "the values of each group, in order", "the values of the group", Held::Inputs)
+    } else if ordered {
+        let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
+        (Class::Incremental, key, "totals of each group, values in order", cost, Held::Output)
+    } else {
+        (Class::Incremental, key, "totals of each group", "1 probe, 2 rows a group", Held::Output)
     }
 }
 
