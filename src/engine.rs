@@ -1,30 +1,60 @@
 //! The engine: tables, views and epochs, in memory. The pipeline drives it from Kafka; tests and embedders drive it
 //! with batches.
 //!
-//! ```text
-//! let mut engine = Engine::new(1, Clock::System);
-//! engine.create(&SourceFile::new("t.sql", "CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT)"))?;
-//! engine.create(&SourceFile::new("s.sql", "CREATE MATERIALIZED VIEW s AS SELECT k, SUM(v) AS v FROM t GROUP BY k"))?;
-//! let changes = engine.apply(BTreeMap::from([("t".into(), Changes::inserts(events))]))?;
-//! engine.publish(vec![])?;
 //! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
+//! use rebateflow::catalog::SourceFile;
+//! use rebateflow::changes::{Changes, EventBatch};
+//! use rebateflow::clock::Clock;
+//! use rebateflow::engine::Engine;
+//!
+//! # fn main() -> rebateflow::error::Result<()> {
+//! let mut engine = Engine::new(1, Clock::System)?;
+//! engine.create(&SourceFile::new("sale.sql", "CREATE TABLE sale (shop VARCHAR NOT NULL, price BIGINT)"))?;
+//! let view = "CREATE MATERIALIZED VIEW total AS SELECT shop, SUM(price) AS price FROM sale GROUP BY shop";
+//! engine.create(&SourceFile::new("total.sql", view))?;
+//!
+//! // An epoch: rows of tables in, changes of views out. Readers see it once it is published.
+//! let shops = Arc::new(StringArray::from(vec!["a", "b", "a"]));
+//! let prices = Arc::new(Int64Array::from(vec![1, 20, 3]));
+//! let rows = RecordBatch::try_from_iter([("shop", shops as _), ("price", prices as _)])?;
+//! let sale = engine.table("sale").expect("it was created").clone();
+//! let events = EventBatch::of_rows(&sale, &rows, 0, 0)?;
+//! let output = engine.apply(BTreeMap::from([("sale".into(), Changes::inserts(events.rows))]))?;
+//! assert_eq!(output.views[0].1.len(), 2);
+//! engine.publish(vec![])?;
+//!
+//! assert_eq!(engine.rows("total")?.num_rows(), 2);
+//! let plan = engine.explain("total").expect("it was created");
+//! assert!(plan.render().contains("aggregate (shop)"));
+//!
+//! // All views anew, from what was applied; a view may be created at any time.
+//! engine.restart()?;
+//! assert_eq!(engine.rows("total")?.num_rows(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `query::Sql` answers SQL over `hot().snapshot()`, which holds all views at one epoch. Nothing is durable here: the
+//! pipeline's history is what a process starts again from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray,
-    new_null_array,
-};
-use datafusion::arrow::datatypes::TimestampMicrosecondType;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::tokenizer::Span;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::catalog::{CLOCK, Catalog, Definition, History, SourceFile, Table, View, clock_table, parse_definitions};
-use crate::changes::Changes;
+use crate::catalog::{CLOCK, Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
+use crate::changes::{Changes, clock_changes, newest_as_of};
 use crate::clock::Clock;
 use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
+use crate::explain::{Class, Explanation};
 use crate::history::ViewIdentity;
 use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
@@ -38,6 +68,15 @@ pub struct EpochOutput {
     pub epoch: u32,
     /// The consolidated changes of each view that changed.
     pub views: Vec<(Arc<str>, Changes)>,
+}
+
+/// A catalog as far as it can be run.
+pub struct Checked {
+    /// Runs the views without fault.
+    pub engine: Engine,
+    pub faults: Vec<Diagnostic>,
+    /// Views that read something with a fault, and its name: nothing else is known of them.
+    pub unchecked: Vec<(String, String)>,
 }
 
 /// See the module.
@@ -64,7 +103,11 @@ pub struct Engine {
 impl Engine {
     /// An empty engine that remembers what was applied, so that views can be created at any time.
     pub fn new(run: u64, clock: Clock) -> Result<Self> {
-        let mut planner = Planner::new();
+        Engine::planning(run, clock, Planner::new())
+    }
+
+    /// The same, with a planner that may know the plans already.
+    pub fn planning(run: u64, clock: Clock, mut planner: Planner) -> Result<Self> {
         planner.add_clock()?;
         Ok(Engine {
             run,
@@ -86,27 +129,37 @@ impl Engine {
 
     /// An engine for a catalog that stays as it is: what was applied is kept only as far as the views need it.
     pub fn for_catalog(catalog: &Catalog, clock: Clock) -> Result<Self> {
+        let Checked { engine, faults, .. } = Engine::check(catalog, &[], clock)?;
+        if faults.is_empty() { Ok(engine) } else { Err(Error::from_diagnostics(faults)) }
+    }
+
+    /// The same, with every view that can be planned; the error is never about one view. `faulty`: names that views
+    /// may read and that have a fault already.
+    pub fn check(catalog: &Catalog, faulty: &[String], clock: Clock) -> Result<Checked> {
         let mut engine = Engine::new(0, clock)?;
         for table in &catalog.tables {
             engine.planner.add_table(table, false)?;
         }
-        let mut faults = vec![];
+        let (mut faults, mut unchecked) = (vec![], vec![]);
+        let mut faulty: BTreeSet<String> = faulty.iter().cloned().collect();
         for view in &catalog.views {
-            match engine.plan(view) {
-                Ok(()) => {}
-                // Views that read a faulty one would only repeat its fault.
-                Err(error) if !error.diagnostics.is_empty() => faults.extend(error.diagnostics),
-                Err(error) if faults.is_empty() => return Err(error),
-                Err(_) => {}
+            // It would only repeat the fault.
+            if let Some(read) = view.reads.iter().find(|read| faulty.contains(*read)) {
+                unchecked.push((view.name.clone(), read.clone()));
+                faulty.insert(view.name.clone());
+                continue;
             }
-        }
-        if !faults.is_empty() {
-            return Err(Error::from_diagnostics(faults));
+            let Err(error) = engine.plan(view) else { continue };
+            faulty.insert(view.name.clone());
+            match error.diagnostics.is_empty() {
+                true => faults.push(view.source.diagnostic(error.kind, Span::empty(), error.to_string())),
+                false => faults.extend(error.diagnostics),
+            }
         }
         engine.catalog = catalog.clone();
         engine.log = None;
         engine.rebuild()?;
-        Ok(engine)
+        Ok(Checked { engine, faults, unchecked })
     }
 
     /// Numbers the epochs as those of a run. Nothing was applied yet.
@@ -142,24 +195,35 @@ impl Engine {
 
     /// Adds the tables and views of a text, all or none. Views that exist are rebuilt over what was applied.
     pub fn create(&mut self, source: &SourceFile) -> Result<()> {
-        let definitions = parse_definitions(source).map_err(Error::from_diagnostics)?;
+        self.define(parse_definitions(source).map_err(Error::from_diagnostics)?)
+    }
+
+    /// Adds definitions, all or none; a view comes after what it reads.
+    pub fn define(&mut self, definitions: Vec<Definition>) -> Result<()> {
         let mut catalog = self.catalog.clone();
         for definition in &definitions {
             catalog.add(definition.clone())?;
         }
         let names: Vec<String> = definitions.iter().map(|d| d.name().to_string()).collect();
         let specs_before = self.specs.len();
-        let planned = self.plan_all(definitions).and_then(|()| dataflow::build(&self.specs).map(|_| ()));
-        if let Err(error) = planned {
-            self.specs.truncate(specs_before);
-            for name in &names {
-                self.planner.remove(name)?;
-                self.canonical.remove(name);
+        let planned = self.plan_all(definitions);
+        // What is not maintained leaves the graph as it is.
+        let unchanged = self.specs.len() == specs_before;
+        let built = planned.and_then(|()| if unchanged { Ok(None) } else { dataflow::build(&self.specs).map(Some) });
+        match built {
+            Ok(flow) => {
+                self.catalog = catalog;
+                flow.map_or(Ok(()), |flow| self.serve(flow).and_then(|()| self.replay()))
             }
-            return Err(error);
+            Err(error) => {
+                self.specs.truncate(specs_before);
+                for name in &names {
+                    self.planner.remove(name)?;
+                    self.canonical.remove(name);
+                }
+                Err(error)
+            }
         }
-        self.catalog = catalog;
-        self.restart()
     }
 
     fn plan_all(&mut self, definitions: Vec<Definition>) -> Result<()> {
@@ -175,13 +239,15 @@ impl Engine {
     }
 
     fn plan(&mut self, view: &Arc<View>) -> Result<()> {
-        let planned = self.planner.plan(view)?;
+        let spec = ViewSpec { view: view.clone(), planned: self.planner.plan(view)? };
+        dataflow::check_key(&spec)?;
+        let planned = &spec.planned;
         self.canonical.insert(view.name.clone(), planned.canonical.clone());
         if view.materialized {
-            self.planner.add_materialized(&view.name, &planned)?;
-            self.specs.push(ViewSpec { view: view.clone(), planned });
+            self.planner.add_materialized(&view.name, planned)?;
+            self.specs.push(spec);
         } else {
-            self.planner.add_plain(&view.name, &planned)?;
+            self.planner.add_plain(&view.name, planned)?;
         }
         Ok(())
     }
@@ -189,6 +255,10 @@ impl Engine {
     /// Builds all views anew over what was applied, as a restart does.
     pub fn restart(&mut self) -> Result<()> {
         self.rebuild()?;
+        self.replay()
+    }
+
+    fn replay(&mut self) -> Result<()> {
         // A view without GROUP BY has its row before the first event.
         self.run_epoch(BTreeMap::new())?;
         for epoch in self.log.clone().unwrap_or_default() {
@@ -198,11 +268,43 @@ impl Engine {
     }
 
     fn rebuild(&mut self) -> Result<()> {
+        self.serve(dataflow::build(&self.specs)?)
+    }
+
+    fn serve(&mut self, flow: Dataflow) -> Result<()> {
         self.as_of_us = self.first_as_of_us;
         self.clock_is_new = true;
-        self.flow = dataflow::build(&self.specs)?;
+        self.flow = flow;
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
-        self.hot.set_tables(self.flow.outputs().map(|output| hot_table(output, views[&*output.name])))
+        let tables = self.flow.outputs().map(|output| {
+            let class = self.flow.class(&output.name);
+            hot_table(output, views[&*output.name], class)
+        });
+        self.hot.set_tables(tables)
+    }
+
+    /// The operators of a view and what was measured of them; None: there is no such view.
+    pub fn explain(&self, view: &str) -> Option<Explanation> {
+        self.explanation(view, true)
+    }
+
+    /// The operators of a view before anything has run.
+    pub fn explain_planned(&self, view: &str) -> Option<Explanation> {
+        self.explanation(view, false)
+    }
+
+    fn explanation(&self, view: &str, measured: bool) -> Option<Explanation> {
+        let mut explanation = self.flow.explain(view, measured)?;
+        let warnings = self.planned(view).into_iter().flat_map(|planned| &planned.warnings);
+        explanation.warnings.extend(warnings.map(|warning| warning.message.clone()));
+        Some(explanation)
+    }
+
+    /// Shows readers the operators with their figures as they are now.
+    pub fn publish_explanations(&self) {
+        let explained =
+            self.flow.outputs().filter_map(|output| Some((output.name.clone(), self.explain(&output.name)?)));
+        self.hot.set_explanations(explained.collect());
     }
 
     /// Runs one epoch over events of tables (with `Table::event_schema`). Readers see it after `publish`.
@@ -252,7 +354,7 @@ impl Engine {
         if let Some(moved) = tables.get(CLOCK) {
             self.as_of_us = newest_as_of(moved).unwrap_or(self.as_of_us);
         }
-        let views = self.flow.run(self.epoch, tables)?;
+        let views = self.flow.run(self.epoch, tables, &self.clock)?;
         Ok(EpochOutput { epoch: self.epoch, views })
     }
 
@@ -312,6 +414,10 @@ impl Engine {
     pub fn canonical(&self, view: &str) -> Option<&LogicalPlan> {
         self.canonical.get(view)
     }
+    /// Where the rows of a materialized view are, and its key.
+    pub fn output(&self, view: &str) -> Option<&Output> {
+        self.flow.outputs().find(|output| &*output.name == view)
+    }
     /// Figures of each operator.
     pub fn statistics(&self) -> Vec<NodeStatistics> {
         self.flow.statistics()
@@ -335,33 +441,7 @@ impl Engine {
     }
 }
 
-/// Events of the table `clock`: its rows (microseconds since 1970-01-01 UTC), each with its weight.
-fn clock_changes(rows: &[(i64, i64)]) -> Result<Changes> {
-    let schema = clock_table().event_schema();
-    let len = rows.len();
-    let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.0)).collect();
-    let times: ArrayRef = Arc::new(times);
-    let columns = schema.fields().iter().map(|field| -> ArrayRef {
-        match field.name().as_str() {
-            "as_of" | "_timestamp" => times.clone(),
-            "_partition" => Arc::new(Int32Array::from(vec![0; len])),
-            "_offset" => Arc::new(Int64Array::from(vec![0; len])),
-            "_rest" => new_null_array(field.data_type(), len),
-            name => Arc::new(StringArray::from(vec![if name == "_op" { "insert" } else { CLOCK }; len])),
-        }
-    });
-    let rows_of = RecordBatch::try_new(schema.clone(), columns.collect())?;
-    Ok(Changes::new(rows_of, rows.iter().map(|row| row.1).collect()))
-}
-
-/// The row that these changes of the clock put in place.
-fn newest_as_of(changes: &Changes) -> Option<i64> {
-    let times = changes.rows.column(0).as_primitive_opt::<TimestampMicrosecondType>()?;
-    let came = (0..changes.len()).rev().find(|&i| changes.weights[i] > 0)?;
-    Some(times.value(came))
-}
-
-fn hot_table(output: &Output, view: &View) -> HotTable {
+fn hot_table(output: &Output, view: &View, class: Class) -> HotTable {
     let link = |found: Option<Found>| {
         found.map(|f| match f {
             Found::Identity => Link::Identity,
@@ -374,7 +454,7 @@ fn hot_table(output: &Output, view: &View) -> HotTable {
         key: output.key.clone(),
         unique: output.unique,
         on_error: view.on_error,
-        class: "incremental".to_string(),
+        class: class.to_string(),
         arrangement: output.arrangement.clone(),
         columns: output.columns.clone(),
         key_link: link(output.by_key),

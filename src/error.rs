@@ -140,12 +140,21 @@ impl Diagnostic {
 
     /// Plain text without colours, several lines.
     pub fn render(&self) -> String {
+        self.render_as(Level::ERROR)
+    }
+
+    /// The same, as a warning.
+    pub fn render_warning(&self) -> String {
+        self.render_as(Level::WARNING)
+    }
+
+    fn render_as(&self, level: Level<'static>) -> String {
         let end = self.span.end.min(self.text.len());
         let start = self.span.start.min(end);
         let snippet = Snippet::source(self.text.as_str())
             .path(self.file.as_str())
             .annotation(AnnotationKind::Primary.span(start..end));
-        let mut report = vec![Level::ERROR.primary_title(self.message.as_str()).element(snippet)];
+        let mut report = vec![level.primary_title(self.message.as_str()).element(snippet)];
         if let Some(hint) = &self.hint {
             report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint.as_str())));
         }

@@ -46,6 +46,7 @@ pub mod dataflow;
 pub mod demo;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod history;
 pub mod hot;
 pub mod ingest;

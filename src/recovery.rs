@@ -57,11 +57,8 @@ pub struct Replayed {
 /// that names the object if one is missing or damaged. With the history switched off nothing is read or written.
 pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let Opening { store, tables, views, clock, settings } = opening;
-    let current: BTreeMap<String, TableForm> = tables.iter().map(|t| (t.name.clone(), TableForm::of(t))).collect();
-    let accepts = |manifest: &Manifest| {
-        let stored = manifest.tables.iter().filter_map(|(name, stored)| Some((name, current.get(name)?, stored)));
-        stored.into_iter().try_for_each(|(name, now, stored)| now.reads(stored, name))
-    };
+    let current = forms(tables);
+    let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
     let rolled = if settings.enabled { rolls(store, log.newest.roller.rolled_to)? } else { vec![] };
     let mut tables_after = log.newest.tables.clone();
@@ -79,6 +76,30 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
         tables: tables.to_vec(),
         rolled,
     })
+}
+
+/// The kept views that a start with these tables and views would begin anew, without starting; None: nothing is
+/// stored. `Refused` as `open`.
+pub fn would_rebuild(
+    store: &Store,
+    tables: &[Arc<Table>],
+    views: &[ViewIdentity],
+) -> Result<Option<BTreeSet<Arc<str>>>> {
+    let Some(manifest) = Log::peek(store)? else {
+        return Ok(None);
+    };
+    accepts(&manifest, &forms(tables))?;
+    Ok(Some(next_views(&manifest.views, views).1))
+}
+
+fn forms(tables: &[Arc<Table>]) -> BTreeMap<String, TableForm> {
+    tables.iter().map(|table| (table.name.clone(), TableForm::of(table))).collect()
+}
+
+/// Whether the stored events of every table can be read as the table is now.
+fn accepts(manifest: &Manifest, current: &BTreeMap<String, TableForm>) -> Result<()> {
+    let mut stored = manifest.tables.iter().filter_map(|(name, stored)| Some((name, current.get(name)?, stored)));
+    stored.try_for_each(|(name, now, stored)| now.reads(stored, name))
 }
 
 /// The views as the next commit names them, and those that begin a generation: new ones, changed ones, and ones that

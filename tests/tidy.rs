@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 11] = [
     &["ingest", "dataflow", "hot", "history", "demo"],
     &["operators"],
     &["planner", "state", "checkpoint"],
-    &["changes", "telemetry", "config"],
+    &["changes", "explain", "telemetry", "config"],
     &["catalog"],
     &["tasks"],
     &["error", "clock"],

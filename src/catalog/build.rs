@@ -19,16 +19,43 @@ pub struct Catalog {
     pub views: Vec<Arc<View>>,
 }
 
+/// What directories hold, as far as it is without fault.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub catalog: Catalog,
+    pub faults: Vec<Diagnostic>,
+    /// Names of what has a fault of its own. Views of the catalog may read them.
+    pub faulty: Vec<String>,
+}
+
 impl Catalog {
     /// Reads `*.sql` of both directories, sorted by name: one definition a file, named like the file.
     /// The error holds every fault of all files.
     pub fn load(schemas: &Path, sql: &Path) -> Result<Catalog> {
-        let files = load::read(schemas, sql)?;
-        let known = Known { names: files.unreadable, ..Known::default() };
+        let loaded = Catalog::load_sound(schemas, sql)?;
+        no_faults(loaded.faults).map(|()| loaded.catalog)
+    }
+
+    /// The same, but definitions with a fault are left out: what reads them is there all the same.
+    pub fn load_sound(schemas: &Path, sql: &Path) -> Result<Loaded> {
+        let load::Files { mut placed, mut faults, unreadable: mut faulty } = load::read(schemas, sql)?;
+        loop {
+            let found = consistency::check(&placed, &Known { names: faulty.clone(), ..Known::default() });
+            let is_faulty = |placed: &Placed| found.iter().any(|fault| fault.file == placed.source.path);
+            let (gone, sound): (Vec<Placed>, Vec<Placed>) = placed.into_iter().partition(is_faulty);
+            placed = sound;
+            let names = gone.iter().map(|placed| placed.definition.name());
+            // A name that is defined twice stands for its first definition.
+            let unknown = |name: &&str| placed.iter().all(|other| other.definition.name() != *name);
+            faulty.extend(names.filter(unknown).map(str::to_string));
+            faults.extend(found);
+            if gone.is_empty() {
+                break;
+            }
+        }
         let mut catalog = Catalog::default();
-        let mut found = files.faults;
-        found.extend(catalog.extend(files.placed, known));
-        no_faults(found).map(|()| catalog)
+        catalog.extend(placed, Known { names: faulty.clone(), ..Known::default() });
+        Ok(Loaded { catalog, faults, faulty })
     }
 
     /// A catalog of several texts, each with any number of definitions; the error holds every fault of all of them.

@@ -29,7 +29,7 @@ mod product_tests;
 #[cfg(test)]
 mod tests;
 
-pub use build::Catalog;
+pub use build::{Catalog, Loaded};
 pub use definition::{Definition, parse_definitions};
 pub use names::CLOCK;
 pub use source::SourceFile;

@@ -4,7 +4,9 @@
 //! same if, for each row, their weights have the same sum.
 
 mod batch;
+mod clock;
 mod events;
 
 pub use batch::{Changes, take_rows};
+pub use clock::{clock_changes, newest_as_of};
 pub use events::{DeadLetter, EventBatch, Position};

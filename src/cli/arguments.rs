@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{demo, run};
-use crate::config::Overrides;
+use super::{check, demo, explain, run, test};
+use crate::config::{Overrides, Settings};
 use crate::error::Result;
 
 /// SQL views over Kafka events, kept equal to the batch answer.
@@ -22,17 +22,38 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Maintain and serve the views over a Kafka broker.
     Run(run::RunArguments),
+    /// Say everything that is wrong or doubtful about the tables and views, and what each view is.
+    Check(check::CheckArguments),
+    /// Print the operators of a view, what each keeps, and what a change costs.
+    Explain(explain::ExplainArguments),
+    /// Run test scripts (.slt) under every schedule, compared with the batch answer.
+    Test(test::TestArguments),
 }
 
-/// Flags that several commands have.
+/// Where the tables and views are.
 #[derive(Debug, Default, Args)]
-pub(super) struct CommonArguments {
+pub(super) struct CatalogArguments {
     /// Directory with one view a file [default: ./sql].
     #[arg(long, value_name = "DIR")]
     pub sql: Option<String>,
     /// Directory with one table a file [default: ./schemas].
     #[arg(long, value_name = "DIR")]
     pub schemas: Option<String>,
+}
+
+impl CatalogArguments {
+    /// The settings that these flags make, over the environment.
+    pub fn settings(&self) -> Result<Settings> {
+        let overrides = Overrides { sql: self.sql.clone(), schemas: self.schemas.clone(), ..Overrides::default() };
+        Settings::load(None, std::env::vars(), &overrides)
+    }
+}
+
+/// Flags that several commands have.
+#[derive(Debug, Default, Args)]
+pub(super) struct CommonArguments {
+    #[command(flatten)]
+    pub catalog: CatalogArguments,
     /// Where commits and history go: a directory or a URL.
     #[arg(long, value_name = "DIR|URL")]
     pub data: Option<String>,
@@ -44,8 +65,8 @@ pub(super) struct CommonArguments {
 impl CommonArguments {
     pub fn overrides(&self) -> Overrides {
         Overrides {
-            sql: self.sql.clone(),
-            schemas: self.schemas.clone(),
+            sql: self.catalog.sql.clone(),
+            schemas: self.catalog.schemas.clone(),
             data: self.data.clone(),
             http: self.http.clone(),
             ..Overrides::default()
@@ -58,6 +79,9 @@ pub fn main() -> ExitCode {
     let result: Result<()> = match Arguments::parse().command {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Test(arguments) => test::test(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,8 +3,12 @@
 //! Contract: exit code 0 only on success; errors on stderr, with a hint.
 
 mod arguments;
+mod ask;
+mod check;
 mod demo;
+mod explain;
 mod run;
 mod server;
+mod test;
 
 pub use arguments::main;

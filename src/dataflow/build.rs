@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 
+use super::describe::Described;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
-    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Union, Unnest,
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, RangeFilter, Semi, Side,
+    Top, Union, Unnest, Window, WindowOrder,
 };
 use crate::planner::{Op, Plan};
 use crate::state::{Arrangement, Layout};
@@ -34,7 +36,8 @@ pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
             drafting.nodes[i].inputs.iter().map(|&n| drafting.nodes[n].schema.clone()).collect();
         let node = &drafting.nodes[i];
         let operator = operator(node, &inputs, &arrangements)?;
-        nodes.push(Node::new(node.draft.name(), operator, node.inputs.clone(), node.schema.clone()));
+        let at = Described { schema: &node.schema, inputs: &inputs, arrangements: &arrangements };
+        nodes.push(Node::new(node.draft.describe(&at), operator, node.inputs.clone(), node.schema.clone()));
     }
     let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
         let OutputDraft { name, schema, key, unique, columns, by_key, by_first } = draft;
@@ -111,6 +114,15 @@ impl Drafting {
                     Draft::OrderedLatest { partition, order }
                 };
                 self.add(draft, vec![node], schema)
+            }
+            Op::Top(top) => {
+                let node = self.node(&top.input)?;
+                self.add(Draft::Top(top.clone()), vec![node], schema)
+            }
+            Op::Window { input, partition, order, rest, functions } => {
+                let (partition, order, rest) = (partition.clone(), order.clone(), rest.clone());
+                let node = self.node(input)?;
+                self.add(Draft::Window(WindowOrder { partition, order, rest }, functions.clone()), vec![node], schema)
             }
             Op::Join(join) => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
@@ -250,6 +262,11 @@ fn same_columns(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().all(|c| b.contains(c))
 }
 
+/// Errors: `Invalid` for a `key` that the view does not have, with its place.
+pub fn check_key(spec: &ViewSpec) -> Result<()> {
+    served_key(spec).map(|_| ())
+}
+
 /// The lookup key of a view: as written, else the plan's.
 fn served_key(spec: &ViewSpec) -> Result<Vec<usize>> {
     let schema = &spec.planned.schema;
@@ -293,6 +310,10 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         }
         Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone())),
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
+        Draft::Top(top) => Box::new(Top::new(&inputs[0], schema, top)?),
+        Draft::Window(order, functions) => {
+            Box::new(Window::new(&inputs[0], schema, order, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
         Draft::Join(sides, null_equal) => {
             Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements), *null_equal))
@@ -303,7 +324,9 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         }
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
-        Draft::Aggregate(functions) => Box::new(Aggregate::new(&inputs[0], schema, functions.clone())?),
+        Draft::Aggregate(functions) => {
+            Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+        }
     })
 }
 

@@ -6,7 +6,8 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
-use crate::planner::{Compared, Expression, Function, Unnest, ViewPlan};
+use crate::operators::WindowOrder;
+use crate::planner::{Compared, Expression, Function, Top, Unnest, ViewPlan, WindowFunction};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -83,6 +84,8 @@ pub(super) enum Draft {
     Union,
     Latest(usize),
     OrderedLatest { partition: Vec<usize>, order: Vec<(usize, SortOptions)> },
+    Top(Box<Top>),
+    Window(WindowOrder, Vec<WindowFunction>),
     Arrange(usize),
     Join(Box<(SideDraft, SideDraft)>, bool),
     Semi { sides: Box<(SideDraft, SideDraft)>, null_equal: bool, anti: bool },
@@ -101,6 +104,8 @@ impl Draft {
             Draft::Union => "union all",
             Draft::Latest(_) => "latest-by-key (insert-only)",
             Draft::OrderedLatest { .. } => "latest-by-key",
+            Draft::Top(_) => "top-n",
+            Draft::Window(..) => "window",
             Draft::Arrange(_) => "arrange",
             Draft::Join(..) => "inner join",
             Draft::Semi { anti: false, .. } => "semi join",

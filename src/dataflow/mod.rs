@@ -4,9 +4,11 @@
 //! same. An operator that breaks stops the views downstream of it and no others.
 
 mod build;
+mod describe;
+mod explain;
 mod graph;
 mod run;
 
-pub use build::build;
+pub use build::{build, check_key};
 pub use graph::{Found, Output, ViewSpec};
 pub use run::{Dataflow, NodeStatistics, OutputState};

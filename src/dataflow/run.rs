@@ -2,28 +2,49 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 
+use super::describe::Description;
 use super::graph::Output;
 use crate::changes::Changes;
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::operators::Operator;
 use crate::state::Touched;
 
 pub(super) struct Node {
-    name: &'static str,
-    operator: Box<dyn Operator>,
-    inputs: Vec<usize>,
+    pub description: Description,
+    pub operator: Box<dyn Operator>,
+    pub inputs: Vec<usize>,
     schema: SchemaRef,
     /// Why the operator is broken.
     failed: Option<String>,
+    pub meter: Meter,
+}
+
+/// What passed through an operator since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Meter {
+    pub changes: u64,
+    pub time: Duration,
+    /// Rows of its inputs, and of its output.
+    pub rows_in: i64,
+    pub rows_out: i64,
+}
+
+impl Meter {
+    fn add_input(&mut self, changes: &Changes) {
+        self.changes += changes.len() as u64;
+        self.rows_in += changes.weights.iter().sum::<i64>();
+    }
 }
 
 impl Node {
-    pub fn new(name: &'static str, operator: Box<dyn Operator>, inputs: Vec<usize>, schema: SchemaRef) -> Self {
-        Node { name, operator, inputs, schema, failed: None }
+    pub fn new(description: Description, operator: Box<dyn Operator>, inputs: Vec<usize>, schema: SchemaRef) -> Self {
+        Node { description, operator, inputs, schema, failed: None, meter: Meter::default() }
     }
 }
 
@@ -54,13 +75,13 @@ pub struct NodeStatistics {
 
 /// The operators of all views. Nodes come after their inputs.
 pub struct Dataflow {
-    nodes: Vec<Node>,
-    sources: BTreeMap<Arc<str>, usize>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) sources: BTreeMap<Arc<str>, usize>,
     /// The node that gives its one row in the first epoch.
     one_row: Option<usize>,
-    outputs: Vec<OutputNode>,
+    pub(super) outputs: Vec<OutputNode>,
     /// The nodes that each output depends on.
-    upstream: Vec<Vec<usize>>,
+    pub(super) upstream: Vec<Vec<usize>>,
     started: bool,
 }
 
@@ -86,7 +107,12 @@ impl Dataflow {
 
     /// Runs one epoch: changes of tables in, changes of views out (consolidated; views without a change are left out).
     /// A broken operator is remembered; what is downstream of it stands still.
-    pub fn run(&mut self, epoch: u32, mut tables: BTreeMap<Arc<str>, Changes>) -> Result<Vec<(Arc<str>, Changes)>> {
+    pub fn run(
+        &mut self,
+        epoch: u32,
+        mut tables: BTreeMap<Arc<str>, Changes>,
+        clock: &Clock,
+    ) -> Result<Vec<(Arc<str>, Changes)>> {
         let mut values: Vec<Option<Changes>> = (0..self.nodes.len()).map(|_| None).collect();
         let mut given: BTreeMap<usize, Changes> = BTreeMap::new();
         for (name, &node) in &self.sources {
@@ -111,6 +137,8 @@ impl Dataflow {
             }
             if node.inputs.is_empty() {
                 values[i] = given.remove(&i);
+                values[i].iter().for_each(|changes| node.meter.add_input(changes));
+                node.meter.rows_out = node.meter.rows_in;
                 continue;
             }
             if self.started && node.inputs.iter().all(|&n| values[n].is_none()) {
@@ -119,10 +147,17 @@ impl Dataflow {
             let empty: Vec<Changes> = node.inputs.iter().map(|&n| Changes::empty(before[n].schema.clone())).collect();
             let inputs: Vec<&Changes> =
                 node.inputs.iter().zip(&empty).map(|(&n, e)| values[n].as_ref().unwrap_or(e)).collect();
-            match node.operator.apply(epoch, &inputs) {
-                Ok(changes) => values[i] = (!changes.is_empty()).then_some(changes),
+            inputs.iter().for_each(|changes| node.meter.add_input(changes));
+            let start = clock.instant();
+            let output = node.operator.apply(epoch, &inputs);
+            node.meter.time += clock.instant().saturating_duration_since(start);
+            match output {
+                Ok(changes) => {
+                    node.meter.rows_out += changes.weights.iter().sum::<i64>();
+                    values[i] = (!changes.is_empty()).then_some(changes);
+                }
                 Err(error) => {
-                    tracing::error!(operator = node.name, %error, "an operator broke; the views that need it stop");
+                    tracing::error!(operator = node.description.name, %error, "an operator broke; the views that need it stop");
                     node.failed = Some(error.to_string());
                 }
             }
@@ -145,7 +180,7 @@ impl Dataflow {
         for node in self.nodes.iter_mut().filter(|n| n.failed.is_none()) {
             node.operator
                 .maintain(oldest)
-                .map_err(|e| Error::internal(format!("upkeep of {} failed", node.name)).caused_by(e))?;
+                .map_err(|e| Error::internal(format!("upkeep of {} failed", node.description.name)).caused_by(e))?;
         }
         Ok(())
     }
@@ -164,7 +199,7 @@ impl Dataflow {
     /// Figures of each operator.
     pub fn statistics(&self) -> Vec<NodeStatistics> {
         let statistics = |node: &Node| NodeStatistics {
-            name: node.name,
+            name: node.description.name,
             inputs: node.inputs.clone(),
             touched: node.operator.touched(),
             bytes: node.operator.size(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::arrow::array::{RecordBatch, new_null_array};
-use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
@@ -35,7 +35,9 @@ impl ArchiveWriter {
     /// Rows come in the order of `_epoch`, which the file states.
     pub fn new(schema: SchemaRef, range: CommitRange) -> Result<Self> {
         let pair = |key: &str, value: String| KeyValue::new(format!("rebateflow.{key}"), value);
-        let epoch = schema.column_with_name("_epoch").map(|(position, _)| position as i32);
+        // Parquet counts the columns inside structs, too.
+        let before = |position: usize| schema.fields()[..position].iter().map(|field| leaves(field.data_type())).sum();
+        let epoch = schema.column_with_name("_epoch").map(|(position, _)| before(position));
         let properties = WriterProperties::builder()
             .set_created_by("rebateflow".to_string())
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(file_error)?))
@@ -61,6 +63,15 @@ impl ArchiveWriter {
     /// The file and its number of rows.
     pub fn finish(self) -> Result<(Bytes, u64)> {
         Ok((self.writer.into_inner().map_err(file_error)?.into(), self.rows))
+    }
+}
+
+/// Columns of Parquet that a column of this type takes.
+fn leaves(data_type: &DataType) -> i32 {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => leaves(item.data_type()),
+        _ => 1,
     }
 }
 
@@ -97,7 +108,7 @@ fn file_error(error: parquet::errors::ParquetError) -> Error {
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::array::{Int64Array, StringArray};
-    use datafusion::arrow::datatypes::{DataType, IntervalUnit};
+    use datafusion::arrow::datatypes::IntervalUnit;
 
     use super::*;
 
@@ -141,6 +152,28 @@ mod tests {
         let (bytes, rows) = writer.finish().unwrap();
         let read = read_archive(bytes).unwrap().map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>();
         assert_eq!(read.iter().sum::<usize>() as u64, rows);
+    }
+
+    #[test]
+    fn lists_and_structs_come_back_and_the_order_is_stated_of_the_right_column() {
+        let list = DataType::new_list(DataType::Decimal128(18, 2), true);
+        let pair = Fields::from(vec![
+            Field::new("a", DataType::Int64, true),
+            Field::new("b", DataType::new_list(DataType::Utf8, true), true),
+        ]);
+        let pair = Field::new("pairs", DataType::new_list(DataType::Struct(pair), true), true);
+        let epoch = Field::new("_epoch", DataType::Int64, true);
+        let schema = Arc::new(Schema::new(vec![Field::new("list", list, true), pair, epoch]));
+        assert!(check_storable(&schema, "view v").is_ok());
+        let nulls = schema.fields().iter().map(|field| new_null_array(field.data_type(), 3)).collect();
+        let rows = RecordBatch::try_new(schema.clone(), nulls).unwrap();
+        let mut writer = ArchiveWriter::new(schema, CommitRange { from: 1, to: 1 }).unwrap();
+        writer.write(&rows).unwrap();
+        let bytes = writer.finish().unwrap().0;
+        let metadata = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap().metadata().clone();
+        let sorted = metadata.row_group(0).sorting_columns().unwrap()[0].column_idx as usize;
+        assert_eq!(metadata.file_metadata().schema_descr().column(sorted).name(), "_epoch");
+        assert_eq!(read_archive(bytes).unwrap().next().unwrap().unwrap().columns(), rows.columns());
     }
 
     #[test]

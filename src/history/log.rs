@@ -79,6 +79,11 @@ impl Log {
             .hint("stop the other processes that use this data directory"))
     }
 
+    /// The newest manifest, for those who only look: nothing is claimed. None: the store is empty.
+    pub fn peek(store: &Store) -> Result<Option<Manifest>> {
+        newest(store)
+    }
+
     /// A log that is never written.
     pub fn unwritten() -> Log {
         Log { run: 1, newest: opening(None, 1, 0), unrolled: vec![] }

@@ -9,6 +9,6 @@ mod published;
 mod snapshot;
 mod table;
 
-pub use published::{Hot, PIN_MAX, Published, Tables};
+pub use published::{Explanations, Hot, PIN_MAX, Published, Tables};
 pub use snapshot::{PartitionOffset, Snapshot, ViewState};
 pub use table::{HotTable, Link};

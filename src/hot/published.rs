@@ -11,12 +11,16 @@ use tokio::sync::watch;
 use super::snapshot::Snapshot;
 use super::table::HotTable;
 use crate::error::Result;
+use crate::explain::Explanation;
 
 /// How long a pin holds back reclaiming.
 pub const PIN_MAX: Duration = Duration::from_secs(30);
 
 /// The served views by name.
 pub type Tables = BTreeMap<Arc<str>, Arc<HotTable>>;
+
+/// The operators of each view.
+pub type Explanations = BTreeMap<Arc<str>, Explanation>;
 
 /// A published epoch with its views: what a reader pins. Dropping the Arc releases it.
 #[derive(Debug)]
@@ -57,6 +61,7 @@ pub struct Hot {
     /// What the next `publish` will serve; None: the same views as before.
     next_tables: Mutex<Option<Arc<Tables>>>,
     epochs: watch::Sender<u32>,
+    explanations: ArcSwap<Explanations>,
 }
 
 impl Hot {
@@ -68,6 +73,7 @@ impl Hot {
             past: Mutex::default(),
             next_tables: Mutex::default(),
             epochs: watch::Sender::new(0),
+            explanations: ArcSwap::default(),
         }
     }
 
@@ -82,6 +88,15 @@ impl Hot {
         }
         *self.next_tables.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(next));
         Ok(())
+    }
+
+    /// The operators of the views, with figures of a moment: they follow the epochs, within a second.
+    pub fn explanations(&self) -> Arc<Explanations> {
+        self.explanations.load_full()
+    }
+
+    pub fn set_explanations(&self, explanations: Explanations) {
+        self.explanations.store(Arc::new(explanations));
     }
 
     /// A view of the newest epoch. A reader of several views goes through one `snapshot` instead.

@@ -1,44 +1,33 @@
 //! `SELECT k, SUM(v) FILTER (WHERE c), COUNT(*), MAX(w) FROM t GROUP BY k`.
 //!
 //! Keeps for each group a hidden count of its rows, which alone decides whether it exists, and its accumulators.
-//! A change adds weight times value; MIN and MAX keep their values in order, so the next one is at hand when one goes.
+//! A change adds weight times value; MIN and MAX keep their values in order, so the next one is at hand when one goes;
+//! DISTINCT counts each value (`distinct`); every other function is computed again over sorted rows (`folds`).
 //! A touched group retracts its old row and gives its new one, or nothing if both are equal. A total that does not fit
-//! its type keeps the group's row out, counted, until it fits again. Without GROUP BY there is always one row.
-//! Cost: one probe a change, two rows a touched group; MIN and MAX add a logarithm of the values held.
+//! its type, or a function that fails, keeps the group's row out, counted, until that is over. Without GROUP BY there
+//! is always one row.
+//! Cost: one probe a change, two rows a touched group; MIN, MAX and DISTINCT add a logarithm of the values held, the
+//! other functions the rows of each touched group.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
 
 use super::Operator;
-use super::totals::{Total, TotalRows};
+use super::accumulator::{Accumulator, GroupedChanges, Picture};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
-use crate::planner::{AggregateKind, Function};
-use crate::state::{KeyTable, OrderedRows, RowCodec, Touched, hash_key};
+use crate::planner::Function;
+use crate::state::{KeyTable, RowCodec, Touched, hash_key};
 
 /// Groups whose memory is loaded ahead of their use.
 const WARM_ROWS: usize = 256;
 
-/// How a function is maintained.
-#[derive(Debug)]
-enum Accumulator {
-    Total(Total),
-    /// MIN or MAX: the values of each group, in order, after the group's number.
-    Extreme {
-        last: bool,
-        codec: RowCodec,
-        /// NULL, encoded.
-        null: Vec<u8>,
-        values: OrderedRows,
-    },
-}
-
-/// What touched groups looked like: `stride` words each, and for each group the bytes of each extreme.
+/// What touched groups looked like: `stride` words each, and for each function the pictures of what is not in words.
 struct Pictures {
     words: Vec<i128>,
-    extremes: Vec<Vec<Option<Vec<u8>>>>,
+    values: Vec<Option<Vec<Picture>>>,
 }
 
 /// GROUP BY.
@@ -62,23 +51,19 @@ pub struct Aggregate {
 
 impl Aggregate {
     /// `input`: group columns first, then arguments and filters. `schema`: group columns, then one a function.
-    pub fn new(input: &SchemaRef, schema: SchemaRef, functions: Vec<Function>) -> Result<Self> {
+    /// `recompute_rows_max`: rows of one group that a function may read.
+    pub fn new(
+        input: &SchemaRef,
+        schema: SchemaRef,
+        functions: Vec<Function>,
+        recompute_rows_max: usize,
+    ) -> Result<Self> {
         let groups: Vec<usize> = (0..schema.fields().len() - functions.len()).collect();
         let (mut accumulators, mut stride) = (vec![], 1);
         for function in &functions {
-            let argument = function.argument.map_or(DataType::Int64, |c| input.field(c).data_type().clone());
-            if matches!(function.kind, AggregateKind::Min | AggregateKind::Max) {
-                let column = function.argument.ok_or_else(|| Error::internal("MIN without an argument"))?;
-                let codec = RowCodec::ascending(input.clone(), &[column])?;
-                let null = new_null_array(input.field(column).data_type(), 1);
-                let null = codec.encode_arrays(&[null], 1)?.bytes(0).to_vec();
-                let last = function.kind == AggregateKind::Max;
-                accumulators.push(Accumulator::Extreme { last, codec, null, values: OrderedRows::default() });
-                continue;
-            }
-            let total = Total::new(function, stride, argument);
-            stride += total.words();
-            accumulators.push(Accumulator::Total(total));
+            let accumulator = Accumulator::new(function, input, stride, recompute_rows_max)?;
+            stride += accumulator.words();
+            accumulators.push(accumulator);
         }
         Ok(Aggregate {
             global: groups.is_empty().then_some(false),
@@ -128,18 +113,7 @@ impl Aggregate {
         for &number in groups {
             words.extend_from_slice(self.words_of(number));
         }
-        let extremes = self.accumulators.iter().filter_map(|accumulator| match accumulator {
-            Accumulator::Total(_) => None,
-            Accumulator::Extreme { last, values, .. } => {
-                let value = |number: &u32| {
-                    let group = number.to_be_bytes();
-                    let value = if *last { values.last(&group) } else { values.first(&group) };
-                    value.map(|v| v[group.len()..].to_vec())
-                };
-                Some(groups.iter().map(value).collect())
-            }
-        });
-        Pictures { extremes: extremes.collect(), words }
+        Pictures { values: self.accumulators.iter().map(|a| a.pictures(groups)).collect(), words }
     }
 
     fn words_of(&self, number: u32) -> &[i128] {
@@ -152,27 +126,10 @@ impl Aggregate {
         for (&start, &weight) in starts.iter().zip(&input.weights) {
             self.words[start] += i128::from(weight);
         }
+        let changes = GroupedChanges { input, numbers, starts: &starts };
         for (function, accumulator) in self.functions.iter().zip(&mut self.accumulators) {
-            let rows = TotalRows {
-                argument: function.argument.map(|c| input.rows.column(c)),
-                filter: function.filter.map(|c| input.rows.column(c)),
-                weights: &input.weights,
-                starts: &starts,
-            };
-            match accumulator {
-                Accumulator::Total(total) => total.add(&mut self.words, &rows)?,
-                Accumulator::Extreme { codec, values, .. } => {
-                    let encoded = codec.encode(&input.rows)?;
-                    // Insertions first: a value may come and go in one epoch, in any order.
-                    for insertions in [true, false] {
-                        let of_kind = |&i: &usize| (input.weights[i] > 0) == insertions && rows.counts(i);
-                        for i in (0..input.len()).filter(of_kind) {
-                            let row = [&numbers[i].to_be_bytes(), encoded.bytes(i)].concat();
-                            values.add(&row, input.weights[i])?;
-                        }
-                    }
-                }
-            }
+            accumulator.add(function, &mut self.words, &changes)?;
+            accumulator.refresh(&mut self.touched)?;
         }
         self.touched.written += input.len() as u64;
         Ok(())
@@ -184,8 +141,12 @@ impl Aggregate {
         let exists = |pictures: &Pictures, i: usize| pictures.words[i * self.stride] > 0 || self.global.is_some();
         for i in 0..count {
             let words = i * self.stride..(i + 1) * self.stride;
-            let same_extremes = || old.extremes.iter().zip(&new.extremes).all(|(o, n)| o[i] == n[i]);
-            if started && old.words[words.clone()] == new.words[words] && same_extremes() {
+            let same = |(old, new): (&Option<Vec<Picture>>, &Option<Vec<Picture>>)| match (old, new) {
+                (Some(old), Some(new)) => old[i] == new[i],
+                _ => true,
+            };
+            let same_values = || old.values.iter().zip(&new.values).all(same);
+            if started && old.words[words.clone()] == new.words[words] && same_values() {
                 continue;
             }
             if started && exists(old, i) {
@@ -198,7 +159,7 @@ impl Aggregate {
         rows
     }
 
-    /// The rows as changes. A row with a total that does not fit is kept out and counted.
+    /// The rows as changes. A row with a total that does not fit, or a failed function, is kept out and counted.
     fn output(
         &mut self,
         groups: &[u32],
@@ -211,20 +172,10 @@ impl Aggregate {
             rows.iter().map(|&(i, is_new)| &picture(is_new).words[i * self.stride..(i + 1) * self.stride]).collect();
         let mut fits = vec![true; rows.len()];
         let mut arrays: Vec<ArrayRef> = keys.columns().to_vec();
-        let mut extreme = 0;
-        for accumulator in &self.accumulators {
-            arrays.push(match accumulator {
-                Accumulator::Total(total) => total.column(&words, &mut fits)?,
-                Accumulator::Extreme { codec, null, .. } => {
-                    let bytes = rows.iter().map(|&(i, is_new)| {
-                        let value = &picture(is_new).extremes[extreme][i];
-                        value.as_deref().unwrap_or(null)
-                    });
-                    let values = codec.decode(bytes)?;
-                    extreme += 1;
-                    values.column(0).clone()
-                }
-            });
+        for (at, accumulator) in self.accumulators.iter().enumerate() {
+            let value = |&(i, is_new): &(usize, bool)| picture(is_new).values[at].as_ref().map(|values| &values[i]);
+            let values: Vec<&Picture> = rows.iter().filter_map(value).collect();
+            arrays.push(accumulator.column(&words, &values, &mut fits)?);
         }
         let weights: Vec<i64> = rows.iter().map(|&(_, is_new)| if is_new { 1 } else { -1 }).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
@@ -267,12 +218,9 @@ impl Operator for Aggregate {
         self.touched
     }
     fn size(&self) -> usize {
-        let extremes = self.accumulators.iter().map(|a| match a {
-            Accumulator::Extreme { values, .. } => values.size(),
-            Accumulator::Total(_) => 0,
-        });
+        let values = self.accumulators.iter().map(Accumulator::size);
         let words = self.words.capacity() * size_of::<i128>() + self.stamps.capacity() * size_of::<u32>();
-        self.keys.size() + words + extremes.sum::<usize>()
+        self.keys.size() + words + values.sum::<usize>()
     }
     fn errors(&self) -> i64 {
         self.errors

@@ -3,8 +3,13 @@
 //! Contract: after any sequence of epochs, the sum of an operator's output changes equals its SQL meaning over the sum
 //! of its input changes. Work an epoch follows the changes, never the state: `touched` counts it.
 
+mod accumulator;
 mod aggregate;
 mod arrange;
+mod distinct;
+mod folds;
+#[cfg(test)]
+mod folds_tests;
 mod join;
 mod latest;
 mod linear;
@@ -13,9 +18,13 @@ mod range_filter;
 mod semi;
 #[cfg(test)]
 mod tests;
+mod top;
 mod totals;
 mod union;
 mod unnest;
+mod window;
+mod window_rows;
+mod window_running;
 
 pub use aggregate::Aggregate;
 pub use arrange::Arrange;
@@ -25,8 +34,10 @@ pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
 pub use range_filter::RangeFilter;
 pub use semi::Semi;
+pub use top::Top;
 pub use union::Union;
 pub use unnest::Unnest;
+pub use window::{Window, WindowOrder};
 
 use crate::changes::Changes;
 use crate::error::Result;
@@ -59,3 +70,7 @@ pub trait Operator: Send {
 
 /// Rows that one call of `maintain` reclaims and moves at most, about: keeps an epoch's end short.
 const MAINTAIN_ROWS_MAX: usize = 65_536;
+
+/// Rows of one partition or group that are computed anew at a change; with more the operator stops, and the views that
+/// need it say so.
+pub const RECOMPUTE_ROWS_MAX: usize = 1_000_000;

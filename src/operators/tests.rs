@@ -38,8 +38,8 @@ fn operators_refuse_to_take_out_what_is_not_there() {
     assert_refuses(Box::new(Latest::new(arrangement(vec![0]))), "latest-by-key over insert-only input");
     assert_refuses(Box::new(OrderedLatest::new(schema(), &[0], &[]).expect("types are supported")), "latest-by-key");
     for kind in [AggregateKind::Count, AggregateKind::Max] {
-        let function = Function { kind, argument: Some(1), filter: None, output: DataType::Int64 };
-        let aggregate = Aggregate::new(&schema(), schema(), vec![function]).expect("types are supported");
+        let function = Function { kind, arguments: vec![1], distinct: false, filter: None, output: DataType::Int64 };
+        let aggregate = Aggregate::new(&schema(), schema(), vec![function], 100).expect("types are supported");
         assert_refuses(Box::new(aggregate), "aggregate");
     }
 }

@@ -1,15 +1,15 @@
 //! The accumulators of a group, as words of 128 bits beside one another: one place in memory a group.
 //!
 //! COUNT takes one word. SUM and AVG take their total and the count of values; the total has two words when 2^63 values
-//! of the argument's precision could pass 128 bits. MIN and MAX keep their values in order, in `OrderedRows`.
+//! of the argument's precision could pass 128 bits. Of doubles it is the exact total of `float_total`.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, i256};
 
 use crate::error::{Error, Result};
-use crate::planner::{AggregateKind, Function, average_units};
+use crate::planner::{AggregateKind, FLOAT_WORDS, Function, add_float, average_units, float_total};
 
 /// Greatest precision whose total of 2^63 values fits 128 bits: 10^19 * 2^63 < 2^127.
 const NARROW_PRECISION_MAX: u8 = 19;
@@ -17,27 +17,46 @@ const NARROW_PRECISION_MAX: u8 = 19;
 /// Where the words of a COUNT, SUM or AVG are and how its value is computed from them.
 #[derive(Clone, Debug)]
 pub(super) struct Total {
-    pub kind: AggregateKind,
     /// First word in the group's words.
-    pub at: usize,
-    wide: bool,
+    at: usize,
+    held: Held,
+    average: bool,
     input: DataType,
     output: DataType,
+}
+
+/// What the words are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// The count.
+    Count,
+    /// The total and the count.
+    Narrow,
+    /// The total in two words and the count.
+    Wide,
+    /// A `float_total`.
+    Float,
 }
 
 impl Total {
     /// `input`: type of the argument (of COUNT: any).
     pub fn new(function: &Function, at: usize, input: DataType) -> Self {
-        let wide = matches!(input, DataType::Decimal128(p, _) if p > NARROW_PRECISION_MAX)
-            && function.kind != AggregateKind::Count;
-        Total { kind: function.kind, at, wide, input, output: function.output.clone() }
+        let held = match (&function.kind, &input) {
+            (AggregateKind::Count, _) => Held::Count,
+            (_, DataType::Float64) => Held::Float,
+            (_, DataType::Decimal128(p, _)) if *p > NARROW_PRECISION_MAX => Held::Wide,
+            _ => Held::Narrow,
+        };
+        let average = matches!(function.kind, AggregateKind::Avg);
+        Total { at, held, average, input, output: function.output.clone() }
     }
 
     pub fn words(&self) -> usize {
-        match self.kind {
-            AggregateKind::Count => 1,
-            _ if self.wide => 3,
-            _ => 2,
+        match self.held {
+            Held::Count => 1,
+            Held::Narrow => 2,
+            Held::Wide => 3,
+            Held::Float => FLOAT_WORDS,
         }
     }
 
@@ -50,20 +69,21 @@ impl Total {
             }
             let weight = i128::from(rows.weights[i]);
             let group = &mut words[rows.starts[i] + self.at..];
-            if self.kind == AggregateKind::Count {
-                group[0] = group[0].checked_add(weight).ok_or_else(overflow)?;
-                continue;
-            }
-            let value = rows.value(i);
-            if self.wide {
-                let product = i256::from_i128(value).checked_mul(i256::from_i128(weight)).ok_or_else(overflow)?;
-                let total = join(group[0], group[1]).checked_add(product).ok_or_else(overflow)?;
-                (group[0], group[1]) = split(total);
-                group[2] += weight;
-            } else {
-                let product = value.checked_mul(weight).ok_or_else(overflow)?;
-                group[0] = group[0].checked_add(product).ok_or_else(overflow)?;
-                group[1] += weight;
+            match self.held {
+                Held::Count => group[0] = group[0].checked_add(weight).ok_or_else(overflow)?,
+                Held::Float => add_float(group, rows.float(i), rows.weights[i]),
+                Held::Wide => {
+                    let product =
+                        i256::from_i128(rows.value(i)).checked_mul(i256::from_i128(weight)).ok_or_else(overflow)?;
+                    let total = join(group[0], group[1]).checked_add(product).ok_or_else(overflow)?;
+                    (group[0], group[1]) = split(total);
+                    group[2] += weight;
+                }
+                Held::Narrow => {
+                    let product = rows.value(i).checked_mul(weight).ok_or_else(overflow)?;
+                    group[0] = group[0].checked_add(product).ok_or_else(overflow)?;
+                    group[1] += weight;
+                }
             }
         }
         Ok(())
@@ -73,6 +93,9 @@ impl Total {
     /// fit the output's type.
     pub fn column(&self, groups: &[&[i128]], fits: &mut [bool]) -> Result<ArrayRef> {
         let mut values: Vec<Option<i128>> = Vec::with_capacity(groups.len());
+        if self.held == Held::Float {
+            return Ok(Arc::new(groups.iter().map(|group| self.float(&group[self.at..])).collect::<Float64Array>()));
+        }
         if self.output == DataType::Float64 {
             return self.averages(groups, fits);
         }
@@ -104,16 +127,22 @@ impl Total {
         })
     }
 
+    /// The value of doubles; None is NULL.
+    fn float(&self, words: &[i128]) -> Option<f64> {
+        let (total, count) = float_total(words);
+        (count != 0).then_some(if self.average { total / count as f64 } else { total })
+    }
+
     /// The exact value in units of the output's last digit; None is NULL.
     fn value(&self, words: &[i128]) -> Result<Option<i256>> {
-        if self.kind == AggregateKind::Count {
+        if self.held == Held::Count {
             return Ok(Some(i256::from_i128(words[0])));
         }
         let (total, count) = self.total(words);
         if count == 0 {
             return Ok(None);
         }
-        if self.kind == AggregateKind::Sum {
+        if !self.average {
             return Ok(Some(total));
         }
         let average = average_units(total, count, &self.input, &self.output);
@@ -121,7 +150,11 @@ impl Total {
     }
 
     fn total(&self, words: &[i128]) -> (i256, i128) {
-        if self.wide { (join(words[0], words[1]), words[2]) } else { (i256::from_i128(words[0]), words[1]) }
+        if self.held == Held::Wide {
+            (join(words[0], words[1]), words[2])
+        } else {
+            (i256::from_i128(words[0]), words[1])
+        }
     }
 
     /// AVG of integers.
@@ -139,7 +172,7 @@ impl Total {
 
 /// The rows that one function sees.
 pub(super) struct TotalRows<'a> {
-    pub argument: Option<&'a ArrayRef>,
+    pub arguments: Vec<&'a ArrayRef>,
     pub filter: Option<&'a ArrayRef>,
     pub weights: &'a [i64],
     /// First word of the group of each row.
@@ -147,18 +180,26 @@ pub(super) struct TotalRows<'a> {
 }
 
 impl TotalRows<'_> {
-    /// Whether row `i` passes FILTER and its argument is not NULL.
+    /// Whether row `i` passes FILTER.
+    pub fn passes(&self, i: usize) -> bool {
+        self.filter.is_none_or(|f| f.is_valid(i) && f.as_boolean().value(i))
+    }
+
+    /// Whether row `i` passes FILTER and none of its arguments is NULL.
     pub fn counts(&self, i: usize) -> bool {
-        let passes = self.filter.is_none_or(|f| f.is_valid(i) && f.as_boolean().value(i));
-        passes && self.argument.is_none_or(|a| a.is_valid(i))
+        self.passes(i) && self.arguments.iter().all(|a| a.is_valid(i))
     }
 
     fn value(&self, i: usize) -> i128 {
-        let Some(argument) = self.argument else { return 1 };
+        let Some(argument) = self.arguments.first() else { return 1 };
         match argument.data_type() {
             DataType::Decimal128(..) => argument.as_primitive::<Decimal128Type>().value(i),
             _ => i128::from(argument.as_primitive::<Int64Type>().value(i)),
         }
+    }
+
+    fn float(&self, i: usize) -> f64 {
+        self.arguments.first().map_or(0.0, |argument| argument.as_primitive::<Float64Type>().value(i))
     }
 }
 

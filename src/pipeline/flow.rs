@@ -310,6 +310,7 @@ impl Flow {
             return;
         }
         self.looked = Some(now);
+        self.engine.publish_explanations();
         for (view, state) in &self.engine.hot().snapshot().views {
             shared.metrics.set_view(view, state.rows, state.bytes, state.errors);
         }

@@ -68,6 +68,11 @@ pub struct Pipeline {
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
 pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let mut engine = Engine::for_catalog(&options.catalog, shared.clock.clone())?;
+    for view in engine.views() {
+        for warning in engine.explain_planned(&view.name).into_iter().flat_map(|explanation| explanation.warnings) {
+            tracing::warn!(view = view.name, "{warning}");
+        }
+    }
     let views = engine.kept_views();
     let recovered = recovery::open(Opening {
         store: &options.store,

@@ -3,28 +3,33 @@
 //! Run after names and types are resolved and before the optimizer. The engine and the batch oracle both start here.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{AggregateFunction, Case, ScalarFunction, Sort, WindowFunction};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
-use super::{checked, sets};
+use super::{checked, folded, grouping_sets, ordered, sets};
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
 pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let rewritten = plan.transform_up_with_subqueries(|node| {
+    let plan = plan.transform_up_with_subqueries(grouping_sets::expanded)?;
+    let rewritten = plan.data.transform_up_with_subqueries(|node| {
         let node = one_group_key_each(node)?;
         let node = sets::rewrite_not_in(sets::count_copies(node)?)?;
         let input_schema = merged_input_schema(&node)?;
+        let group = match &node {
+            LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.clone(),
+            _ => vec![],
+        };
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let expr = expr.transform_up(|e| rewrite(e, &input_schema))?;
+            let expr = expr.transform_up(|e| rewrite(e, &input_schema, &group))?;
             Ok(expr.update_data(|e| name.restore(e)))
         })?;
-        node.map_data(LogicalPlan::recompute_schema)
+        node.map_data(|node| ordered::rewrite(node.recompute_schema()?))
     })?;
-    Ok(rewritten.data)
+    ordered::without_sorts(rewritten.data)
 }
 
 /// `GROUP BY a, a` is `GROUP BY a`: DataFusion counts its columns once in the schema and twice in the rows.
@@ -51,7 +56,7 @@ fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
     Ok(schema)
 }
 
-fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<Expr>> {
     match expr {
         // Integer arithmetic never wraps.
         Expr::BinaryExpr(binary) if is_integer(&binary.left, schema) && is_integer(&binary.right, schema) => {
@@ -64,17 +69,20 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Ok(Transformed::yes(checked::negate(*operand)))
         }
         Expr::ScalarFunction(function) => with_literals(function, schema),
-        // What FILTER leaves out is not evaluated.
+        // A value does not depend on the order of rows; what FILTER leaves out is not evaluated.
         Expr::AggregateFunction(mut function) => {
-            let guarded = guard_arguments(&mut function);
-            Ok(if guarded {
-                Transformed::yes(Expr::AggregateFunction(function))
-            } else {
-                Transformed::no(Expr::AggregateFunction(function))
-            })
+            let folded = folded::fold(&mut function, schema, group)?;
+            let params = &mut function.params;
+            let changed = folded | guard_arguments(&mut params.args, params.filter.as_deref());
+            let expr = Expr::AggregateFunction(function);
+            Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
         }
-        // An order decides between any two different rows.
-        Expr::WindowFunction(window) => Ok(complete_order(*window, schema)),
+        Expr::WindowFunction(mut function) => {
+            let params = &mut function.params;
+            let guarded = guard_arguments(&mut params.args, params.filter.as_deref());
+            let expr = Expr::WindowFunction(function);
+            Ok(if guarded { Transformed::yes(expr) } else { Transformed::no(expr) })
+        }
         other => Ok(Transformed::no(other)),
     }
 }
@@ -107,37 +115,22 @@ fn is_integer(expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 /// `SUM(x) FILTER (WHERE c)` with an `x` that may fail becomes `SUM(CASE WHEN c THEN x END) FILTER (WHERE c)`.
-fn guard_arguments(function: &mut AggregateFunction) -> bool {
-    let Some(filter) = &function.params.filter else {
+fn guard_arguments(arguments: &mut [Expr], filter: Option<&Expr>) -> bool {
+    let Some(filter) = filter else {
         return false;
     };
     let mut guarded = false;
-    for argument in &mut function.params.args {
+    for argument in arguments {
         let is_guarded = matches!(argument, Expr::Case(case)
-            if case.when_then_expr.first().is_some_and(|(when, _)| when == filter));
-        if is_guarded || matches!(argument, Expr::Column(_) | Expr::Literal(..)) {
+            if case.when_then_expr.first().is_some_and(|(when, _)| **when == *filter));
+        // A constant that is cast stays one: percentiles and delimiters are.
+        let is_constant = matches!(argument, Expr::Cast(cast) if matches!(*cast.expr, Expr::Literal(..)));
+        if is_guarded || is_constant || matches!(argument, Expr::Column(_) | Expr::Literal(..)) {
             continue;
         }
-        let when_then = vec![(filter.clone(), Box::new(argument.clone()))];
+        let when_then = vec![(Box::new(filter.clone()), Box::new(argument.clone()))];
         *argument = Expr::Case(Case::new(None, when_then, None));
         guarded = true;
     }
     guarded
-}
-
-/// Adds to ORDER BY every column of the input that is not there yet: ascending, NULL last, in schema order.
-fn complete_order(mut window: WindowFunction, schema: &DFSchema) -> Transformed<Expr> {
-    let before = window.params.order_by.len();
-    for (qualifier, field) in schema.iter() {
-        if field.name().starts_with('_') {
-            continue;
-        }
-        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-        if window.params.order_by.iter().all(|s| s.expr != column) && !window.params.partition_by.contains(&column) {
-            window.params.order_by.push(Sort::new(column, true, false));
-        }
-    }
-    let changed = window.params.order_by.len() != before;
-    let expr = Expr::WindowFunction(Box::new(window));
-    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
 }

@@ -1,4 +1,5 @@
-//! SUM and AVG that accumulate in 256 bits and check only the value that they give (design 1.1).
+//! SUM and AVG that accumulate in 256 bits and check only the value that they give (design 1.1); of doubles, the exact
+//! total that is rounded once.
 //!
 //! They replace DataFusion's functions of the same names, for the batch oracle and for SQL over the hot tables; the
 //! incremental aggregate computes its values with the same two formulae.
@@ -12,6 +13,9 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+
+use super::float_total::{FLOAT_WORDS, add_float, add_float_total, float_total};
+use super::fold::Fold;
 
 /// Digits that a 128-bit decimal holds.
 const PRECISION_MAX: u8 = 38;
@@ -98,10 +102,13 @@ impl AggregateUDFImpl for Exact {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let total_type = match args.input_fields[0].data_type() {
-            DataType::Float64 => DataType::Float64,
-            _ => DataType::Decimal256(TOTAL_PRECISION, 0),
-        };
+        if args.is_distinct {
+            return self.distinct().state_fields(args);
+        }
+        if *args.input_fields[0].data_type() == DataType::Float64 {
+            return Ok(vec![Arc::new(Field::new(format!("{}_total", args.name), DataType::Binary, true))]);
+        }
+        let total_type = DataType::Decimal256(TOTAL_PRECISION, 0);
         let total = Field::new(format!("{}_total", args.name), total_type, true);
         let count = Field::new(format!("{}_count", args.name), DataType::Int64, true);
         Ok(vec![Arc::new(total), Arc::new(count)])
@@ -109,10 +116,10 @@ impl AggregateUDFImpl for Exact {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         if args.is_distinct {
-            return plan_err!("{}(DISTINCT ...) is not maintained yet", self.name());
+            return self.distinct().accumulator(args);
         }
         if *args.expr_fields[0].data_type() == DataType::Float64 {
-            return Ok(Box::new(FloatAccumulator { average: self.average, total: 0.0, count: 0 }));
+            return Ok(Box::new(FloatAccumulator { average: self.average, words: [0; FLOAT_WORDS] }));
         }
         Ok(Box::new(ExactAccumulator {
             average: self.average,
@@ -121,6 +128,13 @@ impl AggregateUDFImpl for Exact {
             total: i256::ZERO,
             count: 0,
         }))
+    }
+}
+
+impl Exact {
+    /// SQL over the hot tables is not canonical: there DISTINCT comes here.
+    fn distinct(&self) -> Fold {
+        Fold::distinct(if self.average { avg() } else { sum() }, 1)
     }
 }
 
@@ -141,19 +155,32 @@ impl ExactAccumulator {
         }
         Ok(())
     }
+
+    /// Adds the values, or takes them out.
+    fn add_values(&mut self, array: &dyn Array, taken_out: bool) -> Result<()> {
+        for i in (0..array.len()).filter(|&i| array.is_valid(i)) {
+            let value = match &self.input {
+                DataType::Decimal128(..) => i256::from_i128(array.as_primitive::<Decimal128Type>().value(i)),
+                _ => i256::from_i128(i128::from(array.as_primitive::<Int64Type>().value(i))),
+            };
+            self.add(if taken_out { value.wrapping_neg() } else { value })?;
+            self.count += if taken_out { -1 } else { 1 };
+        }
+        Ok(())
+    }
 }
 
 impl Accumulator for ExactAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let array = &values[0];
-        for i in (0..array.len()).filter(|&i| array.is_valid(i)) {
-            self.add(match &self.input {
-                DataType::Decimal128(..) => i256::from_i128(array.as_primitive::<Decimal128Type>().value(i)),
-                _ => i256::from_i128(i128::from(array.as_primitive::<Int64Type>().value(i))),
-            })?;
-            self.count += 1;
-        }
-        Ok(())
+        self.add_values(values[0].as_ref(), false)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.add_values(values[0].as_ref(), true)
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
@@ -189,39 +216,93 @@ impl Accumulator for ExactAccumulator {
     }
 }
 
-/// Of DOUBLE there is nothing exact: only SQL over the hot tables uses it, views refuse it.
+/// Of doubles. Values can be taken out, and nothing of them stays.
 #[derive(Debug)]
 struct FloatAccumulator {
     average: bool,
-    total: f64,
-    count: i64,
+    words: [i128; FLOAT_WORDS],
+}
+
+impl FloatAccumulator {
+    fn add_values(&mut self, values: &ArrayRef, weight: i64) {
+        for value in values.as_primitive::<Float64Type>().iter().flatten() {
+            add_float(&mut self.words, value, weight);
+        }
+    }
 }
 
 impl Accumulator for FloatAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in values[0].as_primitive::<Float64Type>().iter().flatten() {
-            self.total += value;
-            self.count += 1;
-        }
+        self.add_values(&values[0], 1);
         Ok(())
     }
 
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.add_values(&values[0], -1);
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let value = if self.average { self.total / self.count as f64 } else { self.total };
-        Ok(ScalarValue::Float64((self.count > 0).then_some(value)))
+        let (total, count) = float_total(&self.words);
+        let value = if self.average { total / count as f64 } else { total };
+        Ok(ScalarValue::Float64((count > 0).then_some(value)))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::Float64(Some(self.total)), ScalarValue::Int64(Some(self.count))])
+        Ok(vec![ScalarValue::Binary(Some(self.words.iter().flat_map(|word| word.to_le_bytes()).collect()))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.total += states[0].as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
-        self.count += states[1].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
+        for bytes in states[0].as_binary::<i32>().iter().flatten() {
+            let (words, _) = bytes.as_chunks();
+            let words: Vec<i128> = words.iter().map(|word| i128::from_le_bytes(*word)).collect();
+            if words.len() != FLOAT_WORDS {
+                return exec_err!("the state of a total has {} words", words.len());
+            }
+            add_float_total(&mut self.words, &words);
+        }
         Ok(())
     }
 
     fn size(&self) -> usize {
         size_of::<Self>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{Float64Array, Int64Array};
+
+    use super::*;
+
+    /// The values of frames of two rows, which slide over the array.
+    fn frames(mut accumulator: Box<dyn Accumulator>, array: &ArrayRef) -> Vec<ScalarValue> {
+        assert!(accumulator.supports_retract_batch());
+        let mut values = vec![];
+        for i in 0..array.len() {
+            accumulator.update_batch(&[array.slice(i, 1)]).expect("a value");
+            if i > 1 {
+                accumulator.retract_batch(&[array.slice(i - 2, 1)]).expect("it is there");
+            }
+            values.push(accumulator.evaluate().expect("it fits"));
+        }
+        values
+    }
+
+    #[test]
+    fn values_that_leave_a_frame_leave_nothing_behind() {
+        let doubles: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.1), Some(1e300), Some(1.0), None, None]));
+        let sum = Box::new(FloatAccumulator { average: false, words: [0; FLOAT_WORDS] });
+        let expected = [Some(0.1), Some(1e300), Some(1e300), Some(1.0), None].map(ScalarValue::Float64);
+        assert_eq!(frames(sum, &doubles), expected);
+        let integers: ArrayRef = Arc::new(Int64Array::from(vec![Some(i64::MAX), Some(-1), Some(3), None, None]));
+        let (input, output) = (DataType::Int64, DataType::Int64);
+        let sum = Box::new(ExactAccumulator { average: false, input, output, total: i256::ZERO, count: 0 });
+        let expected = [Some(i64::MAX), Some(i64::MAX - 1), Some(2), Some(3), None].map(ScalarValue::Int64);
+        assert_eq!(frames(sum, &integers), expected);
     }
 }

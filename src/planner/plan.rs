@@ -10,6 +10,9 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::unnest::ListUnnest;
 
+use super::fold::Folding;
+use super::window_function::WindowFunction;
+
 /// A relation of the plan: the operator that makes it and what holds for its rows.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -45,6 +48,16 @@ pub enum Op {
         partition: Vec<usize>,
         order: Vec<(usize, SortOptions)>,
     },
+    Top(Box<Top>),
+    /// The columns of the input, then one a function. Rows stand in order of partition, `order`, `rest`, all other
+    /// columns; rows that are equal up to `order` are peers.
+    Window {
+        input: Box<Plan>,
+        partition: Vec<usize>,
+        order: Vec<(usize, SortOptions)>,
+        rest: Vec<(usize, SortOptions)>,
+        functions: Vec<WindowFunction>,
+    },
     Join(Box<Join>),
     Semi(Box<Semi>),
     /// Rows that compare true with the one row of `bounds`.
@@ -65,6 +78,18 @@ pub enum Op {
         group: Vec<usize>,
         functions: Vec<Function>,
     },
+}
+
+/// The rows number `from` to `to` of each partition, counted from 1 in this order (completed by all other columns).
+#[derive(Clone, Debug)]
+pub struct Top {
+    pub input: Plan,
+    pub partition: Vec<usize>,
+    pub order: Vec<(usize, SortOptions)>,
+    pub from: u64,
+    pub to: u64,
+    /// The number is a further column. Without it, a row whose number changes does not change.
+    pub number: bool,
 }
 
 /// An expression, compiled, and the text that it is known by.
@@ -110,21 +135,25 @@ pub struct Unnest {
     pub options: UnnestOptions,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum AggregateKind {
     Count,
     Sum,
     Avg,
     Min,
     Max,
+    /// Every other function, over the group's rows in this order (columns of the input; the arguments are among them).
+    Fold(Arc<Folding>, Vec<(usize, SortOptions)>),
 }
 
 /// One aggregate function of a GROUP BY.
 #[derive(Clone, Debug)]
 pub struct Function {
     pub kind: AggregateKind,
-    /// Column of the argument; None for COUNT(*).
-    pub argument: Option<usize>,
+    /// Columns of the arguments that are not constant; none for COUNT(*).
+    pub arguments: Vec<usize>,
+    /// COUNT, SUM and AVG: each value counts once.
+    pub distinct: bool,
     /// A boolean column: only rows where it is true count.
     pub filter: Option<usize>,
     pub output: DataType,
@@ -160,6 +189,18 @@ impl Plan {
             }
             Op::Latest { input, partition, order } => {
                 write!(out, "latest({partition:?}, {order:?}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Top(top) => {
+                let Top { input, partition, order, from, to, number } = top.as_ref();
+                write!(out, "top({partition:?}, {order:?}, {from}, {to}, {number}, ")?;
+                input.write(out)?;
+                out.write_char(')')
+            }
+            Op::Window { input, partition, order, rest, functions } => {
+                let functions: Vec<&str> = functions.iter().map(|f| f.text.as_str()).collect();
+                write!(out, "window({partition:?}, {order:?}, {rest:?}, {functions:?}, ")?;
                 input.write(out)?;
                 out.write_char(')')
             }

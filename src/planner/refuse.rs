@@ -6,7 +6,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Join, JoinConstraint, JoinOperator, Query, SetExpr, Spanned, TableFactor, Visit, Visitor,
+    Distinct, Expr as SqlExpr, Function, Join, JoinConstraint, JoinOperator, LimitClause, Query, SetExpr, Spanned,
+    TableFactor, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
@@ -48,10 +49,6 @@ impl Finder<'_> {
     fn body(&mut self, body: &SetExpr) {
         match body {
             SetExpr::Select(select) => {
-                if let Some(Distinct::On(_)) = &select.distinct {
-                    let hint = "use ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1";
-                    self.refuse(select.span(), "DISTINCT ON is not maintained yet", hint);
-                }
                 for join in select.from.iter().flat_map(|table| &table.joins) {
                     self.join(join);
                 }
@@ -63,6 +60,32 @@ impl Finder<'_> {
             _ => {}
         }
     }
+
+    /// ORDER BY and LIMIT of a query.
+    fn order(&mut self, query: &Query) {
+        if query.fetch.is_some() {
+            self.refuse(query.span(), "FETCH FIRST is not maintained", "write LIMIT");
+        }
+        let distinct_on = matches!(query.body.as_ref(), SetExpr::Select(select)
+            if matches!(select.distinct, Some(Distinct::On(_))));
+        if self.depth == 1 && query.order_by.is_some() && query.limit_clause.is_none() && !distinct_on {
+            let hint = "leave the order to the reader, or add a LIMIT";
+            self.refuse(query.span(), "a view has no order: ORDER BY needs a LIMIT", hint);
+        }
+        let constant = |expr: &SqlExpr| matches!(expr, SqlExpr::Value(_));
+        let constants = match &query.limit_clause {
+            None => true,
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
+                limit.as_ref().is_none_or(constant)
+                    && offset.as_ref().is_none_or(|o| constant(&o.value))
+                    && limit_by.is_empty()
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => constant(offset) && constant(limit),
+        };
+        if !constants {
+            self.refuse(query.span(), "LIMIT and OFFSET take a number", "");
+        }
+    }
 }
 
 impl Visitor for Finder<'_> {
@@ -70,14 +93,27 @@ impl Visitor for Finder<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.depth += 1;
-        if query.order_by.is_some() || query.limit_clause.is_some() || query.fetch.is_some() {
-            let hint = "leave the order to the reader, or keep the first row of each group with ROW_NUMBER() = 1";
-            self.refuse(query.span(), "ORDER BY and LIMIT of a query are not maintained yet", hint);
-        }
+        self.order(query);
         if query.with.as_ref().is_some_and(|w| w.recursive) {
             self.refuse(query.span(), "recursive queries are not maintained", "");
         }
         self.body(&query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<()> {
+        if let SqlExpr::Function(Function { over: Some(WindowType::WindowSpec(window)), .. }) = expr
+            && window.window_name.is_some()
+        {
+            // DataFusion forgets the PARTITION BY of the named window.
+            let hint = "write PARTITION BY, ORDER BY and the frame into OVER (...)";
+            self.refuse(expr.span(), "a window that adds to a named window is not maintained", hint);
+        }
         ControlFlow::Continue(())
     }
 
@@ -114,6 +150,55 @@ pub fn check_functions(view: &View, plan: &LogicalPlan) -> Result<()> {
     let error = Error::refused(format!("{name}() changes by itself and cannot be maintained"))
         .hint("time enters a view as a column of an event");
     Err(in_view(view, error))
+}
+
+/// Refuses subqueries that read the row around them below a window or a LIMIT: DataFusion moves the condition above it,
+/// and the rows of all outer rows are numbered as one.
+pub fn check_correlated(view: &View, plan: &LogicalPlan) -> Result<()> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                let subquery = match e {
+                    Expr::ScalarSubquery(subquery) => Some(subquery),
+                    Expr::Exists(exists) => Some(&exists.subquery),
+                    Expr::InSubquery(asked) => Some(&asked.subquery),
+                    Expr::SetComparison(asked) => Some(&asked.subquery),
+                    _ => None,
+                };
+                found |= subquery.map_or(Ok(false), |asked| numbers_outer_rows(&asked.subquery))?;
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    if !found {
+        return Ok(());
+    }
+    let error = Error::refused("a window or LIMIT over rows that depend on an outer row is not maintained")
+        .hint("number the rows with ROW_NUMBER() OVER (PARTITION BY ...) and join on the partition");
+    Err(in_view(view, error))
+}
+
+/// Whether a subquery has a window or a LIMIT over rows that the row around it chooses.
+fn numbers_outer_rows(subquery: &LogicalPlan) -> datafusion::error::Result<bool> {
+    let mut found = false;
+    subquery.apply(|node| {
+        if matches!(
+            node,
+            LogicalPlan::Window(_)
+                | LogicalPlan::Limit(_)
+                | LogicalPlan::Distinct(datafusion::logical_expr::Distinct::On(_))
+        ) {
+            node.apply(|below| {
+                below.apply_expressions(|expr| {
+                    found |= expr.contains_outer();
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 /// An error of DataFusion, at the place that it names.

@@ -25,10 +25,11 @@ use datafusion::sql::sqlparser::ast::Statement;
 
 use super::canonical::canonical;
 use super::compile::Compiler;
+use super::memory::{Memory, PlanMemory};
 use super::plan::{Op, Plan};
 use super::{exact, refuse, sets};
 use crate::catalog::{Table, View, clock_table};
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
 
 /// A table or a materialized view, as the planner sees it.
 #[derive(Clone, Debug)]
@@ -47,12 +48,15 @@ pub struct ViewPlan {
     pub canonical: LogicalPlan,
     /// The columns that the view shows, with pinned types.
     pub schema: SchemaRef,
+    /// What the analyst should know, and what is maintained all the same.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Plans views over the relations that were added so far.
 pub struct Planner {
     context: SessionContext,
     relations: HashMap<String, Relation>,
+    memory: Memory,
 }
 
 impl Default for Planner {
@@ -63,7 +67,13 @@ impl Default for Planner {
 
 impl Planner {
     pub fn new() -> Self {
-        Planner { context: SessionContext::new_with_state(session_state()), relations: HashMap::new() }
+        Self::remembering(PlanMemory::default())
+    }
+
+    /// A planner that shares its plans with others that were given the same definitions.
+    pub fn remembering(memory: PlanMemory) -> Self {
+        let context = SessionContext::new_with_state(session_state());
+        Planner { context, relations: HashMap::new(), memory: Memory::new(memory) }
     }
 
     /// The session settings and functions that give SQL its meaning here; the oracle and ad-hoc SQL use the same.
@@ -74,6 +84,7 @@ impl Planner {
     /// Adds a table. `retractable`: rows may be taken out (tests only; Kafka tables never do).
     pub fn add_table(&mut self, table: &Table, retractable: bool) -> Result<()> {
         let plan = super::compile::table_plan(table, retractable)?;
+        self.memory.note(&[&table.name, &table.sql, if retractable { "retractable" } else { "" }]);
         self.add(&table.name, Relation { schema: table.schema(), plan })
     }
 
@@ -87,6 +98,7 @@ impl Planner {
     /// Adds a maintained view under its name, so that other views can read it.
     pub fn add_materialized(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
         let plan = Plan { op: Op::View(name.into()), ..planned.plan.clone() };
+        self.memory.note(&["materialized", name, &planned.plan.text(), &planned.canonical.to_string()]);
         self.add(name, Relation { schema: planned.schema.clone(), plan })
     }
 
@@ -99,12 +111,14 @@ impl Planner {
 
     /// Adds a plain view: its query takes the place of its name.
     pub fn add_plain(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
+        self.memory.note(&["plain", name, &planned.plan.text(), &planned.canonical.to_string()]);
         self.context.register_table(name, Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
         Ok(())
     }
 
     /// Takes a table or a view out again, if it is there.
     pub fn remove(&mut self, name: &str) -> Result<()> {
+        self.memory.note(&["removed", name]);
         self.context.deregister_table(name)?;
         self.relations.remove(name);
         Ok(())
@@ -112,6 +126,10 @@ impl Planner {
 
     /// Plans a view. Errors: `Invalid` for wrong SQL, `Refused` for what is not maintained, both with the place.
     pub fn plan(&self, view: &View) -> Result<ViewPlan> {
+        self.memory.planned(view, || self.plan_anew(view))
+    }
+
+    fn plan_anew(&self, view: &View) -> Result<ViewPlan> {
         refuse::check(view)?;
         let statement = Statement::Query(Box::new(view.query.clone()));
         let logical = futures::executor::block_on(
@@ -124,16 +142,18 @@ impl Planner {
             .execute_and_check(logical, state.config_options(), |_, _| {})
             .map_err(|e| refuse::at_place(view, e))?;
         refuse::check_functions(view, &resolved)?;
+        refuse::check_correlated(view, &resolved)?;
         sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler { state: &state, relations: &self.relations, picked: None, needed: None }
+        let plan = Compiler { state: &state, relations: &self.relations, asked: None, needed: None }
             .compile(&optimized)
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;
         let schema = served_schema(&plan);
-        Ok(ViewPlan { plan, canonical, schema })
+        let warnings = super::money::warnings(view, &canonical);
+        Ok(ViewPlan { plan, canonical, schema, warnings })
     }
 }
 
@@ -244,8 +264,13 @@ pub(super) fn supported(data_type: &DataType) -> bool {
             | Float64
             | Decimal128(..)
             | Date32
+            | Date64
+            | Time32(_)
+            | Time64(_)
             | Timestamp(..)
+            | Duration(_)
             | Interval(_)
             | Binary
+            | LargeBinary
     )
 }

@@ -8,12 +8,16 @@
 //! | DATE | `"2026-07-31"` |
 //! | VARCHAR, BOOLEAN, NULL | string, `true`/`false`, `null` |
 //! | lists | array |
+//! | structs | object |
 //! | anything else | string, in Arrow's text form |
 
 use std::io::Write as _;
+use std::ops::Range;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, ListArray, StringArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, FixedSizeListArray, LargeListArray, ListArray, StringArray, StructArray,
+};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
@@ -34,6 +38,9 @@ enum Cells<'a> {
     Text(&'a StringArray),
     Decimal(&'a Decimal128Array, i8),
     List(&'a ListArray, Box<Cells<'a>>),
+    LargeList(&'a LargeListArray, Box<Cells<'a>>),
+    FixedList(&'a FixedSizeListArray, Box<Cells<'a>>),
+    Struct(&'a StructArray, Box<JsonColumns<'a>>),
     Timestamp(&'a dyn Array, TimeUnit),
     Plain(&'a dyn Array),
     Other(&'a dyn Array, ArrayFormatter<'a>),
@@ -80,6 +87,18 @@ impl<'a> Cells<'a> {
                 let list = array.as_list::<i32>();
                 Cells::List(list, Box::new(Cells::new(list.values().as_ref())?))
             }
+            DataType::LargeList(_) => {
+                let list = array.as_list::<i64>();
+                Cells::LargeList(list, Box::new(Cells::new(list.values().as_ref())?))
+            }
+            DataType::FixedSizeList(..) => {
+                let list = array.as_fixed_size_list();
+                Cells::FixedList(list, Box::new(Cells::new(list.values().as_ref())?))
+            }
+            DataType::Struct(fields) => {
+                let columns = JsonColumns::new(fields, array.as_struct().columns().iter())?;
+                Cells::Struct(array.as_struct(), Box::new(columns))
+            }
             DataType::Timestamp(unit, _) => Cells::Timestamp(array, *unit),
             t if t.is_integer() || matches!(t, DataType::Boolean | DataType::Float32 | DataType::Float64) => {
                 Cells::Plain(array)
@@ -94,6 +113,9 @@ impl<'a> Cells<'a> {
             Cells::Text(array) => *array,
             Cells::Decimal(array, _) => *array,
             Cells::List(array, _) => *array,
+            Cells::LargeList(array, _) => *array,
+            Cells::FixedList(array, _) => *array,
+            Cells::Struct(array, _) => *array,
             Cells::Timestamp(array, _) | Cells::Plain(array) | Cells::Other(array, _) => *array,
         }
     }
@@ -111,18 +133,31 @@ impl<'a> Cells<'a> {
             Cells::Other(_, formatter) => write_string(out, &formatter.value(i).try_to_string()?),
             Cells::List(array, cells) => {
                 let offsets = array.value_offsets();
-                let mut before = b'[';
-                for item in offsets[i]..offsets[i + 1] {
-                    out.push(before);
-                    before = b',';
-                    cells.write(out, item as usize)?;
-                }
-                if before == b'[' {
-                    out.push(b'[');
-                }
-                out.push(b']');
+                cells.write_list(out, offsets[i] as usize..offsets[i + 1] as usize)?;
             }
+            Cells::LargeList(array, cells) => {
+                let offsets = array.value_offsets();
+                cells.write_list(out, offsets[i] as usize..offsets[i + 1] as usize)?;
+            }
+            Cells::FixedList(array, cells) => {
+                let start = array.value_offset(i) as usize;
+                cells.write_list(out, start..start + array.value_length() as usize)?;
+            }
+            Cells::Struct(_, columns) => columns.write_row(out, i)?,
         }
+        Ok(())
+    }
+
+    fn write_list(&self, out: &mut Vec<u8>, items: Range<usize>) -> Result<()> {
+        let start = items.start;
+        out.push(b'[');
+        for item in items {
+            if item > start {
+                out.push(b',');
+            }
+            self.write(out, item)?;
+        }
+        out.push(b']');
         Ok(())
     }
 }

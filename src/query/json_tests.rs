@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    BinaryArray, BooleanArray, Date32Array, Decimal256Array, Float64Array, Int64Array, Int64Builder, ListBuilder,
-    NullArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
+    BinaryArray, BooleanArray, Date32Array, Decimal256Array, FixedSizeListBuilder, Float64Array, Int64Array,
+    Int64Builder, LargeListBuilder, ListBuilder, NullArray, TimestampMicrosecondArray, TimestampNanosecondArray,
+    UInt64Array,
 };
 use datafusion::arrow::datatypes::{Field, Schema, i256};
 
@@ -72,6 +73,32 @@ fn numbers_texts_and_the_rest() {
     list.append_null();
     list.append_value([]);
     assert_eq!(json(Arc::new(list.finish())), "[1,null] null []");
+}
+
+#[test]
+fn lists_and_structs_are_arrays_and_objects() {
+    let mut list = LargeListBuilder::new(Int64Builder::new());
+    list.append_value([Some(1), None]);
+    list.append_null();
+    assert_eq!(json(Arc::new(list.finish())), "[1,null] null");
+    let mut list = FixedSizeListBuilder::new(Int64Builder::new(), 2);
+    for values in [[1, 2], [3, 4]] {
+        values.iter().for_each(|value| list.values().append_value(*value));
+        list.append(true);
+    }
+    let list: ArrayRef = Arc::new(list.finish());
+    assert_eq!(json(list.slice(1, 1)), "[3,4]");
+    let decimals = Decimal128Array::from(vec![Some(5), None]).with_precision_and_scale(5, 2).expect("fits");
+    let pair = StructArray::from(vec![
+        (Arc::new(Field::new("l", list.data_type().clone(), true)), list),
+        (Arc::new(Field::new("d", DataType::Decimal128(5, 2), true)), Arc::new(decimals) as ArrayRef),
+    ]);
+    let columns = [Arc::new(pair) as ArrayRef];
+    let schema = Schema::new(vec![Field::new("x", columns[0].data_type().clone(), true)]);
+    let rows = JsonColumns::new(schema.fields(), columns.iter()).expect("columns");
+    let mut out = vec![];
+    (0..2).for_each(|i| rows.write_row(&mut out, i).expect("a row"));
+    assert_eq!(String::from_utf8_lossy(&out), r#"{"x":{"l":[1,2],"d":"0.05"}}{"x":{"l":[3,4],"d":null}}"#);
 }
 
 #[test]

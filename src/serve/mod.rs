@@ -1,4 +1,4 @@
-//! HTTP: lookups, SQL, health and metrics. The only place that knows axum.
+//! HTTP: lookups, SQL, plans, health and metrics. The only place that knows axum.
 //!
 //! Contract: every answer says its epoch and shows all views at that one epoch. Every error is a problem document of
 //! RFC 9457. A request has a bound in size (`BODY_BYTES_MAX`), time (`WAIT_MAX`, the limits of SQL, `IDLE_MAX`) and
@@ -8,6 +8,7 @@ mod connections;
 mod health;
 mod listing;
 mod lookup;
+mod plan;
 mod problem;
 mod router;
 mod server;

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::problem::Problem;
 use super::wait::WAIT_MAX;
-use super::{health, listing, lookup, sql};
+use super::{health, listing, lookup, plan, sql};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::hot::Hot;
@@ -47,6 +47,7 @@ pub(super) struct Shared {
     pub app: AppState,
     pub views: RouteMetrics,
     pub view: RouteMetrics,
+    pub plan: RouteMetrics,
     pub sql: RouteMetrics,
     other: RouteMetrics,
 }
@@ -56,6 +57,7 @@ impl Shared {
         Shared {
             views: app.metrics.route("/v1/views"),
             view: app.metrics.route("/v1/views/{view}"),
+            plan: app.metrics.route("/v1/views/{view}/plan"),
             sql: app.metrics.route("/v1/sql"),
             other: app.metrics.route("other"),
             app,
@@ -81,6 +83,7 @@ pub fn app(state: AppState) -> Router {
     Router::new()
         .route("/v1/views", get(listing::views))
         .route("/v1/views/{view}", get(lookup::view))
+        .route("/v1/views/{view}/plan", get(plan::plan))
         .route("/v1/sql", post(sql::sql).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -98,7 +101,8 @@ pub(super) fn json(body: Vec<u8>) -> Response {
 }
 
 async fn unknown_path(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
-    let hint = "the paths are: /v1/views, /v1/views/{view}, /v1/sql, /health/live, /health/ready, /metrics";
+    let hint = "the paths are: /v1/views, /v1/views/{view}, /v1/views/{view}/plan, /v1/sql, /health/live, /health/ready, \
+                /metrics";
     let problem = Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), hint);
     shared.answer(&shared.other, async { Err(problem) }).await
 }

@@ -33,6 +33,12 @@ fn cell(column: &ArrayRef, formatter: &ArrayFormatter<'_>, i: usize) -> Result<S
     Ok(if text.is_empty() { "(empty)".to_string() } else { text })
 }
 
+/// A text of a column; None for NULL and for columns of another type.
+pub(super) fn text(column: &ArrayRef, i: usize) -> Option<&str> {
+    let column = column.as_string_opt::<i32>()?;
+    column.is_valid(i).then(|| column.value(i))
+}
+
 /// The rows as lines, sorted: equal multisets of rows give equal lists.
 pub fn sorted_lines(batch: &RecordBatch) -> Result<Vec<String>> {
     let mut lines: Vec<String> = cells(batch)?.into_iter().map(|row| row.join(" | ")).collect();

@@ -5,6 +5,7 @@
 //! each query, and at each comment `# check`, every materialized view must hold what the batch oracle computes:
 //! DataFusion over the canonical plan and the file's own rows, without any operator of the engine.
 
+mod case;
 mod dml;
 mod events;
 mod format;
@@ -14,6 +15,8 @@ mod run;
 mod runner;
 mod script;
 mod session;
+mod shrink;
+mod suite;
 mod table_copy;
 
 #[cfg(test)]
@@ -23,3 +26,4 @@ pub use format::{difference, sorted_lines};
 pub use oracle::BatchAnswer;
 pub use runner::{Report, Runner, Schedule};
 pub use script::Script;
+pub use suite::{Suite, find_scripts};

@@ -3,18 +3,23 @@
 //! A plan that fails is run again node by node, where the rows (of an aggregate: the groups) that fail alone are kept
 //! out, as design 1.1 says. No operator of the engine takes part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
+};
 use datafusion::arrow::compute::{self, cast, concat_batches};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, Projection, TableScanBuilder, Values};
+use datafusion::logical_expr::utils::generate_sort_key;
+use datafusion::logical_expr::{
+    Aggregate, Expr, ExprSchemable, LogicalPlan, Projection, Sort, TableScanBuilder, Values, Window,
+};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::dml::{self, Tables};
@@ -24,7 +29,7 @@ use super::table_copy::TableCopy;
 use crate::catalog::Table;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::planner::Planner;
+use crate::planner::{Planner, sorted};
 
 /// The batch answer over events that a caller brings: for tests that do not write scripts.
 pub struct BatchAnswer {
@@ -64,7 +69,7 @@ pub(super) fn contents(
         let canonical = engine.canonical(name).ok_or_else(missing)?;
         let schema = engine.planned(name).ok_or_else(missing)?.schema.clone();
         let bound = bind(canonical.clone(), &known)?;
-        let rows = match session.run(&bound) {
+        let rows = match session.run(&with_sorts(bound.clone())?) {
             Ok(rows) => rows,
             Err(_) => row_by_row(&bound, session)?,
         };
@@ -123,6 +128,7 @@ pub(super) fn node(plan: &LogicalPlan, session: &Session) -> DataFusionResult<Re
         }
         LogicalPlan::Join(join) => joined(join, session),
         LogicalPlan::Aggregate(aggregate) => aggregated(aggregate, session),
+        LogicalPlan::Window(window) => windowed(window, session),
         LogicalPlan::Values(rows) => values(rows, session),
         other => {
             let inputs = other.inputs();
@@ -143,7 +149,8 @@ fn plain(exprs: &[Expr]) -> Vec<Expr> {
         Expr::WindowFunction(window) => {
             let params = window.params;
             let order = params.order_by.into_iter().map(|sort| sort.expr);
-            params.args.into_iter().chain(params.partition_by).chain(order).collect()
+            let filter = params.filter.map(|filter| *filter);
+            params.args.into_iter().chain(params.partition_by).chain(order).chain(filter).collect()
         }
         other => vec![other],
     };
@@ -246,7 +253,8 @@ fn values(plan: &Values, session: &Session) -> DataFusionResult<RecordBatch> {
 fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<RecordBatch> {
     let mut exprs = aggregate.group_expr.clone();
     let groups: Vec<Expr> = (0..exprs.len()).map(computed).collect();
-    let functions = aggregate.aggr_expr.iter().map(|expr| over_columns(expr, &mut exprs)).collect();
+    let functions = aggregate.aggr_expr.iter().enumerate();
+    let functions = functions.map(|(i, expr)| over_columns(expr, &mut exprs).alias(format!("f{i}"))).collect();
     let schema = aggregate.input.schema();
     let input = without_errors(&node(&aggregate.input, session)?, &exprs, schema, session)?;
     let rows = columns(&exprs, &input, schema, session)?;
@@ -254,7 +262,7 @@ fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<Reco
     let scan = Arc::new(LogicalPlan::TableScan(TableScanBuilder::new(COMPUTED, source).build()?));
     let plan = LogicalPlan::Aggregate(Aggregate::try_new(scan, groups.clone(), functions)?);
     let output = Arc::new(aggregate.schema.as_arrow().clone());
-    let parts = split(&rows, groups.len())?;
+    let parts = split(&rows, &rows.columns()[..groups.len()])?;
     let results = parts.into_iter().filter_map(|rows| over(&plan, vec![rows], session).ok());
     concat(&output, &results.collect::<Vec<_>>())
 }
@@ -275,9 +283,11 @@ fn over_columns(expr: &Expr, exprs: &mut Vec<Expr>) -> Expr {
     match expr.clone().unalias() {
         Expr::AggregateFunction(mut function) => {
             let params = &mut function.params;
-            params.args = std::mem::take(&mut params.args).into_iter().map(&mut column).collect();
+            // Functions read the values of constant arguments from their text.
+            let argument = |arg: Expr| if arg.column_refs().is_empty() { arg } else { column(arg) };
+            params.args = std::mem::take(&mut params.args).into_iter().map(argument).collect();
             params.filter = params.filter.take().map(|filter| Box::new(column(*filter)));
-            Expr::AggregateFunction(function).alias(format!("f{}", exprs.len()))
+            Expr::AggregateFunction(function)
         }
         other => other,
     }
@@ -297,12 +307,11 @@ fn columns(exprs: &[Expr], input: &RecordBatch, schema: &DFSchema, session: &Ses
     concat(&target, &rows?)
 }
 
-/// The rows of each group; the first `keys` columns tell them apart.
-fn split(rows: &RecordBatch, keys: usize) -> DataFusionResult<Vec<RecordBatch>> {
-    if keys == 0 {
+/// The rows of each group; `keys` tell them apart.
+fn split(rows: &RecordBatch, keys: &[ArrayRef]) -> DataFusionResult<Vec<RecordBatch>> {
+    if keys.is_empty() {
         return Ok(vec![rows.clone()]);
     }
-    let keys = &rows.columns()[..keys];
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone()));
     let encoded = RowConverter::new(fields.collect())?.convert_columns(keys)?;
     let mut groups: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
@@ -313,27 +322,71 @@ fn split(rows: &RecordBatch, keys: usize) -> DataFusionResult<Vec<RecordBatch>> 
     groups.into_values().map(take).collect()
 }
 
+/// Column of the place of a row in a window's input, which decides between peers.
+const PLACE: &str = "_place";
+
+/// Each partition by itself; one where a function fails is left out.
+fn windowed(window: &Window, session: &Session) -> DataFusionResult<RecordBatch> {
+    let schema = window.input.schema();
+    let input = without_errors(&node(&window.input, session)?, &plain(&window.window_expr), schema, session)?;
+    let Expr::WindowFunction(first) = window.window_expr[0].clone().unalias_nested().data else {
+        return Err(DataFusionError::Internal("a window without a function".to_string()));
+    };
+    let keys = columns(&first.params.partition_by, &input, schema, session)?;
+    let (mut fields, mut arrays) = (schema.iter().map(|(q, f)| (q.cloned(), f.clone())).collect::<Vec<_>>(), vec![]);
+    fields.push((None, Arc::new(Field::new(PLACE, DataType::Int64, false))));
+    arrays.extend_from_slice(input.columns());
+    arrays.push(Arc::new(Int64Array::from_iter_values(0..input.num_rows() as i64)));
+    let placed = DFSchema::new_with_metadata(fields, HashMap::new())?;
+    let rows = relabeled(&Arc::new(placed.as_arrow().clone()), arrays, input.num_rows())?;
+    let plan = LogicalPlan::Window(window.clone());
+    let output: Vec<Expr> = window.schema.columns().into_iter().map(Expr::Column).collect();
+    let results = split(&rows, keys.columns())?.into_iter().filter_map(|rows| {
+        let input = Arc::new(scan(&Arc::new(placed.clone()), &rows).ok()?);
+        let keys = generate_sort_key(&first.params.partition_by, &first.params.order_by).ok()?;
+        let mut expr: Vec<_> = keys.into_iter().map(|(sort, _)| sort).collect();
+        expr.push(Expr::Column(Column::new_unqualified(PLACE)).sort(true, false));
+        let input = sorted(&Sort { expr, input, fetch: None }).ok()?;
+        let values = plan.with_new_exprs(plan.expressions(), vec![input]).ok()?;
+        let values = Projection::try_new(output.clone(), Arc::new(values)).ok()?;
+        run(&LogicalPlan::Projection(values), session).ok()
+    });
+    concat(&Arc::new(window.schema.as_arrow().clone()), &results.collect::<Vec<_>>())
+}
+
+/// The plan with sorts that the physical planner keeps.
+fn with_sorts(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Sort(sort) => Ok(Transformed::yes(sorted(&sort)?)),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plan.data)
+}
+
 /// Runs one node over the rows of its inputs, without the optimizer.
 fn over(plan: &LogicalPlan, inputs: Vec<RecordBatch>, session: &Session) -> DataFusionResult<RecordBatch> {
-    let planner = DefaultPhysicalPlanner::default();
     let bound = match plan.inputs().as_slice() {
         [] => plan.clone(),
         nodes => {
-            let scans = nodes.iter().zip(inputs).map(|(node, rows)| scan(node, &rows));
+            let scans = nodes.iter().zip(inputs).map(|(node, rows)| scan(node.schema(), &rows));
             let scans = scans.collect::<DataFusionResult<Vec<_>>>()?;
             plan.with_new_exprs(plan.expressions(), scans)?
         }
     };
-    let physical = session.block_on(planner.create_physical_plan(&bound, session.state()))?;
-    session.run_physical(physical)
+    run(&bound, session)
+}
+
+fn run(plan: &LogicalPlan, session: &Session) -> DataFusionResult<RecordBatch> {
+    let planner = DefaultPhysicalPlanner::default();
+    session.run_physical(session.block_on(planner.create_physical_plan(plan, session.state()))?)
 }
 
 /// A scan of rows that has the schema, qualifiers included, of the node that made them.
-fn scan(node: &LogicalPlan, rows: &RecordBatch) -> DataFusionResult<LogicalPlan> {
-    let arrow: SchemaRef = Arc::new(node.schema().as_arrow().clone());
+fn scan(schema: &DFSchemaRef, rows: &RecordBatch) -> DataFusionResult<LogicalPlan> {
+    let arrow: SchemaRef = Arc::new(schema.as_arrow().clone());
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     let rows = RecordBatch::try_new_with_options(arrow, rows.columns().to_vec(), &options)?;
     let mut scan = TableScanBuilder::new("rows", provider_as_source(mem_table(&rows)?)).build()?;
-    scan.projected_schema = node.schema().clone();
+    scan.projected_schema = schema.clone();
     Ok(LogicalPlan::TableScan(scan))
 }

@@ -7,9 +7,10 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
 use sqllogictest::{DefaultColumnType, SortMode};
 
+use super::case::{Case, Item, may_retract};
 use super::dml::{self, Tables};
 use super::events::{self, Event};
-use super::runner::{Schedule, Variant};
+use super::runner::Schedule;
 use super::script::{Action, Expected, Script, Step, is_expected};
 use super::session::{Relations, Session};
 use super::table_copy::TableCopy;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, EpochOutput};
 use crate::error::{Error, Result};
 use crate::hot::Published;
+use crate::planner::Planner;
 
 /// What does not depend on the schedule, and so is computed once: what every materialized view must hold at each place
 /// of a script (sorted lines by view), and what its changes are.
@@ -46,11 +48,11 @@ pub(super) struct Run<'a> {
     session: &'a Session,
     truth: &'a mut Truth,
     schedule: Schedule,
-    retractable: BTreeSet<String>,
     random: fastrand::Rng,
     engine: Engine,
     tables: Tables,
     pending: Vec<Event>,
+    given: Case,
     pinned: Option<Pinned>,
     /// What the changes of each view add up to: they are what histories and subscribers see.
     changed: BTreeMap<String, BTreeMap<String, i64>>,
@@ -59,34 +61,35 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// `corrected`: tables that the script updates or deletes from.
+    /// A run over an engine with this planner, where rows of these tables may be taken out.
     pub fn new(
-        variant: Variant,
-        corrected: &BTreeSet<String>,
+        schedule: Schedule,
+        (planner, retractable): (Planner, BTreeSet<String>),
         session: &'a Session,
         truth: &'a mut Truth,
     ) -> Result<Self> {
-        let seed = match variant.schedule {
+        let seed = match schedule {
             Schedule::Random(seed) => seed,
             _ => 0,
         };
-        let mut run = Run {
+        Ok(Run {
             session,
             truth,
-            schedule: variant.schedule,
-            retractable: corrected.clone(),
+            schedule,
             random: fastrand::Rng::with_seed(seed),
-            engine: Engine::new(1, Clock::System)?,
+            engine: Engine::planning(1, Clock::System, planner)?,
             tables: dml::with_clock()?,
+            given: Case { items: vec![], retractable },
             pending: vec![],
             pinned: None,
             changed: BTreeMap::new(),
             compared: 0,
-        };
-        if variant.all_retractable {
-            run.retractable.insert(ALL.to_string());
-        }
-        Ok(run)
+        })
+    }
+
+    /// Everything that the engine was given so far.
+    pub fn case(&self) -> Case {
+        self.given.clone()
     }
 
     /// Runs a step; the error says what is wrong.
@@ -128,6 +131,7 @@ impl<'a> Run<'a> {
         }
         if self.schedule == Schedule::Restart {
             self.flush()?;
+            self.given.items.push(Item::Restart);
             self.engine.restart()?;
         }
         Ok(())
@@ -138,16 +142,21 @@ impl<'a> Run<'a> {
             self.flush()?;
         }
         let source = SourceFile::new("statement", sql);
-        for definition in parse_definitions(&source).map_err(Error::from_diagnostics)? {
+        self.define(parse_definitions(&source).map_err(Error::from_diagnostics)?)
+    }
+
+    /// Creates tables and views.
+    pub fn define(&mut self, definitions: Vec<Definition>) -> Result<()> {
+        for definition in &definitions {
             if let Definition::Table(table) = definition
-                && (self.retractable.contains(&table.name) || self.retractable.contains(ALL))
-                && table.upsert.is_none()
+                && may_retract(&self.given.retractable, table)
             {
                 self.engine.allow_retractions(&table.name);
             }
         }
         let known: BTreeSet<String> = self.tables.keys().cloned().collect();
-        self.engine.create(&source)?;
+        self.engine.define(definitions.clone())?;
+        self.given.items.push(Item::Define(definitions));
         for table in self.engine.tables().filter(|table| !known.contains(&table.name)) {
             self.tables.insert(table.name.clone(), TableCopy::new(table.clone()));
         }
@@ -165,6 +174,7 @@ impl<'a> Run<'a> {
     fn flush(&mut self) -> Result<()> {
         let epochs = events::cut(std::mem::take(&mut self.pending), self.schedule, &mut self.random);
         for epoch in epochs {
+            self.given.items.push(Item::Epoch(epoch.clone()));
             let output = self.engine.apply(events::changes(&epoch)?)?;
             self.add_changes(output)?;
             // A pipeline may publish several epochs at once.
@@ -322,9 +332,6 @@ impl<'a> Run<'a> {
         self.session.query(sql, &relations)
     }
 }
-
-/// Stands for all tables; no table has this name.
-const ALL: &str = "*";
 
 fn fits(wanted: &DefaultColumnType, found: &DataType) -> bool {
     let is_number = found.is_floating() || found.is_decimal();

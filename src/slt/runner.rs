@@ -1,11 +1,16 @@
 //! Runs scripts under every schedule.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use super::case::{ALL, Case};
 use super::run::{Run, Truth, corrected};
 use super::script::Script;
 use super::session::Session;
+use super::shrink::{self, Smallest};
+use crate::catalog::{Catalog, Definition, Table, View};
 use crate::error::{Error, Result};
+use crate::planner::{PlanMemory, Planner};
 
 /// How the events of a script are cut into epochs. Views are compared before and after every one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +63,21 @@ pub struct Report {
 pub struct Runner {
     session: Session,
     variants: Vec<Variant>,
+    /// What every script begins with.
+    project: Vec<Definition>,
+    plans: PlanMemory,
 }
 
 impl Runner {
-    /// A runner with the usual schedules.
-    pub fn new() -> Result<Self> {
+    /// A runner with the usual schedules. `project`: tables and views that every script begins with.
+    pub fn new(project: Option<Catalog>) -> Result<Self> {
         use Schedule::{Random, Restart, RowAnEpoch, Together};
-        Self::with_schedules(&[Together, RowAnEpoch, Random(1), Random(2), Restart])
+        let mut runner = Self::with_schedules(&[Together, RowAnEpoch, Random(1), Random(2), Restart])?;
+        if let Some(Catalog { tables, views }) = project {
+            runner.project.extend(tables.iter().map(|table| Definition::Table(Table::clone(table))));
+            runner.project.extend(views.iter().map(|view| Definition::View(View::clone(view))));
+        }
+        Ok(runner)
     }
 
     /// A runner with these schedules. Queries are answered under the first one, which is always `Together`.
@@ -75,7 +88,7 @@ impl Runner {
             let all = std::iter::once(&Schedule::Together).chain(further);
             variants.extend(all.map(|&schedule| Variant { schedule, all_retractable }));
         }
-        Ok(Runner { session: Session::new()?, variants })
+        Ok(Runner { session: Session::new()?, variants, project: vec![], plans: PlanMemory::default() })
     }
 
     /// Runs a script. The error tells file, line, schedule and what differs.
@@ -84,11 +97,14 @@ impl Runner {
         let mut truth = Truth::default();
         let mut report = Report { queries: script.queries(), ..Report::default() };
         for &variant in &self.variants {
-            let mut run = Run::new(variant, &corrected, &self.session, &mut truth)?;
+            let planner = Planner::remembering(self.plans.clone());
+            let retractable = retractable(variant, &corrected);
+            let mut run = Run::new(variant.schedule, (planner, retractable), &self.session, &mut truth)?;
+            run.define(self.project.clone())?;
             for (at, step) in script.steps.iter().enumerate() {
                 run.step(at, step).map_err(|error| {
                     let place = format!("{}:{}: {variant}", script.name, step.line);
-                    Error::new(error.kind, format!("{place}\n{error}"))
+                    Error::new(error.kind, format!("{place}\n{error}{}", self.shrunk(run.case())))
                 })?;
             }
             report.schedules += 1;
@@ -96,4 +112,24 @@ impl Runner {
         }
         Ok(report)
     }
+
+    /// The smallest part of a failed run that fails as well, as text; empty if the epochs are not to blame.
+    fn shrunk(&self, case: Case) -> String {
+        let whole = case.size();
+        let Some(Smallest { case, failure }) = shrink::smallest(case, |case| case.fails(&self.session)) else {
+            return String::new();
+        };
+        let (epochs, rows) = case.size();
+        let (epochs_before, rows_before) = whole;
+        format!(
+            "\nsmallest failing split found: {epochs} of {epochs_before} epochs, {rows} of {rows_before} rows\n{}\n{failure}",
+            case.render()
+        )
+    }
+}
+
+/// Tables whose rows may be taken out.
+fn retractable(variant: Variant, corrected: &BTreeSet<String>) -> BTreeSet<String> {
+    let all = variant.all_retractable.then(|| ALL.to_string());
+    corrected.iter().cloned().chain(all).collect()
 }

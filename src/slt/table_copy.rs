@@ -190,6 +190,16 @@ impl TableCopy {
         Ok(())
     }
 
+    /// Takes in an event that another copy of the table made. Errors: a row is taken out that is not there.
+    pub fn replay(&mut self, event: &Event) -> Result<()> {
+        if event.weight > 0 {
+            return self.add_events(&event.row);
+        }
+        let found = (0..self.events.num_rows()).find(|&i| self.events.slice(i, 1) == event.row);
+        let row = found.ok_or_else(|| Error::data("a row is taken out that is not there"))?;
+        self.retract(&[row as u32]).map(|_| ())
+    }
+
     /// Takes rows of an append-only table out again: positions in `current`.
     pub fn retract(&mut self, rows: &[u32]) -> Result<Vec<Event>> {
         let taken = compute::take_record_batch(&self.events, &UInt32Array::from(rows.to_vec()))?;

@@ -18,7 +18,7 @@ mod slot;
 mod tests;
 
 pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Matches, Reader, Writer};
-pub use codec::{EncodedRows, RowCodec};
+pub use codec::{ASCENDING, EncodedRows, RowCodec};
 pub use keys::KeyTable;
 pub use ordered::OrderedRows;
 pub use rows::RowId;

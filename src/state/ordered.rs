@@ -1,4 +1,4 @@
-//! An ordered multiset of rows: the first and the last row of a key, whatever comes and goes.
+//! An ordered multiset of rows: the first and the last row of a key, or all, whatever comes and goes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -17,8 +17,10 @@ pub struct OrderedRows {
 const ENTRY_BYTES: usize = 40;
 
 impl OrderedRows {
-    /// Adds `weight` to a row. Errors: `Data` (I5) if its weight would become negative.
-    pub fn add(&mut self, row: &[u8], weight: i64) -> Result<()> {
+    /// Adds `weight` to a row and returns the weight that it has now.
+    ///
+    /// Errors: `Data` (I5) if that would be negative.
+    pub fn add(&mut self, row: &[u8], weight: i64) -> Result<i64> {
         let now = match self.rows.get_mut(row) {
             Some(held) => {
                 *held = held.checked_add(weight).ok_or_else(|| Error::data("the weight of a row overflows"))?;
@@ -37,7 +39,14 @@ impl OrderedRows {
             self.rows.remove(row);
             self.bytes -= row.len() + ENTRY_BYTES;
         }
-        Ok(())
+        Ok(now)
+    }
+
+    /// The rows that begin with `key`, in order, each with its weight.
+    pub fn iter(&self, key: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], i64)> {
+        let end = successor(key);
+        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows.range::<[u8], _>((Bound::Included(key), upper)).map(|(row, weight)| (&**row, *weight))
     }
 
     /// The first row that begins with `key`.
@@ -49,10 +58,13 @@ impl OrderedRows {
 
     /// The last row that begins with `key`.
     pub fn last(&self, key: &[u8]) -> Option<&[u8]> {
-        let end = successor(key);
-        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let (row, _) = self.rows.range::<[u8], _>((Bound::Included(key), upper)).next_back()?;
-        row.starts_with(key).then_some(row)
+        self.iter(key).next_back().map(|(row, _)| row)
+    }
+
+    /// The rows that begin with `key`, in order, each with its weight.
+    pub fn rows_of<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a [u8], i64)> + 'a {
+        let rows = self.rows.range::<[u8], _>((Bound::Included(key), Bound::Unbounded));
+        rows.take_while(move |(row, _)| row.starts_with(key)).map(|(row, &weight)| (row.as_ref(), weight))
     }
 
     /// Rows that begin with `low`, `high` or anything between, in order, with their weights; all if both are empty.

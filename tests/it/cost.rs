@@ -74,11 +74,16 @@ fn cost(view: &str, retractable: bool, unrelated: i64) -> Vec<(&'static str, u64
 
 /// The cost is the same beside twice as many rows, some operator of this name has one, and it is small.
 fn assert_fixed(view: &str, retractable: bool, operator: &str) {
+    assert_bounded(view, retractable, operator, ROWS as u64 / 10);
+}
+
+/// As `assert_fixed`; no operator touches `most` rows.
+fn assert_bounded(view: &str, retractable: bool, operator: &str, most: u64) {
     let (once, twice) = (cost(view, retractable, ROWS), cost(view, retractable, 2 * ROWS));
     assert_eq!(once, twice, "{view}");
     let own = once.iter().find(|node| node.0 == operator).unwrap_or_else(|| panic!("no {operator} in {once:?}"));
     assert!(own.1 + own.2 >= 10, "{operator} counts nothing: {once:?}");
-    assert!(once.iter().all(|node| node.1 + node.2 < ROWS as u64 / 10), "{once:?}");
+    assert!(once.iter().all(|node| node.1 + node.2 < most), "{view}: {once:?}");
 }
 
 #[test]
@@ -99,6 +104,19 @@ fn aggregates_touch_only_what_changes() {
     assert_fixed(totals, true, "aggregate");
     assert_fixed("SELECT k, MIN(v) AS lo, MAX(v) AS hi FROM t GROUP BY k", true, "aggregate");
     assert_fixed("SELECT SUM(v) AS s, MAX(v) AS hi FROM t", true, "aggregate");
+    assert_fixed("SELECT COUNT(DISTINCT v) AS n, SUM(DISTINCT v) AS s FROM t", true, "aggregate");
+    let double = "SELECT k, SUM(CAST(v AS DOUBLE)) AS s, COUNT(DISTINCT v) AS n FROM t GROUP BY k";
+    assert_fixed(double, true, "aggregate");
+}
+
+#[test]
+fn folds_read_their_group_and_the_ends_of_an_order_only_themselves() {
+    let folds = "SELECT k, ARRAY_AGG(v ORDER BY v) AS a, STDDEV(v) AS s, MEDIAN(v) AS m FROM t GROUP BY k";
+    assert_fixed(folds, true, "aggregate");
+    let ends = "SELECT FIRST_VALUE(v ORDER BY k, v) AS f, LAST_VALUE(v ORDER BY k, v) IGNORE NULLS AS l, \
+                NTH_VALUE(v, 3 ORDER BY v) AS n, MAX(CAST(v AS DOUBLE)) AS x, ANY_VALUE(v) AS a FROM t";
+    assert_fixed(ends, true, "aggregate");
+    assert_fixed("SELECT k, v, COUNT(*) AS n FROM t GROUP BY GROUPING SETS ((k), (v), ())", true, "aggregate");
 }
 
 #[test]
@@ -113,4 +131,30 @@ fn chains_of_operators_touch_only_what_changes() {
     let view = format!("SELECT u.w, SUM(x.v) AS s FROM ({latest}) x JOIN u ON x.k = u.k GROUP BY u.w");
     assert_fixed(&view, false, "aggregate");
     assert_fixed(&view, true, "inner join");
+}
+
+#[test]
+fn windows_touch_only_what_a_change_reaches() {
+    assert_bounded("SELECT k, v, LAG(v, 2) OVER (PARTITION BY k ORDER BY v) AS l FROM t", true, "window", ROWS as u64);
+    assert_bounded("SELECT k, v, SUM(v) OVER (PARTITION BY k ORDER BY v) AS s FROM t", true, "window", ROWS as u64);
+    assert_bounded(
+        "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) <= 3",
+        true,
+        "top-n",
+        ROWS as u64 / 2,
+    );
+    // One partition that doubles: rows before the others, or after them.
+    for window in [
+        "LEAD(k) OVER (ORDER BY k DESC)",
+        "SUM(v) OVER (ORDER BY k ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
+        "COUNT(*) OVER (ORDER BY k RANGE BETWEEN 3 PRECEDING AND 1 PRECEDING)",
+        "SUM(v) OVER (ORDER BY k DESC)",
+        "AVG(v) OVER (ORDER BY k DESC ROWS UNBOUNDED PRECEDING)",
+        "RANK() OVER (ORDER BY k DESC)",
+        "ROW_NUMBER() OVER (ORDER BY k DESC)",
+        "MAX(v) OVER (ORDER BY k)",
+    ] {
+        assert_bounded(&format!("SELECT k, v, {window} AS f FROM t"), true, "window", ROWS as u64);
+    }
+    assert_bounded("SELECT k, v FROM t ORDER BY k LIMIT 3 OFFSET 2", true, "top-n", ROWS as u64 / 2);
 }

@@ -2,6 +2,7 @@
 
 mod lookups;
 mod one_epoch;
+mod plan;
 mod routes;
 mod server;
 mod sql;

@@ -1,30 +1,29 @@
 //! GROUP BY of the plan.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
 use super::plans::{nullable, refused};
 use super::{Compiler, Op, Plan, Result, one_zero};
 use crate::error::Error;
+use crate::planner::fold::{Fold, Folding, constant};
 use crate::planner::plan::{AggregateKind, Function};
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Plan> {
-        if aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_))) {
-            return Err(refused("GROUPING SETS, ROLLUP and CUBE are not maintained yet"));
-        }
         let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
         let input = self.compile_for(&aggregate.input, exprs)?;
         let keys = aggregate.group_expr.iter().map(|expr| one_zero(expr, &aggregate.input));
         let mut exprs: Vec<Expr> = keys.collect::<Result<_>>()?;
         let groups = exprs.len();
-        let output_types: Vec<DataType> =
-            aggregate.schema.fields()[groups..].iter().map(|f| f.data_type().clone()).collect();
+        let outputs = aggregate.schema.fields()[groups..].iter().map(|f| f.data_type().clone());
         let mut functions = vec![];
-        for (expr, output) in aggregate.aggr_expr.iter().zip(output_types) {
-            functions.push(function(expr, output, &mut exprs)?);
+        for (expr, output) in aggregate.aggr_expr.iter().zip(outputs) {
+            functions.push(self.function(expr, output, &aggregate.input, &mut exprs)?);
         }
         // COUNT(NULL): state has no type NULL, any other type will do.
         for argument in &mut exprs[groups..] {
@@ -33,7 +32,6 @@ impl Compiler<'_> {
             }
         }
         let input = self.linear(input, &aggregate.input, None, &exprs)?;
-        check_exact(&functions, &input)?;
         let schema = nullable(aggregate.schema.as_arrow());
         Ok(Plan {
             op: Op::Aggregate { input: Box::new(input), group: (0..groups).collect(), functions },
@@ -42,51 +40,66 @@ impl Compiler<'_> {
             insert_only: false,
         })
     }
+
+    /// One aggregate; its arguments and filter are added to `exprs`.
+    fn function(&self, expr: &Expr, output: DataType, input: &LogicalPlan, exprs: &mut Vec<Expr>) -> Result<Function> {
+        let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else {
+            return Err(Error::internal(format!("{expr} is not an aggregate")));
+        };
+        let fold = func.inner().downcast_ref::<Fold>();
+        if params.distinct && func.name() != "count" || !params.order_by.is_empty() || params.null_treatment.is_some() {
+            return Err(Error::internal(format!("{expr} is not canonical")));
+        }
+        let total = |fold: &&Fold| fold.distinct && fold.sort.len() == fold.arguments;
+        let kind = match fold.filter(total).map_or(func.name(), |fold| fold.inner.name()) {
+            "count" => AggregateKind::Count,
+            "sum" => AggregateKind::Sum,
+            "avg" => AggregateKind::Avg,
+            "min" => AggregateKind::Min,
+            "max" => AggregateKind::Max,
+            _ => match fold {
+                Some(fold) => self.fold(fold, &params.args, input, exprs)?,
+                None => return Err(refused(&format!("the aggregate {} is not maintained", func.name()))),
+            },
+        };
+        let is_count = matches!(kind, AggregateKind::Count);
+        let is_fold = matches!(kind, AggregateKind::Fold(..));
+        let arguments = &params.args[..fold.map_or(params.args.len(), |fold| fold.arguments)];
+        // COUNT counts rows without a NULL; of other totals the argument is needed even if it is constant.
+        let needed = arguments.iter().filter(|argument| match argument {
+            Expr::Literal(value, _) if is_count => value.is_null(),
+            argument => !is_fold || !argument.column_refs().is_empty(),
+        });
+        let arguments = needed.map(|argument| column(argument, exprs)).collect();
+        let filter = params.filter.map(|filter| column(&filter, exprs));
+        let distinct = params.distinct || fold.is_some_and(|fold| fold.distinct);
+        Ok(Function { kind, arguments, distinct, filter, output })
+    }
+
+    fn fold(&self, fold: &Fold, args: &[Expr], input: &LogicalPlan, exprs: &mut Vec<Expr>) -> Result<AggregateKind> {
+        let types = args.iter().map(|argument| argument.get_type(input.schema()));
+        let types: Vec<DataType> = types.collect::<datafusion::error::Result<_>>()?;
+        let mut constants = vec![];
+        for argument in &args[..fold.arguments] {
+            let physical = self.state.create_physical_expr(argument.clone(), input.schema())?;
+            constants.push(constant(&physical)?);
+        }
+        let sort = fold.sort.iter().filter(|(at, _)| constants.get(*at).is_none_or(Option::is_none));
+        let mut order = vec![];
+        for &(at, options) in sort {
+            let column = column(&args[at], exprs);
+            if order.iter().all(|(before, _)| *before != column) {
+                order.push((column, options));
+            }
+        }
+        Ok(AggregateKind::Fold(Arc::new(Folding::new(fold, &types, constants)?), order))
+    }
 }
 
-/// Totals of floating numbers depend on the order of addition and cannot be taken back.
-fn check_exact(functions: &[Function], input: &Plan) -> Result<()> {
-    for function in functions {
-        let float = |c: usize| input.schema.field(c).data_type().is_floating();
-        let total = matches!(function.kind, AggregateKind::Sum | AggregateKind::Avg);
-        if total && function.argument.is_some_and(float) {
-            return Err(refused("SUM and AVG of DOUBLE are not maintained yet")
-                .hint("cast the argument to DECIMAL(precision, scale)"));
-        }
-    }
-    Ok(())
-}
-
-/// One aggregate; its argument and filter are added to `exprs`.
-fn function(expr: &Expr, output: DataType, exprs: &mut Vec<Expr>) -> Result<Function> {
-    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias() else {
-        return Err(Error::internal(format!("{expr} is not an aggregate")));
-    };
-    let kind = match func.name() {
-        "count" => AggregateKind::Count,
-        "sum" => AggregateKind::Sum,
-        "avg" => AggregateKind::Avg,
-        "min" => AggregateKind::Min,
-        "max" => AggregateKind::Max,
-        name => {
-            return Err(refused(&format!("the aggregate {name} is not maintained yet"))
-                .hint("SUM, COUNT, AVG, MIN and MAX are, each with FILTER"));
-        }
-    };
-    if params.distinct && !matches!(kind, AggregateKind::Min | AggregateKind::Max) {
-        return Err(refused(&format!("{}(DISTINCT ...) is not maintained yet", func.name())));
-    }
-    if !params.order_by.is_empty() || params.null_treatment.is_some() || params.args.len() != 1 {
-        return Err(refused(&format!("{} takes one argument and no ORDER BY here", func.name())));
-    }
-    let mut add = |expr: Expr| {
-        exprs.push(expr);
+/// Where this expression is among the columns of the input.
+fn column(expr: &Expr, exprs: &mut Vec<Expr>) -> usize {
+    exprs.iter().position(|known| known == expr).unwrap_or_else(|| {
+        exprs.push(expr.clone());
         exprs.len() - 1
-    };
-    let argument = match &params.args[0] {
-        Expr::Literal(value, _) if kind == AggregateKind::Count && !value.is_null() => None,
-        argument => Some(add(argument.clone())),
-    };
-    let filter = params.filter.map(|f| add(*f));
-    Ok(Function { kind, argument, filter, output })
+    })
 }

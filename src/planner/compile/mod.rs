@@ -2,9 +2,9 @@
 
 mod aggregate;
 mod join;
-mod latest;
 mod plans;
 mod range;
+mod row_number;
 mod table_rows;
 mod window;
 
@@ -33,10 +33,20 @@ pub(super) use table_rows::table_plan;
 pub(super) struct Compiler<'a> {
     pub state: &'a SessionState,
     pub relations: &'a HashMap<String, Relation>,
-    /// The window node whose row number is asked to be 1.
-    pub picked: Option<*const Window>,
+    /// The window node of which only rows with some numbers are asked.
+    pub asked: Option<Asked>,
     /// Which columns of the next node its reader reads; None: all.
     pub needed: Option<Vec<bool>>,
+}
+
+/// The rows that a filter keeps of a window node that numbers them.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    window: *const Window,
+    from: u64,
+    to: u64,
+    /// Somebody reads the number.
+    number: bool,
 }
 
 impl Compiler<'_> {
@@ -49,7 +59,9 @@ impl Compiler<'_> {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.compile(&alias.input),
             LogicalPlan::Projection(projection) => self.projection(projection),
-            LogicalPlan::Filter(filter) => self.filter(filter),
+            LogicalPlan::Filter(filter) => self.filter(filter, None),
+            // Rows have no order between operators.
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.compile(&sort.input),
             LogicalPlan::Window(window) => self.window(window),
             LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
@@ -93,26 +105,28 @@ impl Compiler<'_> {
     }
 
     fn projection(&mut self, projection: &Projection) -> Result<Plan> {
-        let input = self.compile_for(&projection.input, projection.expr.iter())?;
+        let input = match projection.input.as_ref() {
+            LogicalPlan::Filter(filter) => self.filter(filter, Some(projection))?,
+            input => self.compile_for(input, projection.expr.iter())?,
+        };
         self.linear(input, &projection.input, None, &projection.expr)
     }
 
-    fn filter(&mut self, filter: &Filter) -> Result<Plan> {
-        let found = latest::find(filter);
-        let predicate = match found {
-            Some((window, rest)) => {
-                let before = self.picked.replace(window);
-                let input = self.compile(&filter.input)?;
-                self.picked = before;
-                return match rest {
-                    Some(rest) => self.keep(input, &filter.input, &rest),
-                    None => Ok(input),
-                };
-            }
-            None => &filter.predicate,
+    /// `above`: the node over the filter, if it says which columns are read.
+    fn filter(&mut self, filter: &Filter, above: Option<&Projection>) -> Result<Plan> {
+        let Some(picked) = row_number::find(filter) else {
+            let input = self.compile(&filter.input)?;
+            return self.keep(input, &filter.input, &filter.predicate);
         };
+        let number = picked.number_read(filter, above);
+        let asked = Asked { window: picked.window, from: picked.from, to: picked.to, number };
+        let before = self.asked.replace(asked);
         let input = self.compile(&filter.input)?;
-        self.keep(input, &filter.input, predicate)
+        self.asked = before;
+        match &picked.rest {
+            Some(rest) => self.keep(input, &filter.input, rest),
+            None => Ok(input),
+        }
     }
 
     /// The rows of `input` for which the predicate is true.

@@ -9,8 +9,9 @@ use object_store::path::Path;
 use rebateflow::catalog::Table;
 use rebateflow::error::ErrorKind;
 use rebateflow::history::{HistorySettings, Store, epoch_number, segment_path};
+use rebateflow::recovery;
 
-use super::world::{Files, Process, accepted, column, orders, parquet_rows, settings};
+use super::world::{Files, Process, accepted, column, count_view, orders, parquet_rows, settings};
 
 const END: i64 = 40;
 
@@ -133,6 +134,25 @@ fn a_table_that_changed_is_refused_and_nothing_is_written() {
     let error = Process::start_with(&store, changed, "v1", settings()).err().unwrap();
     assert_eq!(error.kind, ErrorKind::Refused);
     assert!(error.message.contains("table orders has changed: column 1 was id BIGINT NOT NULL"), "{error}");
+    let mut changed = orders();
+    changed.columns[0].data_type = DataType::Int32;
+    let looked = recovery::would_rebuild(&store, &[Arc::new(changed)], &[count_view("v1")]);
+    assert_eq!(looked.err().map(|error| error.kind), Some(ErrorKind::Refused));
+    assert_eq!((names(&store, "log"), names(&store, "runs")), before);
+}
+
+#[test]
+fn who_only_looks_sees_what_a_start_would_make_anew_and_writes_nothing() {
+    let store = Store::open("memory://").unwrap();
+    let look = |view: &str| {
+        recovery::would_rebuild(&store, &[Arc::new(orders())], &[count_view(view)])
+            .unwrap()
+            .map(|views| views.iter().map(|name| name.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(look("v1"), None, "nothing is stored");
+    two_commits(&store);
+    let before = (names(&store, "log"), names(&store, "runs"));
+    assert_eq!((look("v1"), look("v2")), (Some(vec![]), Some(vec!["counts".to_string()])));
     assert_eq!((names(&store, "log"), names(&store, "runs")), before);
 }
 

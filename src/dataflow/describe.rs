@@ -1,0 +1,144 @@
+//! What each operator says of itself in `explain`: one arm an operator.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+
+use super::graph::{Draft, SideDraft};
+use crate::explain::Class;
+use crate::planner::{AggregateKind, Reach, Reads};
+use crate::state::Arrangement;
+
+/// Which rows an operator keeps: what their number is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    Nothing,
+    /// The rows of its inputs.
+    Inputs,
+    /// The rows of its output.
+    Output,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Description {
+    pub name: &'static str,
+    pub class: Class,
+    pub key: Vec<String>,
+    pub keeps: &'static str,
+    pub cost: String,
+    pub held: Held,
+}
+
+/// The parts of the graph that a description names.
+pub(super) struct Described<'a> {
+    pub schema: &'a SchemaRef,
+    pub inputs: &'a [SchemaRef],
+    pub arrangements: &'a [Arc<Arrangement>],
+}
+
+impl Draft {
+    /// Class, key, what is kept, and the bound of one change.
+    pub fn describe(&self, at: &Described<'_>) -> Description {
+        use Class::Incremental;
+        use Held::{Inputs, Nothing, Output};
+        let layout = |arrangement: usize| at.arrangements[arrangement].layout();
+        let identity = |arrangement: usize| names(at.schema, &layout(arrangement).identity);
+        let linear;
+        let (class, key, keeps, cost, held) = match self {
+            Draft::Source => (Incremental, vec![], "nothing", "passes on", Nothing),
+            Draft::Linear { filter, project, columns } => {
+                linear = match (filter, columns) {
+                    (Some(_), _) => format!("1 filter, {} expressions", project.len()),
+                    (None, None) => format!("{} expressions", project.len()),
+                    (None, Some(_)) => format!("picks {} columns", project.len()),
+                };
+                (Incremental, vec![], "nothing", &*linear, Nothing)
+            }
+            Draft::Union => (Incremental, vec![], "nothing", "passes on", Nothing),
+            Draft::Latest(arrangement) => {
+                let cost = "1 probe; 1 append for a new first row";
+                (Incremental, identity(*arrangement), "the first row of each key", cost, Output)
+            }
+            Draft::OrderedLatest { partition, .. } => {
+                let key = names(at.schema, partition);
+                (Incremental, key, "all rows, in order", "a logarithm of the rows kept", Inputs)
+            }
+            Draft::Arrange(arrangement) => {
+                (Incremental, identity(*arrangement), "its rows, indexed", "1 probe, 1 append", Output)
+            }
+            Draft::Join(sides, _) => {
+                let key = join_key(&sides.0, &sides.1, at.inputs);
+                match key.is_empty() {
+                    false => {
+                        (Incremental, key, "nothing: both sides are kept below", "1 probe, 1 row a match", Nothing)
+                    }
+                    true => {
+                        let cost = "1 row for each row of the other side";
+                        (Class::Recompute, key, "nothing: both sides are kept below", cost, Nothing)
+                    }
+                }
+            }
+            Draft::Semi { sides, .. } => {
+                let key = join_key(&sides.0, &sides.1, at.inputs);
+                let cost = "1 probe; the left rows of a key that comes or goes";
+                (Incremental, key, "nothing: both sides are kept below", cost, Nothing)
+            }
+            Draft::RangeFilter(compared) => {
+                let columns: Vec<usize> = compared.iter().map(|comparison| comparison.column).collect();
+                let cost = "a logarithm of the rows kept; a move of the one row: the rows that it passes";
+                (Incremental, names(&at.inputs[0], &columns), "its rows, in the order of each comparison", cost, Inputs)
+            }
+            Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
+            Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
+            Draft::Top(top) => {
+                let cost = format!("a logarithm of the rows kept, and the first {} rows of the partition", top.to);
+                linear = cost;
+                (Incremental, names(&at.inputs[0], &top.partition), "rows in order", &*linear, Inputs)
+            }
+            Draft::Window(order, functions) => {
+                let key = names(&at.inputs[0], &order.partition);
+                let whole = functions.iter().any(|function| matches!(function.reach, Reach::Whole));
+                match whole {
+                    true => (recomputed(&key), key, "its rows, in order", "the rows of the partition", Inputs),
+                    false => {
+                        let cost = "a logarithm of the rows kept, and the rows from the first change to its reach";
+                        (Incremental, key, "its rows, in order", cost, Inputs)
+                    }
+                }
+            }
+            Draft::Aggregate(functions) => {
+                let groups = at.schema.fields().len() - functions.len();
+                let key = names(at.schema, &(0..groups).collect::<Vec<_>>());
+                let kinds = || functions.iter().map(|function| &function.kind);
+                let ordered = functions.iter().any(|function| function.distinct)
+                    || kinds()
+                        .any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
+                if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All)))
+                {
+                    (recomputed(&key), key, "the values of each group, in order", "the values of the group", Inputs)
+                } else if ordered {
+                    let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
+                    (Incremental, key, "totals of each group, values in order", cost, Output)
+                } else {
+                    (Incremental, key, "totals of each group", "1 probe, 2 rows a group", Output)
+                }
+            }
+        };
+        Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
+    }
+}
+
+/// What is computed anew at each change: one partition of several, or everything.
+fn recomputed(key: &[String]) -> Class {
+    if key.is_empty() { Class::Full } else { Class::Recompute }
+}
+
+fn names(schema: &SchemaRef, columns: &[usize]) -> Vec<String> {
+    columns.iter().map(|&c| schema.field(c).name().clone()).collect()
+}
+
+fn join_key(left: &SideDraft, right: &SideDraft, inputs: &[SchemaRef]) -> Vec<String> {
+    let (left, right) = (names(&inputs[0], &left.key), names(&inputs[1], &right.key));
+    left.into_iter().zip(right).map(|(left, right)| format!("{left} = {right}")).collect()
+}

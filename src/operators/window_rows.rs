@@ -1,0 +1,246 @@
+//! The rows that a window keeps: in order, each with what its functions gave, and the way from a row to those around it.
+//!
+//! A row's key is its bytes (partition, order, rest) and a number that tells equal rows apart, so that each copy has
+//! values of its own. Cost: logarithmic in the rows held to find a row, one step a row to walk from it.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::SortOptions;
+use datafusion::common::ScalarValue;
+
+use crate::error::{Error, Result};
+use crate::state::RowCodec;
+
+/// Bytes of the number that ends a key.
+const COPY_BYTES: usize = 4;
+/// Bytes of a B-tree entry beside its own, at the usual fill.
+const ENTRY_BYTES: usize = 72;
+
+pub type Key = Box<[u8]>;
+
+/// What the functions gave for a row: the values that are shown, then what later rows go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub bytes: Box<[u8]>,
+    pub shown: usize,
+}
+
+impl Record {
+    pub fn outputs(&self) -> &[u8] {
+        &self.bytes[..self.shown]
+    }
+    pub fn states(&self) -> &[u8] {
+        &self.bytes[self.shown..]
+    }
+}
+
+/// Where a row stands, whether it is still there or not.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub key: Key,
+    /// Length of its partition, and of partition and order, in the key.
+    pub partition: usize,
+    pub peers: usize,
+}
+
+#[derive(Debug)]
+pub struct Held {
+    pub peers: usize,
+    pub record: Option<Record>,
+}
+
+/// A distance that some function of the window reads, in one direction: the greatest of each kind.
+#[derive(Clone, Debug, Default)]
+pub struct Span {
+    pub rows: usize,
+    pub groups: Option<usize>,
+    pub ranges: Vec<ScalarValue>,
+}
+
+impl Span {
+    /// A row's own peers.
+    pub const PEERS: Span = Span { rows: 0, groups: Some(0), ranges: vec![] };
+
+    fn is_zero(&self) -> bool {
+        self.rows == 0 && self.groups.is_none() && self.ranges.is_empty()
+    }
+}
+
+/// A walk from a row to the farthest one that a span ties it to.
+#[derive(Clone, Copy)]
+pub struct Walk<'a> {
+    pub forward: bool,
+    pub span: &'a Span,
+    /// The span is that of the first row's frame; else of the frames of the rows on the way.
+    pub own_frame: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct WindowRows {
+    codec: RowCodec,
+    /// The ORDER BY column that RANGE distances count in.
+    order: Option<(usize, SortOptions)>,
+    rows: BTreeMap<Key, Held>,
+    bytes: usize,
+    read: Cell<u64>,
+}
+
+impl WindowRows {
+    pub fn new(codec: RowCodec, order: Option<(usize, SortOptions)>) -> Self {
+        WindowRows { codec, order, rows: BTreeMap::new(), bytes: 0, read: Cell::new(0) }
+    }
+
+    /// Adds a row. Its key is given back.
+    pub fn insert(&mut self, row: &[u8], peers: usize) -> Result<Key> {
+        let number = match self.last_copy(row) {
+            Some(key) => copy_number(key).checked_add(1).ok_or_else(|| Error::data("a row is there too often"))?,
+            None => 0,
+        };
+        let key: Key = [row, &number.to_be_bytes()].concat().into();
+        self.bytes += key.len() + ENTRY_BYTES;
+        self.rows.insert(key.clone(), Held { peers, record: None });
+        Ok(key)
+    }
+
+    /// Takes a row out, the last of equal ones. Errors: `Data` (I5) if it is not there.
+    pub fn remove(&mut self, row: &[u8]) -> Result<(Key, Option<Record>)> {
+        let missing = || Error::data("a row was taken out that is not there (I5)");
+        let key: Key = self.last_copy(row).ok_or_else(missing)?.into();
+        let held = self.rows.remove(&key).ok_or_else(missing)?;
+        self.bytes -= key.len() + ENTRY_BYTES + held.record.as_ref().map_or(0, |r| r.bytes.len());
+        Ok((key, held.record))
+    }
+
+    /// Puts a row's new record in the place of the old one, which is given back.
+    pub fn replace(&mut self, key: &[u8], record: Option<Record>) -> Option<Record> {
+        let held = self.rows.get_mut(key)?;
+        self.bytes += record.as_ref().map_or(0, |r| r.bytes.len());
+        let old = std::mem::replace(&mut held.record, record);
+        self.bytes -= old.as_ref().map_or(0, |r| r.bytes.len());
+        old
+    }
+
+    fn last_copy(&self, row: &[u8]) -> Option<&[u8]> {
+        let end = [row, &[0xff; COPY_BYTES]].concat();
+        let range = (Bound::Included(row), Bound::Included(end.as_slice()));
+        self.rows.range::<[u8], _>(range).next_back().map(|(key, _)| key.as_ref())
+    }
+
+    /// The rows of a partition, at most `limit`, in order.
+    pub fn partition(&self, partition: &[u8], limit: usize) -> Vec<(&Key, &Held)> {
+        let rows = self.rows.range::<[u8], _>((Bound::Included(partition), Bound::Unbounded));
+        self.counted(rows.take_while(|(key, _)| key.starts_with(partition)).take(limit).collect())
+    }
+
+    /// The rows between two keys, in order.
+    pub fn between(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Vec<(&Key, &Held)> {
+        let (Bound::Included(first) | Bound::Excluded(first)) = start else { return vec![] };
+        let open = matches!((start, end), (Bound::Excluded(_), _) | (_, Bound::Excluded(_)));
+        match end {
+            Bound::Included(last) | Bound::Excluded(last) if first > last || (open && first == last) => vec![],
+            _ => self.counted(self.rows.range::<[u8], _>((start, end)).collect()),
+        }
+    }
+
+    /// The next `count` rows of the partition after a key.
+    pub fn after(&self, key: &[u8], partition: &[u8], count: usize) -> Vec<(&Key, &Held)> {
+        let rows = self.rows.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
+        self.counted(rows.take_while(|(key, _)| key.starts_with(partition)).take(count).collect())
+    }
+
+    /// The row of the partition before a key.
+    pub fn previous(&self, key: &[u8], partition: &[u8]) -> Option<(&Key, &Held)> {
+        self.read.set(self.read.get() + 1);
+        self.rows.range::<[u8], _>((Bound::Included(partition), Bound::Excluded(key))).next_back()
+    }
+
+    fn counted<T>(&self, rows: Vec<T>) -> Vec<T> {
+        self.read.set(self.read.get() + rows.len() as u64);
+        rows
+    }
+
+    /// The farthest row of the partition that the walk comes to; None if it does not leave the first one.
+    pub fn walk(&self, from: &Place, walk: Walk<'_>) -> Result<Option<Place>> {
+        if walk.span.is_zero() {
+            return Ok(None);
+        }
+        let (partition, key) = (&from.key[..from.partition], from.key.as_ref());
+        let mut rows: Box<dyn Iterator<Item = (&Key, &Held)>> = if walk.forward {
+            Box::new(self.rows.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded)))
+        } else {
+            Box::new(self.rows.range::<[u8], _>((Bound::Included(partition), Bound::Excluded(key))).rev())
+        };
+        let own = if walk.span.ranges.is_empty() { None } else { self.value(key)? };
+        let (mut group, mut groups, mut in_range) = (&from.key[..from.peers], 0, true);
+        let (mut count, mut farthest) = (0, None);
+        while let Some((key, held)) = rows.next().filter(|(key, _)| key.starts_with(partition)) {
+            self.read.set(self.read.get() + 1);
+            count += 1;
+            if key[..held.peers] != *group {
+                (group, groups) = (&key[..held.peers], groups + 1);
+                in_range = match &own {
+                    Some(own) => self.in_range(own, key, walk)?,
+                    None => false,
+                };
+            }
+            let near = count <= walk.span.rows || walk.span.groups.is_some_and(|most| groups <= most);
+            if !near && (walk.span.ranges.is_empty() || !in_range) {
+                break;
+            }
+            farthest = Some((key, held.peers));
+        }
+        Ok(farthest.map(|(key, peers)| Place { key: key.clone(), partition: from.partition, peers }))
+    }
+
+    /// Whether the frame of the one row holds the other, for some RANGE of the span.
+    fn in_range(&self, own: &ScalarValue, key: &[u8], walk: Walk<'_>) -> Result<bool> {
+        let Some((value, (_, options))) = self.value(key)?.zip(self.order) else { return Ok(true) };
+        let (frame, other) = if walk.own_frame { (own, &value) } else { (&value, own) };
+        if frame.is_null() {
+            return Ok(other.is_null());
+        }
+        // The other row comes before the frame's own?
+        let before = walk.forward != walk.own_frame;
+        let below = before != options.descending;
+        Ok(walk.span.ranges.iter().any(|distance| {
+            let edge = if below { frame.sub_checked(distance) } else { frame.add_checked(distance) };
+            // An edge that overflows is none: DataFusion takes the rows up to the end of the partition.
+            let Ok(edge) = edge else { return true };
+            let order = other.partial_cmp(&edge);
+            !other.is_null() && order.is_none_or(|o| if below { o.is_ge() } else { o.is_le() })
+        }))
+    }
+
+    /// The ORDER BY value of a row.
+    fn value(&self, key: &[u8]) -> Result<Option<ScalarValue>> {
+        let Some((column, _)) = self.order else { return Ok(None) };
+        let row = self.decode(std::iter::once(key))?;
+        Ok(Some(ScalarValue::try_from_array(row.column(column), 0)?))
+    }
+
+    /// The rows with these keys.
+    pub fn decode<'a>(&'a self, keys: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<RecordBatch> {
+        self.codec.decode(keys.map(|key| &key[..key.len() - COPY_BYTES]))
+    }
+
+    pub fn size(&self) -> usize {
+        self.bytes
+    }
+    /// Rows read since the start.
+    pub fn read(&self) -> u64 {
+        self.read.get()
+    }
+}
+
+/// The bytes of a key that are the row's own: equal rows have the same.
+pub fn row_of(key: &[u8]) -> &[u8] {
+    &key[..key.len() - COPY_BYTES]
+}
+
+fn copy_number(key: &[u8]) -> u32 {
+    key[key.len() - COPY_BYTES..].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+}

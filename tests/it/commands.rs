@@ -1,0 +1,161 @@
+//! The commands that need no broker, as the real binary: explain, check, test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// What a command printed, and whether it succeeded.
+struct Ran {
+    succeeded: bool,
+    out: String,
+    err: String,
+}
+
+fn run(directory: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rebateflow"));
+    // Only what a test says: no settings of the one who runs it.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REBATEFLOW_")) {
+        command.env_remove(name);
+    }
+    let Output { status, stdout, stderr } =
+        command.current_dir(directory).args(arguments).output().expect("the binary can be run");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ran { succeeded: status.success(), out: text(stdout), err: text(stderr) }
+}
+
+fn product() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A directory with one table and these views.
+fn project(views: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["sql", "schemas"] {
+        fs::create_dir(directory.path().join(name)).expect("created");
+    }
+    let table = "CREATE TABLE sale (shop VARCHAR NOT NULL, price DECIMAL(18,2), pieces BIGINT)\n\
+                 WITH (topic = 'sale', format = 'json');\n";
+    fs::write(directory.path().join("schemas/sale.sql"), table).expect("written");
+    for (name, sql) in views {
+        fs::write(directory.path().join(format!("sql/{name}.sql")), sql).expect("written");
+    }
+    directory
+}
+
+const TOTAL: (&str, &str) = (
+    "total",
+    "CREATE MATERIALIZED VIEW total WITH (key = 'shop', history = 'changes')\n\
+     AS SELECT shop, SUM(price) AS price FROM sale GROUP BY shop;\n",
+);
+
+#[test]
+fn explain_prints_the_operators_of_a_view() {
+    let ran = run(&product(), &["explain", "user_rebate_balance"]);
+    assert!(ran.succeeded, "{}", ran.err);
+    assert!(ran.out.starts_with("view user_rebate_balance: incremental\n"), "{}", ran.out);
+    for text in ["aggregate (user_id, currency)", "totals of each group", "view rebate_line (platform, order_line_id)"]
+    {
+        assert!(ran.out.contains(text), "no {text} in\n{}", ran.out);
+    }
+    // What rebate_line reads is its own business.
+    assert!(!ran.out.contains("table affiliate_txn"), "{}", ran.out);
+    let ran = run(&product(), &["explain", "rebate_line"]);
+    assert!(ran.out.contains("inner join (platform = platform, merchant_id = merchant_id)"), "{}", ran.out);
+    assert!(ran.out.contains("table rate_rules"), "{}", ran.out);
+    let ran = run(&product(), &["explain", "nothing"]);
+    assert!(!ran.succeeded && ran.err.contains("there is no view nothing\n  hint: the views are: "), "{}", ran.err);
+}
+
+#[test]
+fn explain_marks_operators_that_views_share() {
+    let again = "CREATE MATERIALIZED VIEW again AS SELECT shop, SUM(price) AS price FROM sale GROUP BY shop;\n";
+    let directory = project(&[TOTAL, ("again", again)]);
+    let ran = run(directory.path(), &["explain", "total"]);
+    let lines: Vec<&str> = ran.out.lines().filter(|line| line.contains("aggregate")).collect();
+    assert!(lines.len() == 1 && lines[0].ends_with("again"), "{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn check_says_everything_at_once() {
+    let directory = project(&[
+        TOTAL,
+        ("broken", "CREATE MATERIALIZED VIEW broken AS\nSELECT shop, colour FROM sale;\n"),
+        ("reader", "CREATE MATERIALIZED VIEW reader AS SELECT shop FROM broken;\n"),
+        ("reader_of_reader", "CREATE MATERIALIZED VIEW reader_of_reader AS SELECT shop FROM reader;\n"),
+        ("lost", "CREATE MATERIALIZED VIEW lost AS SELECT shop FROM sales;\n"),
+        ("keyed", "CREATE MATERIALIZED VIEW keyed WITH (key = 'colour') AS SELECT shop FROM sale;\n"),
+        ("syntax", "CREATE MATERIALIZED VIEW syntax AS SELEC shop FROM sale;\n"),
+    ]);
+    let ran = run(directory.path(), &["check"]);
+    assert!(!ran.succeeded);
+    for text in [
+        "./sql/broken.sql:2:14",
+        "./sql/lost.sql:1:51",
+        "./sql/keyed.sql:1:",
+        "./sql/syntax.sql:1:",
+        "note: view reader is not checked: it reads broken, which has errors\n",
+        "note: view reader_of_reader is not checked: it reads reader, which has errors\n",
+        "error: 4 errors\n",
+    ] {
+        assert!(ran.err.contains(text), "no {text} in\n{}", ran.err);
+    }
+    assert_eq!(ran.err.matches("column 'colour' not found").count(), 1, "{}", ran.err);
+    assert!(ran.out.contains("view total\n  key      shop: unique, proved by GROUP BY\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("4 errors, 0 warnings\n"), "{}", ran.out);
+}
+
+#[test]
+fn check_warns_of_money_that_becomes_a_float() {
+    let directory = project(&[
+        ("plain", "CREATE VIEW plain AS SELECT shop, price * 2 AS double_price FROM sale;\n"),
+        (
+            "floats",
+            "CREATE MATERIALIZED VIEW floats AS\n\
+             SELECT shop, CAST(SUM(double_price) AS DOUBLE) / 3 AS share, CAST(COUNT(*) AS DOUBLE) AS n\n\
+             FROM plain GROUP BY shop;\n",
+        ),
+        (
+            "fine",
+            "CREATE MATERIALIZED VIEW fine AS SELECT shop, CAST(pieces AS DOUBLE) AS n FROM sale WHERE price > 1;\n",
+        ),
+    ]);
+    let ran = run(directory.path(), &["check"]);
+    assert!(ran.succeeded, "{}", ran.err);
+    let message = "warning: column share is a float and comes from the decimal sale.price";
+    assert!(ran.err.contains(message) && ran.err.contains("./sql/floats.sql:2:19"), "{}", ran.err);
+    assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
+    assert!(ran.out.contains("1 table, 3 views, 0 errors, 1 warning\n"), "{}", ran.out);
+    assert!(ran.out.contains("view fine\n  key      none: found by scan only\n"), "{}", ran.out);
+}
+
+#[test]
+fn test_runs_scripts_over_the_project() {
+    let directory = project(&[TOTAL]);
+    let script = |answer: &str| {
+        format!(
+            "statement ok\nINSERT INTO sale VALUES ('a', 1.50, 1), ('b', 2, 1), ('a', 3, 2)\n\n\
+             statement ok\nDELETE FROM sale WHERE price = 3\n\n\
+             query TR rowsort\nSELECT * FROM total\n----\n{answer}\nb 2.00\n"
+        )
+    };
+    let nested = directory.path().join("tests/nested");
+    fs::create_dir_all(&nested).expect("created");
+    fs::write(nested.join("right.slt"), script("a 1.50")).expect("written");
+    fs::write(nested.join("no_script.txt"), "nonsense").expect("written");
+    let arguments = ["test", "tests", "--sql", "sql", "--schemas", "schemas"];
+    let ran = run(directory.path(), &arguments);
+    assert!(ran.succeeded, "{}", ran.err);
+    assert!(ran.out.starts_with("1 file, 1 query, 10 comparisons with the batch answer, 0 failed, "), "{}", ran.out);
+    fs::write(nested.join("wrong.slt"), script("a 4.50")).expect("written");
+    let ran = run(directory.path(), &arguments);
+    assert!(!ran.succeeded);
+    assert!(ran.err.contains("wrong.slt:7: schedule: all at once\n"), "{}", ran.err);
+    assert!(ran.err.contains("  - a 4.50\n  + a 1.50\n"), "{}", ran.err);
+    assert!(ran.err.ends_with("error: 1 of 2 test scripts failed\n"), "{}", ran.err);
+    let ran = run(directory.path(), &["test", "tests/nested/right.slt"]);
+    assert!(!ran.succeeded && ran.err.contains("there is no table sale"), "{}", ran.err);
+    let ran = run(directory.path(), &["test", "sql"]);
+    assert!(!ran.succeeded && ran.err.contains("there is no test script in sql"), "{}", ran.err);
+}

@@ -1,4 +1,0 @@
--- expect: the aggregate stddev is not maintained yet
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
-CREATE MATERIALIZED VIEW r AS SELECT STDDEV(v) AS a FROM t;

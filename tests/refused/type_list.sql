@@ -1,5 +1,0 @@
--- expect: which cannot be kept
--- expect: cast it to
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
-CREATE MATERIALIZED VIEW r AS SELECT k, [v] AS list FROM t;

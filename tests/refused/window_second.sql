@@ -1,4 +1,0 @@
--- expect: window functions other than ROW_NUMBER() OVER (...) = 1 are not maintained yet
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
-CREATE MATERIALIZED VIEW r AS SELECT k FROM (SELECT k, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) AS rn FROM t) x WHERE rn = 2;
