@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use super::graph::{Draft, SideDraft};
 use crate::explain::Class;
-use crate::planner::{AggregateKind, Reach, Reads};
+use crate::planner::{AggregateKind, Function, Reach, Reads};
 use crate::state::Arrangement;
 
 /// Which rows an operator keeps: what their number is counted from.
@@ -91,41 +91,62 @@ impl Draft {
             }
             Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
             Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
-            Draft::Top(top) => {
-                let cost = format!("a logarithm of the rows kept, and the first {} rows of the partition", top.to);
-                linear = cost;
-                (Incremental, names(&at.inputs[0], &top.partition), "rows in order", &*linear, Inputs)
-            }
-            Draft::Window(order, functions) => {
-                let key = names(&at.inputs[0], &order.partition);
-                let whole = functions.iter().any(|function| matches!(function.reach, Reach::Whole));
-                match whole {
-                    true => (recomputed(&key), key, "its rows, in order", "the rows of the partition", Inputs),
-                    false => {
-                        let cost = "a logarithm of the rows kept, and the rows from the first change to its reach";
-                        (Incremental, key, "its rows, in order", cost, Inputs)
-                    }
-                }
-            }
-            Draft::Aggregate(functions) => {
-                let groups = at.schema.fields().len() - functions.len();
-                let key = names(at.schema, &(0..groups).collect::<Vec<_>>());
-                let kinds = || functions.iter().map(|function| &function.kind);
-                let ordered = functions.iter().any(|function| function.distinct)
-                    || kinds()
-                        .any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
-                if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All)))
-                {
-                    (recomputed(&key), key, "the values of each group, in order", "the values of the group", Inputs)
-                } else if ordered {
-                    let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
-                    (Incremental, key, "totals of each group, values in order", cost, Output)
-                } else {
-                    (Incremental, key, "totals of each group", "1 probe, 2 rows a group", Output)
-                }
-            }
+            Draft::Top(_) | Draft::Window(..) => self.describe_ordered(&at.inputs[0]),
+            Draft::Aggregate(functions) => describe_aggregate(functions, at.schema),
         };
         Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
+    }
+
+    /// Operators that keep the rows of a partition in order.
+    /// The operators that keep rows in order.
+    fn describe_ordered(&self, schema: &SchemaRef) -> (Class, Vec<String>, &'static str, &'static str, Held) {
+        match self {
+            Draft::Top(top) => {
+                let keeps = if top.input.insert_only { "the first rows of each key" } else { "all rows, in order" };
+                (
+                    Class::Incremental,
+                    names(schema, &top.partition),
+                    keeps,
+                    "a logarithm of the rows kept, and the first rows of a key that changes",
+                    Held::Inputs,
+                )
+            }
+            Draft::Window(order, functions) => {
+                let key = names(schema, &order.partition);
+                let keeps = "all rows, in order, with the values of the functions";
+                if functions.iter().any(|function| matches!(function.reach, Reach::Whole)) {
+                    (recomputed(&key), key, keeps, "all rows of a partition that changes", Held::Inputs)
+                } else {
+                    (
+                        Class::Incremental,
+                        key,
+                        keeps,
+                        "a logarithm of the rows kept, and the rows that a change reaches",
+                        Held::Inputs,
+                    )
+                }
+            }
+            _ => (Class::Recompute, vec![], "state of its own", "not stated", Held::Inputs),
+        }
+    }
+}
+
+fn describe_aggregate(
+    functions: &[Function],
+    schema: &SchemaRef,
+) -> (Class, Vec<String>, &'static str, &'static str, Held) {
+    let groups = schema.fields().len() - functions.len();
+    let key = names(schema, &(0..groups).collect::<Vec<_>>());
+    let kinds = || functions.iter().map(|function| &function.kind);
+    let ordered = functions.iter().any(|function| function.distinct)
+        || kinds().any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
+    if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All))) {
+        (recomputed(&key), key, "the values of each group, in order", "the values of the group", Held::Inputs)
+    } else if ordered {
+        let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
+        (Class::Incremental, key, "totals of each group, values in order", cost, Held::Output)
+    } else {
+        (Class::Incremental, key, "totals of each group", "1 probe, 2 rows a group", Held::Output)
     }
 }
 

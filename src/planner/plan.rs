@@ -193,9 +193,8 @@ impl Plan {
                 out.write_char(')')
             }
             Op::Top(top) => {
-                let Top { input, partition, order, from, to, number } = top.as_ref();
-                write!(out, "top({partition:?}, {order:?}, {from}, {to}, {number}, ")?;
-                input.write(out)?;
+                write!(out, "top({:?}, {:?}, {}, {}, {}, ", top.partition, top.order, top.from, top.to, top.number)?;
+                top.input.write(out)?;
                 out.write_char(')')
             }
             Op::Window { input, partition, order, rest, functions } => {

@@ -148,7 +148,7 @@ impl Planner {
         let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
-        let plan = Compiler { state: &state, relations: &self.relations, asked: None, needed: None }
+        let plan = Compiler::new(&state, &self.relations)
             .compile(&optimized)
             .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
             .map_err(|e| refuse::in_view(view, e))?;

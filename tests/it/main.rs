@@ -3,10 +3,12 @@
 mod commands;
 mod cost;
 mod decode;
+mod event_batch;
 mod generated;
 mod history;
 mod http;
 mod kafka;
+mod nexmark;
 mod product;
 mod random;
 mod refused;

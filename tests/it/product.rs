@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::new_null_array;
-use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::RecordBatch;
 use rebateflow::catalog::{Catalog, Table};
 use rebateflow::changes::Changes;
 use rebateflow::clock::Clock;
 use rebateflow::demo::{Generator, GeneratorOptions, Row, rows_to_batch};
 use rebateflow::engine::Engine;
 use rebateflow::slt::{BatchAnswer, difference, sorted_lines};
+
+use crate::event_batch::event_batch;
 
 const EVENTS: usize = 6_000;
 /// Rows an epoch. The smallest is run over a part of the events.
@@ -32,22 +32,9 @@ fn rows(events: usize) -> Vec<Row> {
     Generator::new(options).filter_map(|generated| generated.row).take(events).collect()
 }
 
-/// Events of one table: the declared columns and the metadata that a broker gives. `offsets`: one a row.
+/// Events of one table. `offsets`: one a row.
 fn events(table: &Table, rows: &[Row], offsets: &[i64]) -> RecordBatch {
-    let count = rows.len();
-    let operation = if table.upsert.is_some() { "upsert" } else { "insert" };
-    let times = offsets.iter().map(|offset| 1_700_000_000_000_000 + offset * 1_000);
-    let mut columns = rows_to_batch(table, rows).expect("rows of this table").columns().to_vec();
-    let metadata: [ArrayRef; 6] = [
-        Arc::new(StringArray::from(vec![operation; count])),
-        new_null_array(&DataType::Utf8, count),
-        Arc::new(StringArray::from(vec![table.topic.as_str(); count])),
-        Arc::new(Int32Array::from(vec![0; count])),
-        Arc::new(Int64Array::from(offsets.to_vec())),
-        Arc::new(TimestampMicrosecondArray::from_iter_values(times)),
-    ];
-    columns.extend(metadata);
-    RecordBatch::try_new(table.event_schema(), columns).expect("the schema of events")
+    event_batch(table, rows_to_batch(table, rows).expect("rows of this table").columns().to_vec(), offsets)
 }
 
 /// The rows of each table, with their positions in `rows`.

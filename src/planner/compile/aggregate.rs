@@ -7,11 +7,11 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
+use super::compiler::{Compiler, one_zero};
 use super::plans::{nullable, refused};
-use super::{Compiler, Op, Plan, Result, one_zero};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::planner::fold::{Fold, Folding, constant};
-use crate::planner::plan::{AggregateKind, Function};
+use crate::planner::plan::{AggregateKind, Function, Op, Plan};
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Plan> {

@@ -16,9 +16,10 @@ use datafusion::logical_expr::logical_plan::builder::build_join_schema;
 use datafusion::logical_expr::{EmptyRelation, Expr, Join as LogicalJoin, LogicalPlan};
 use datafusion::physical_expr::expressions::{IsNotNullExpr, IsNullExpr, Literal};
 
-use super::plans::{column_expression, linear_plan, refused, select};
-use super::{Compiler, Expression, Op, Plan, Result, one_zero};
-use crate::planner::plan::{Join, Semi};
+use super::compiler::{Compiler, one_zero};
+use super::plans::{column_expression, linear_plan, nullable, refused, select};
+use crate::error::Result;
+use crate::planner::plan::{Expression, Join, Op, Plan, Semi};
 
 /// Both inputs of a join with the join keys as columns.
 #[derive(Clone)]
@@ -155,7 +156,7 @@ impl Compiler<'_> {
     fn mark(&self, sides: Sides, join: &LogicalJoin) -> Result<Plan> {
         let on_left = join.join_type == JoinType::LeftMark;
         let pairs = join.filter.as_ref().map(|_| self.pairs(&sides, join)).transpose()?;
-        let schema = super::nullable(join.schema.as_arrow());
+        let schema = nullable(join.schema.as_arrow());
         let rows = |anti: bool| match &pairs {
             Some(pairs) => with_pair(&sides, pairs, on_left, anti),
             None if on_left => sides.matching(anti),

@@ -4,10 +4,11 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Join as LogicalJoin, LogicalPlan, Operator};
 
+use super::compiler::Compiler;
 use super::join::literal;
 use super::plans::{column_expression, linear_plan, nullable, select};
-use super::{Compiler, Op, Plan, Result};
-use crate::planner::plan::Compared;
+use crate::error::Result;
+use crate::planner::plan::{Compared, Op, Plan};
 
 impl Compiler<'_> {
     /// The plan of such an inner join, if it is one and nobody above reads columns of the one row.

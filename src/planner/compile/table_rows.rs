@@ -8,9 +8,9 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 
 use super::plans::{column_expression, linear_plan, nullable, select};
-use super::{Expression, Op, Plan};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
+use crate::planner::plan::{Expression, Op, Plan};
 
 /// The first row of each partition. No column is named twice.
 pub(super) fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize, SortOptions)>) -> Plan {

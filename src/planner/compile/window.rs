@@ -12,11 +12,12 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFunctionDefiniti
 use datafusion::physical_expr::expressions::lit;
 use datafusion::physical_planner::create_window_expr;
 
+use super::compiler::{Asked, Compiler};
 use super::plans::{column_expression, linear_plan, nullable, refused, select, with_schema};
+use super::row_number;
 use super::table_rows::latest_plan;
-use super::{Asked, Compiler, Expression, Op, Plan, Result, row_number};
-use crate::error::Error;
-use crate::planner::plan::Top;
+use crate::error::{Error, Result};
+use crate::planner::plan::{Expression, Op, Plan, Top};
 use crate::planner::window_function::{Reach, WindowFunction};
 
 type Order = Vec<(usize, SortOptions)>;
