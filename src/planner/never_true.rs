@@ -46,6 +46,11 @@ impl OptimizerRule for NeverTrue {
         }
         let schema = emptied.schema().clone();
         *emptied = Arc::new(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }));
+        // Nothing else of the condition is asked, so nothing of it can fail.
+        if !join.null_aware {
+            join.on.clear();
+            join.filter = Some(Expr::Literal(ScalarValue::Boolean(Some(false)), None));
+        }
         Ok(Transformed::yes(LogicalPlan::Join(join)))
     }
 }
