@@ -164,7 +164,7 @@ impl<'a> Compiler<'a> {
             options: unnest.options.clone(),
         };
         let schema = nullable(unnest.schema.as_arrow());
-        Ok(Plan { op: Op::Unnest { input: Box::new(input), unnest: Arc::new(parts) }, schema, key: None, insert_only })
+        Ok(Plan { op: Op::Unnest { input: Arc::new(input), unnest: Arc::new(parts) }, schema, key: None, insert_only })
     }
 
     /// `input` with each expression as a column, and where these columns are.
