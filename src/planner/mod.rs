@@ -24,6 +24,7 @@ mod proof;
 mod refuse;
 mod session;
 mod sets;
+mod warnings;
 mod window_function;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};

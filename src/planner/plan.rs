@@ -172,7 +172,7 @@ impl Plan {
     }
 
     /// The plans that this one reads directly.
-    fn inputs(&self) -> Vec<&Plan> {
+    pub fn inputs(&self) -> Vec<&Plan> {
         match &self.op {
             Op::Table(_) | Op::View(_) | Op::OneRow => vec![],
             Op::Union(inputs) => inputs.iter().collect(),

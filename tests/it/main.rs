@@ -9,6 +9,7 @@ mod history;
 mod http;
 mod kafka;
 mod nexmark;
+mod odd;
 mod product;
 mod random;
 mod refused;
