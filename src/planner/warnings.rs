@@ -3,7 +3,7 @@
 //! ```sql
 //! SELECT k FROM t LIMIT 3                 -- which three? the first in order of all columns
 //! SELECT ARRAY_AGG(k) FROM t              -- in which order? that of all columns
-//! SELECT MEDIAN(v) FROM t                 -- of integers: the mean of the two in the middle loses its fraction
+//! SELECT MEDIAN(d) FROM t                 -- of decimals: the mean of the two in the middle is cut to their digits
 //! SELECT ... FROM t JOIN u ON t.v > u.w   -- each change of one side meets all rows of the other
 //! ```
 
@@ -65,13 +65,13 @@ impl Found<'_> {
                         _ => return Ok(TreeNodeRecursion::Continue),
                     };
                     let of = args.first().and_then(|arg| arg.get_type(&schema).ok());
-                    truncated |= name == "median" && of.is_some_and(|t| t.is_numeric() && !t.is_floating());
+                    truncated |= name == "median" && of.is_some_and(|t| t.is_decimal());
                     Ok(TreeNodeRecursion::Continue)
                 })
             })
         });
         if truncated {
-            let message = "MEDIAN of integers or decimals has their type: the mean of two is cut off";
+            let message = "MEDIAN of decimals has their type: the mean of two is cut to their digits";
             let hint = "cast the argument: MEDIAN(CAST(x AS DOUBLE))";
             self.warn(refuse::function_place(self.view, "median"), message, hint);
         }

@@ -9,7 +9,6 @@ mod history;
 mod http;
 mod kafka;
 mod nexmark;
-mod odd;
 mod product;
 mod random;
 mod refused;

@@ -6,6 +6,7 @@
 //! ```
 //! What DataFusion has not implemented is `Refused`; everything else that it says of a query is `Invalid`.
 
+use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::{Spanned, TableFactor};
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
@@ -36,8 +37,13 @@ pub fn in_view(view: &View, error: Error) -> Error {
     if !error.diagnostics.is_empty() || error.kind == ErrorKind::Internal {
         return error;
     }
-    let span = if error.message.contains("subquery") { places::subquery(view) } else { view.query.span() };
-    let said = Said { kind: error.kind, span, message: cut(&error.message), hint: error.hint };
+    let said = match error.hint {
+        Some(hint) => {
+            let span = if error.message.contains("subquery") { places::subquery(view) } else { view.query.span() };
+            Said { kind: error.kind, span, message: error.message, hint: Some(hint) }
+        }
+        None => of_text(view, &error.message, error.kind),
+    };
     Error::from_diagnostics(vec![diagnostic(view, said)])
 }
 
@@ -69,9 +75,14 @@ fn of_diagnostic(view: &View, found: &datafusion::common::Diagnostic) -> Said {
     let mut message = lower_first(&found.message);
     let mut hint = (!words.is_empty()).then(|| words.join("; "));
     if let Some(name) = message.strip_prefix("invalid function ") {
-        message = format!("there is no function {}", name.trim_matches('\''));
+        let name = name.trim_matches('\'').to_string();
         let near = stripped("possible function ");
-        hint = near.first().map(|near| format!("did you mean {}?", near.trim_matches('\'')));
+        let near = near.first().map_or("", |near| near.trim_matches('\''));
+        // The nearest of many that are far is none, and not always the same.
+        let is_near = levenshtein(&name, near) <= (name.len() / 3).max(1);
+        hint =
+            Some(if is_near { format!("did you mean {near}?") } else { "the functions are DataFusion's".to_string() });
+        message = format!("there is no function {name}");
     } else if let [left, right] = stripped("has type ").as_slice() {
         if left == right {
             message = format!("this operator does not take {}", sql_type(left));
@@ -93,6 +104,9 @@ fn of_diagnostic(view: &View, found: &datafusion::common::Diagnostic) -> Said {
         hint = Some(format!("add {column} to GROUP BY, or take one value of it, such as MAX({column})"));
         message = format!("{column} is neither in GROUP BY nor in an aggregate");
     }
+    if hint.is_none() && message.contains("not found") {
+        hint = Some("name a column of what FROM reads".to_string());
+    }
     let near = stripped("possible column ");
     if !near.is_empty() {
         hint = Some(format!("did you mean {}?", near.join(" or ")));
@@ -103,14 +117,18 @@ fn of_diagnostic(view: &View, found: &datafusion::common::Diagnostic) -> Said {
 /// An error without a place.
 fn of_error(view: &View, error: &DataFusionError) -> Said {
     let root = root(error);
-    let text = cut(&root.strip_backtrace());
     let kind = match root {
         DataFusionError::NotImplemented(_) | DataFusionError::Internal(_) => ErrorKind::Refused,
         _ => ErrorKind::Invalid,
     };
+    of_text(view, &root.strip_backtrace(), kind)
+}
+
+fn of_text(view: &View, raw: &str, kind: ErrorKind) -> Said {
+    let text = cut(raw);
     let said = |span, message: String, hint: &str| Said { kind, span, message, hint: Some(hint.to_string()) };
     let whole = view.query.span();
-    if let Some(found) = function_call(view, &root.strip_backtrace()) {
+    if let Some(found) = function_call(view, raw) {
         return found;
     }
     if text.contains("__correlated_sq") || text.contains("__scalar_sq") {
@@ -132,7 +150,10 @@ fn of_error(view: &View, error: &DataFusionError) -> Said {
     if let Some((_, found)) = text.split_once("Join condition must be boolean type, but got ") {
         return said(whole, format!("ON needs a condition, and this is {}", sql_type(found)), "write ON a.k = b.k");
     }
-    if text.contains("Physical plan does not support") || text.contains("Unsupported ast node") {
+    if text.contains("Physical plan does not support")
+        || text.contains("Unsupported ast node")
+        || text.contains("Span(")
+    {
         let message = "an expression of this query is not maintained".to_string();
         let hint = "write it another way: in parts, or with other functions";
         return Said { kind: ErrorKind::Refused, ..said(whole, message, hint) };
@@ -207,7 +228,14 @@ fn of_clause(view: &View, text: &str, kind: ErrorKind) -> Option<Said> {
     } else if text.starts_with("Schema contains duplicate unqualified field name") {
         let message = "two expressions are the same but for a CAST".to_string();
         (ErrorKind::Refused, whole, message, "cast in an inner query: FROM (SELECT CAST(x AS ...) AS y ...)")
-    } else if text.starts_with("There is only support Literal types") {
+    } else if let Some((_, rest)) = text.split_once("rojections require unique expression names but the expression \"")
+    {
+        let name = rest.split('"').next().unwrap_or_default();
+        let name = name.rsplit_once('.').map_or(name, |(_, name)| name).trim_end_matches(')');
+        (kind, whole, format!("two columns are named {name}"), "give one an alias")
+    } else if text.contains("Nth value indices are 1 based") {
+        (kind, places::function(view, "nth_value"), "NTH_VALUE counts from 1".to_string(), "write 1 for the first row")
+    } else if text.starts_with("There is only support Literal types") || text.starts_with("nth_value not supported") {
         let message = "the distance of LAG and LEAD and the number of NTILE and NTH_VALUE are constants".to_string();
         (ErrorKind::Refused, whole, message, "write the number itself")
     } else if text.starts_with("ANY in LIKE") {
