@@ -234,7 +234,7 @@ impl Settings {
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
-            "as_of" => self.as_of = Some(time(&text(value)?)?),
+            "as_of" => self.as_of = time(value)?,
             other => {
                 return fault(format!("{other} is not a key"), format!("the keys are: {}", KEYS.join(", ")));
             }
@@ -252,9 +252,14 @@ fn named(name: &str, fault: Fault) -> Error {
     Error::invalid(format!("{name} {}", fault.message)).hint(fault.hint)
 }
 
-fn time(text: &str) -> Result<i64, Fault> {
-    match chrono::DateTime::parse_from_rfc3339(text) {
-        Ok(time) => Ok(time.timestamp_micros()),
+/// An empty text is the default: now.
+fn time(value: &Value) -> Result<Option<i64>, Fault> {
+    if matches!(value, Value::String(text) if text.is_empty()) {
+        return Ok(None);
+    }
+    let text = text(value)?;
+    match chrono::DateTime::parse_from_rfc3339(&text) {
+        Ok(time) => Ok(Some(time.timestamp_micros())),
         Err(_) => fault(format!("is {text}, not a time"), "write it like 2026-01-31T12:00:00Z"),
     }
 }

@@ -54,6 +54,13 @@ impl Folds {
         input: &SchemaRef,
         rows_max: usize,
     ) -> Result<Self> {
+        // An argument that is the same for all rows decides nothing and need not be in the order.
+        let mut order = order.to_vec();
+        for &argument in &function.arguments {
+            if order.iter().all(|(column, _)| *column != argument) {
+                order.push((argument, SortOptions { descending: false, nulls_first: false }));
+            }
+        }
         let mut columns: Vec<usize> = order.iter().map(|(column, _)| *column).collect();
         columns.sort_unstable();
         let place = |argument: &usize| {
@@ -65,7 +72,7 @@ impl Folds {
         Ok(Folds {
             not_null: folding.skips_nulls && !function.arguments.is_empty(),
             folding,
-            codec: RowCodec::new(input.clone(), order)?,
+            codec: RowCodec::new(input.clone(), &order)?,
             arguments: function.arguments.iter().map(place).collect::<Result<_>>()?,
             output,
             nothing: nothing.into(),

@@ -26,6 +26,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use super::canonical::canonical;
 use super::compile::Compiler;
 use super::memory::{Memory, PlanMemory};
+use super::never_true::NeverTrue;
 use super::plan::{Op, Plan};
 use super::{exact, refuse, sets};
 use crate::catalog::{Table, View, clock_table};
@@ -220,6 +221,7 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         // Before filters are pushed down: a filter that is never true would pass below an aggregate without GROUP BY,
         // which has a row over nothing.
         Arc::new(EliminateFilter::new()),
+        Arc::new(NeverTrue),
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateCrossJoin::new()),
         Arc::new(EliminateOuterJoin::new()),

@@ -66,6 +66,7 @@ pub struct Runner {
     /// What every script begins with.
     project: Vec<Definition>,
     plans: PlanMemory,
+    shrinks: bool,
 }
 
 impl Runner {
@@ -88,7 +89,13 @@ impl Runner {
             let all = std::iter::once(&Schedule::Together).chain(further);
             variants.extend(all.map(|&schedule| Variant { schedule, all_retractable }));
         }
-        Ok(Runner { session: Session::new()?, variants, project: vec![], plans: PlanMemory::default() })
+        Ok(Runner { session: Session::new()?, variants, project: vec![], plans: PlanMemory::default(), shrinks: true })
+    }
+
+    /// Failed runs are shown as they are: for callers that make scripts smaller themselves.
+    pub fn without_shrinking(mut self) -> Self {
+        self.shrinks = false;
+        self
     }
 
     /// Runs a script. The error tells file, line, schedule and what differs.
@@ -104,7 +111,8 @@ impl Runner {
             for (at, step) in script.steps.iter().enumerate() {
                 run.step(at, step).map_err(|error| {
                     let place = format!("{}:{}: {variant}", script.name, step.line);
-                    Error::new(error.kind, format!("{place}\n{error}{}", self.shrunk(run.case())))
+                    let smallest = if self.shrinks { self.shrunk(run.case()) } else { String::new() };
+                    Error::new(error.kind, format!("{place}\n{error}{smallest}"))
                 })?;
             }
             report.schedules += 1;

@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: each further one would link DataFusion again.
 
+mod clock;
 mod commands;
 mod cost;
 mod decode;

@@ -185,7 +185,11 @@ impl<'a> Writer<'a> {
 
     fn order(&mut self, scope: &[Column]) -> String {
         let kind = self.kind(scope);
-        let value = self.simple(scope, kind);
+        let mut value = self.simple(scope, kind);
+        if value.parse::<i64>().is_ok() {
+            // It would be the number of a column.
+            value = format!("{value} + 0");
+        }
         let suffix = self.random.one_of(&["", " DESC", " DESC NULLS LAST", " NULLS FIRST", " ASC NULLS LAST"]);
         format!("{value}{suffix}")
     }

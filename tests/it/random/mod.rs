@@ -1,8 +1,9 @@
 //! Random schemas, queries, changes and epochs: every view equals the batch oracle after each step (I1, I8).
 //!
 //! A case is a script made from a seed. `REBATEFLOW_RANDOM_SEED` is the first seed, `REBATEFLOW_RANDOM_CASES` the
-//! number of cases. What fails is shortened and printed: that script belongs into `tests/slt/found`. Views that the
-//! planner refuses are counted, by reason; what the generator may write is in `surface`.
+//! number of cases. What fails is shortened and printed: that script belongs into `tests/slt/found`. What the generator
+//! may write is in `surface`. Views that the planner refuses are counted, by reason;
+//! `REBATEFLOW_RANDOM_SHOW_REFUSED=1` prints them.
 
 mod case;
 mod choices;

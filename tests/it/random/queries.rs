@@ -5,6 +5,9 @@ use super::kind::Kind;
 use super::surface::{FORMS, Form, JOINS, SETS};
 use super::tables::{Column, Relation, constant};
 
+/// A query shows so many columns of each relation, so that joins of joins stay narrow.
+const SHOWN_COLUMNS_MAX: usize = 6;
+
 /// A query and its columns, c0, c1 ...
 pub type Query = (String, Vec<Column>);
 
@@ -146,7 +149,7 @@ impl Writer<'_> {
                 (format!("SELECT {list} {from}"), columns)
             }
             _ => {
-                let (right_list, right_columns) = renamed(&right, &b, left.len());
+                let (right_list, right_columns) = renamed(&right, &b, left_columns.len());
                 let columns: Vec<Column> = left_columns.into_iter().chain(right_columns).collect();
                 let both: Vec<Column> = left_scope.into_iter().chain(right_scope).collect();
                 let condition = if self.random.chance(15) { self.filtered(&both) } else { String::new() };
@@ -328,7 +331,7 @@ fn column(number: usize, kind: Kind) -> Column {
 
 /// A SELECT list that names all columns c<first>, c<first + 1> ...
 fn renamed(columns: &[Column], alias: &str, first: usize) -> (String, Vec<Column>) {
-    let numbered = || columns.iter().enumerate();
+    let numbered = || columns.iter().take(SHOWN_COLUMNS_MAX).enumerate();
     let list: Vec<String> = numbered().map(|(i, c)| format!("{alias}.{} AS c{}", c.name, first + i)).collect();
     (list.join(", "), numbered().map(|(i, c)| column(first + i, c.kind)).collect())
 }

@@ -1,0 +1,55 @@
+//! `A JOIN B ON FALSE`: no row meets another, so one side may as well be empty.
+//!
+//! Without this rule DataFusion pushes the condition down on its own, and below an aggregate without GROUP BY, which has
+//! a row over nothing: `t LEFT JOIN (SELECT COUNT(*) FROM u) ON 0 = 1` then finds a match.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{JoinType, Result};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan};
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::scalar::ScalarValue;
+
+/// To run after conditions are simplified and before they are pushed down.
+#[derive(Debug, Default)]
+pub struct NeverTrue;
+
+impl OptimizerRule for NeverTrue {
+    fn name(&self) -> &str {
+        "never_true"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let LogicalPlan::Join(mut join) = plan else { return Ok(Transformed::no(plan)) };
+        let never = join.filter.as_ref().is_some_and(|filter| split_conjunction(filter).into_iter().any(is_never_true));
+        if !never || join.join_type == JoinType::Full {
+            return Ok(Transformed::no(LogicalPlan::Join(join)));
+        }
+        use JoinType::{Right, RightAnti, RightMark, RightSemi};
+        let emptied = match join.join_type {
+            Right | RightAnti | RightMark | RightSemi => &mut join.left,
+            _ => &mut join.right,
+        };
+        if matches!(**emptied, LogicalPlan::EmptyRelation(_)) {
+            return Ok(Transformed::no(LogicalPlan::Join(join)));
+        }
+        let schema = emptied.schema().clone();
+        *emptied = Arc::new(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }));
+        Ok(Transformed::yes(LogicalPlan::Join(join)))
+    }
+}
+
+fn is_never_true(condition: &Expr) -> bool {
+    matches!(condition, Expr::Literal(ScalarValue::Boolean(None | Some(false)) | ScalarValue::Null, _))
+}
