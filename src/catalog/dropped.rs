@@ -30,7 +30,8 @@ impl Dropped<'_, '_> {
     }
 
     fn note(&mut self, place: Span, clause: &str) {
-        self.faults.refused(place, format!("{clause} is not supported in a view"));
+        self.faults.refused(place, format!("{clause} is not supported in a view")).hint =
+            Some("leave it out".to_string());
     }
 }
 

@@ -16,7 +16,7 @@ use crate::operators::{
     Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, RangeFilter, Semi, Side,
     Top, Union, Unnest, Window, WindowOrder,
 };
-use crate::planner::{Op, Plan};
+use crate::planner::{Op, Plan, PlanNumbers};
 use crate::state::{Arrangement, Layout};
 
 /// Builds the dataflow of these views, which come in dependency order.
@@ -61,15 +61,19 @@ struct Served {
 }
 
 #[derive(Default)]
-struct Drafting {
+struct Drafting<'a> {
     nodes: Vec<DraftNode>,
-    by_text: HashMap<String, usize>,
+    numbers: PlanNumbers<'a>,
+    /// The node of each plan, by its number.
+    by_number: HashMap<usize, usize>,
+    /// The arrangement of a node by some columns.
+    arranged_by: HashMap<(usize, Vec<usize>), (usize, usize)>,
     arrangements: Vec<ArrangementDraft>,
     sources: BTreeMap<Arc<str>, usize>,
     views: BTreeMap<Arc<str>, usize>,
 }
 
-impl Drafting {
+impl<'a> Drafting<'a> {
     fn add(&mut self, draft: Draft, inputs: Vec<usize>, schema: SchemaRef) -> usize {
         self.nodes.push(DraftNode { draft, inputs, schema });
         self.nodes.len() - 1
@@ -81,9 +85,9 @@ impl Drafting {
     }
 
     /// The node that makes a plan's rows; equal plans have the same.
-    fn node(&mut self, plan: &Plan) -> Result<usize> {
-        let text = plan.text();
-        if let Some(&node) = self.by_text.get(&text) {
+    fn node(&mut self, plan: &'a Plan) -> Result<usize> {
+        let number = self.numbers.number(plan);
+        if let Some(&node) = self.by_number.get(&number) {
             return Ok(node);
         }
         let schema = plan.schema.clone();
@@ -152,7 +156,7 @@ impl Drafting {
                 self.add(Draft::Aggregate(functions.clone()), vec![input], schema)
             }
         };
-        self.by_text.insert(text, node);
+        self.by_number.insert(number, node);
         Ok(node)
     }
 
@@ -174,18 +178,16 @@ impl Drafting {
 
     /// A node that keeps the rows of `node`, of which no two have the same `identity`.
     fn arrange(&mut self, node: usize, identity: Vec<usize>) -> (usize, Arranged) {
-        let text = format!("arrange({node}, {identity:?})");
         let schema = self.nodes[node].schema.clone();
         let columns = (0..schema.fields().len()).collect();
-        if let Some(&kept) = self.by_text.get(&text)
-            && let Draft::Arrange(arrangement) = self.nodes[kept].draft
-        {
+        if let Some(&(kept, arrangement)) = self.arranged_by.get(&(node, identity.clone())) {
             return (kept, Arranged { arrangement, columns });
         }
-        let draft = ArrangementDraft { schema: schema.clone(), identity, order: vec![], links: vec![] };
+        let draft =
+            ArrangementDraft { schema: schema.clone(), identity: identity.clone(), order: vec![], links: vec![] };
         let arrangement = self.arrangement(draft);
         let kept = self.add(Draft::Arrange(arrangement), vec![node], schema);
-        self.by_text.insert(text, kept);
+        self.arranged_by.insert((node, identity), (kept, arrangement));
         (kept, Arranged { arrangement, columns })
     }
 
@@ -202,7 +204,7 @@ impl Drafting {
         Found::Link(at)
     }
 
-    fn side(&mut self, plan: &Plan, key: Vec<usize>) -> Result<(usize, SideDraft)> {
+    fn side(&mut self, plan: &'a Plan, key: Vec<usize>) -> Result<(usize, SideDraft)> {
         let node = self.node(plan)?;
         let (node, arranged) = match self.arranged(node) {
             Some(arranged) => (node, arranged),
@@ -213,7 +215,7 @@ impl Drafting {
         Ok((node, SideDraft { arranged, found, key }))
     }
 
-    fn view(&mut self, spec: &ViewSpec) -> Result<Served> {
+    fn view(&mut self, spec: &'a ViewSpec) -> Result<Served> {
         let plan = &spec.planned.plan;
         let key = served_key(spec)?;
         let node = self.node(plan)?;

@@ -84,7 +84,7 @@ pub(super) enum Draft {
     Union,
     Latest(usize),
     OrderedLatest { partition: Vec<usize>, order: Vec<(usize, SortOptions)> },
-    Top(Box<Top>),
+    Top(Arc<Top>),
     Window(WindowOrder, Vec<WindowFunction>),
     Arrange(usize),
     Join(Box<(SideDraft, SideDraft)>, bool),

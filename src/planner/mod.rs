@@ -25,6 +25,7 @@ mod proof;
 mod refuse;
 mod session;
 mod sets;
+mod warnings;
 mod window_function;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
@@ -33,6 +34,6 @@ pub use fold::{Fold, Folding, Reads};
 pub use memory::PlanMemory;
 pub use never_true::NeverTrue;
 pub use ordered::sorted;
-pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, Semi, Top, Unnest};
+pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
 pub use window_function::{Bound, Reach, Running, WindowFunction};

@@ -9,9 +9,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
-use datafusion::sql::sqlparser::ast::{SelectItem, SetExpr, Spanned};
-use datafusion::sql::sqlparser::tokenizer::Span;
 
+use super::refuse::column_place;
 use crate::catalog::View;
 use crate::error::{Diagnostic, ErrorKind};
 
@@ -29,22 +28,11 @@ pub fn warnings(view: &View, canonical: &LogicalPlan) -> Vec<Diagnostic> {
         }
         let origins = origins.into_iter().collect::<Vec<_>>().join(", ");
         let message = format!("column {} is a float and comes from the decimal {origins}", field.name());
-        let mut diagnostic = view.source.diagnostic(ErrorKind::Refused, place(view, c), message);
+        let mut diagnostic = view.source.diagnostic(ErrorKind::Refused, column_place(view, c), message);
         diagnostic.hint = Some("money stays decimal: CAST(... AS DECIMAL(18,2)) instead of DOUBLE".to_string());
         found.push(diagnostic);
     }
     found
-}
-
-/// Where the query writes its column `c`, if each of its items is one column.
-fn place(view: &View, c: usize) -> Span {
-    if let SetExpr::Select(select) = &*view.query.body {
-        let plain = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
-        if let Some(item) = select.projection.get(c).filter(|_| select.projection.iter().all(plain)) {
-            return item.span();
-        }
-    }
-    view.query.span()
 }
 
 /// Adds the decimal columns of relations that column `c` of a plan gets its value from.

@@ -1,6 +1,7 @@
 //! The plan of a view: a tree of incremental operators with what is known of each one's rows.
 
-use std::fmt::Write;
+use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
@@ -35,7 +36,7 @@ pub enum Op {
     /// Rows that pass the filter, then these expressions of each. `columns`: set if there is no filter and all
     /// expressions are plain columns.
     Linear {
-        input: Box<Plan>,
+        input: Arc<Plan>,
         filter: Option<Expression>,
         project: Vec<Expression>,
         columns: Option<Vec<usize>>,
@@ -44,37 +45,37 @@ pub enum Op {
     Union(Vec<Plan>),
     /// The first row of each partition, in this order (completed by all other columns).
     Latest {
-        input: Box<Plan>,
+        input: Arc<Plan>,
         partition: Vec<usize>,
         order: Vec<(usize, SortOptions)>,
     },
-    Top(Box<Top>),
+    Top(Arc<Top>),
     /// The columns of the input, then one a function. Rows stand in order of partition, `order`, `rest`, all other
     /// columns; rows that are equal up to `order` are peers.
     Window {
-        input: Box<Plan>,
+        input: Arc<Plan>,
         partition: Vec<usize>,
         order: Vec<(usize, SortOptions)>,
         rest: Vec<(usize, SortOptions)>,
         functions: Vec<WindowFunction>,
     },
-    Join(Box<Join>),
-    Semi(Box<Semi>),
+    Join(Arc<Join>),
+    Semi(Arc<Semi>),
     /// Rows that compare true with the one row of `bounds`.
     RangeFilter {
-        rows: Box<Plan>,
-        bounds: Box<Plan>,
+        rows: Arc<Plan>,
+        bounds: Arc<Plan>,
         compared: Vec<Compared>,
     },
     /// One row without columns.
     OneRow,
     /// Lists become rows, structs become columns.
     Unnest {
-        input: Box<Plan>,
+        input: Arc<Plan>,
         unnest: Arc<Unnest>,
     },
     Aggregate {
-        input: Box<Plan>,
+        input: Arc<Plan>,
         group: Vec<usize>,
         functions: Vec<Function>,
     },
@@ -160,81 +161,86 @@ pub struct Function {
 }
 
 impl Plan {
-    /// One text for equal plans: plans with the same text are run once and shared.
+    /// One text for equal plans: a line for each different part, which names its inputs by the number of their line.
     pub fn text(&self) -> String {
-        let mut out = String::new();
-        self.write(&mut out).expect("writing to a String does not fail");
-        out
+        let mut numbers = PlanNumbers::default();
+        numbers.number(self);
+        let mut lines: Vec<(usize, String)> =
+            numbers.by_text.into_iter().map(|(text, number)| (number, text)).collect();
+        lines.sort_unstable();
+        lines.into_iter().map(|(_, text)| text + "\n").collect()
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    /// The plans that this one reads directly.
+    pub fn inputs(&self) -> Vec<&Plan> {
         match &self.op {
-            Op::Table(name) => write!(out, "table({name})"),
-            Op::View(name) => write!(out, "view({name})"),
-            Op::Linear { input, filter, project, .. } => {
+            Op::Table(_) | Op::View(_) | Op::OneRow => vec![],
+            Op::Union(inputs) => inputs.iter().collect(),
+            Op::Linear { input, .. }
+            | Op::Latest { input, .. }
+            | Op::Window { input, .. }
+            | Op::Unnest { input, .. }
+            | Op::Aggregate { input, .. } => vec![input],
+            Op::Top(top) => vec![&top.input],
+            Op::Join(join) => vec![&join.left, &join.right],
+            Op::Semi(semi) => vec![&semi.left, &semi.right],
+            Op::RangeFilter { rows, bounds, .. } => vec![rows, bounds],
+        }
+    }
+
+    /// What tells this operator from others over the same inputs.
+    fn own_text(&self) -> String {
+        match &self.op {
+            Op::Table(name) => format!("table {name}"),
+            Op::View(name) => format!("view {name}"),
+            Op::Linear { filter, project, .. } => {
                 let project: Vec<&str> = project.iter().map(|e| e.text.as_str()).collect();
-                write!(out, "linear({:?}, {project:?}, ", filter.as_ref().map(|e| &e.text))?;
-                input.write(out)?;
-                out.write_char(')')
+                format!("linear {:?} {project:?}", filter.as_ref().map(|e| &e.text))
             }
             // Nothing else tells empty relations apart.
-            Op::Union(inputs) if inputs.is_empty() => write!(out, "empty({:?})", self.schema.fields()),
-            Op::Union(inputs) => {
-                out.write_str("union(")?;
-                for input in inputs {
-                    input.write(out)?;
-                    out.write_str(", ")?;
-                }
-                out.write_char(')')
-            }
-            Op::Latest { input, partition, order } => {
-                write!(out, "latest({partition:?}, {order:?}, ")?;
-                input.write(out)?;
-                out.write_char(')')
-            }
+            Op::Union(inputs) if inputs.is_empty() => format!("empty {:?}", self.schema.fields()),
+            Op::Union(_) => "union".to_string(),
+            Op::Latest { partition, order, .. } => format!("latest {partition:?} {order:?}"),
             Op::Top(top) => {
-                write!(out, "top({:?}, {:?}, {}, {}, {}, ", top.partition, top.order, top.from, top.to, top.number)?;
-                top.input.write(out)?;
-                out.write_char(')')
+                let Top { partition, order, from, to, number, .. } = top.as_ref();
+                format!("top {partition:?} {order:?} {from} {to} {number}")
             }
-            Op::Window { input, partition, order, rest, functions } => {
+            Op::Window { partition, order, rest, functions, .. } => {
                 let functions: Vec<&str> = functions.iter().map(|f| f.text.as_str()).collect();
-                write!(out, "window({partition:?}, {order:?}, {rest:?}, {functions:?}, ")?;
-                input.write(out)?;
-                out.write_char(')')
+                format!("window {partition:?} {order:?} {rest:?} {functions:?}")
             }
-            Op::Join(join) => {
-                write!(out, "join({:?}, {}, ", join.on, join.null_equal)?;
-                join.left.write(out)?;
-                out.write_str(", ")?;
-                join.right.write(out)?;
-                out.write_char(')')
+            Op::Join(join) => format!("join {:?} {}", join.on, join.null_equal),
+            Op::Semi(semi) => format!("semi {:?} {} {}", semi.on, semi.null_equal, semi.anti),
+            Op::RangeFilter { compared, .. } => format!("range_filter {compared:?}"),
+            Op::OneRow => "one row".to_string(),
+            Op::Unnest { unnest, .. } => {
+                format!("unnest {:?} {:?} {:?}", unnest.lists, unnest.structs, unnest.options)
             }
-            Op::Semi(semi) => {
-                write!(out, "semi({:?}, {}, {}, ", semi.on, semi.null_equal, semi.anti)?;
-                semi.left.write(out)?;
-                out.write_str(", ")?;
-                semi.right.write(out)?;
-                out.write_char(')')
-            }
-            Op::RangeFilter { rows, bounds, compared } => {
-                write!(out, "range_filter({compared:?}, ")?;
-                rows.write(out)?;
-                out.write_str(", ")?;
-                bounds.write(out)?;
-                out.write_char(')')
-            }
-            Op::OneRow => out.write_str("one row"),
-            Op::Unnest { input, unnest } => {
-                write!(out, "unnest({:?}, {:?}, {:?}, ", unnest.lists, unnest.structs, unnest.options)?;
-                input.write(out)?;
-                out.write_char(')')
-            }
-            Op::Aggregate { input, group, functions } => {
-                write!(out, "aggregate({group:?}, {functions:?}, ")?;
-                input.write(out)?;
-                out.write_char(')')
-            }
+            Op::Aggregate { group, functions, .. } => format!("aggregate {group:?} {functions:?}"),
         }
+    }
+}
+
+/// Numbers of plans: equal plans have the same, and what is shared is looked at once. (An outer join reads its inputs
+/// several times: a chain of them is a small graph, and an endless tree.)
+#[derive(Default)]
+pub struct PlanNumbers<'a> {
+    /// Plans are borrowed for as long as their addresses stand here.
+    by_address: HashMap<*const Plan, usize>,
+    by_text: HashMap<String, usize>,
+    borrowed: PhantomData<&'a Plan>,
+}
+
+impl<'a> PlanNumbers<'a> {
+    /// The number of a plan, from 0 in the order in which different ones are met; inputs come first.
+    pub fn number(&mut self, plan: &'a Plan) -> usize {
+        if let Some(&number) = self.by_address.get(&std::ptr::from_ref(plan)) {
+            return number;
+        }
+        let inputs: Vec<usize> = plan.inputs().into_iter().map(|input| self.number(input)).collect();
+        let next = self.by_text.len();
+        let number = *self.by_text.entry(format!("{} of {inputs:?}", plan.own_text())).or_insert(next);
+        self.by_address.insert(plan, number);
+        number
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::not_impl_err;
+use datafusion::common::{TableReference, not_impl_err};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
@@ -30,7 +30,7 @@ use super::never_true::NeverTrue;
 use super::plan::{Op, Plan};
 use super::{exact, refuse, sets};
 use crate::catalog::{Table, View, clock_table};
-use crate::error::{Diagnostic, Error, Result};
+use crate::error::{Diagnostic, Error, ErrorKind, Result};
 
 /// A table or a materialized view, as the planner sees it.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ impl Planner {
 
     fn add(&mut self, name: &str, relation: Relation) -> Result<()> {
         let provider = Arc::new(SchemaOnly(relation.schema.clone()));
-        self.context.register_table(name, provider)?;
+        self.context.register_table(TableReference::bare(name), provider)?;
         self.relations.insert(name.to_string(), relation);
         Ok(())
     }
@@ -113,14 +113,15 @@ impl Planner {
     /// Adds a plain view: its query takes the place of its name.
     pub fn add_plain(&mut self, name: &str, planned: &ViewPlan) -> Result<()> {
         self.memory.note(&["plain", name, &planned.plan.text(), &planned.canonical.to_string()]);
-        self.context.register_table(name, Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
+        self.context
+            .register_table(TableReference::bare(name), Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
         Ok(())
     }
 
     /// Takes a table or a view out again, if it is there.
     pub fn remove(&mut self, name: &str) -> Result<()> {
         self.memory.note(&["removed", name]);
-        self.context.deregister_table(name)?;
+        self.context.deregister_table(TableReference::bare(name))?;
         self.relations.remove(name);
         Ok(())
     }
@@ -131,7 +132,7 @@ impl Planner {
     }
 
     fn plan_anew(&self, view: &View) -> Result<ViewPlan> {
-        refuse::check(view)?;
+        refuse::check_text(view, &self.context.state())?;
         let statement = Statement::Query(Box::new(view.query.clone()));
         let logical = futures::executor::block_on(
             self.context.state().statement_to_plan(SqlStatement::Statement(Box::new(statement))),
@@ -142,28 +143,40 @@ impl Planner {
             .analyzer()
             .execute_and_check(logical, state.config_options(), |_, _| {})
             .map_err(|e| refuse::at_place(view, e))?;
-        refuse::check_functions(view, &resolved)?;
-        refuse::check_correlated(view, &resolved)?;
+        refuse::check_plan(view, &resolved)?;
         sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
-        let canonical = canonical(resolved).map_err(|e| refuse::at_place(view, e))?;
+        let canonical = canonical(resolved.clone()).map_err(|e| refuse::at_place(view, e))?;
+        check_columns(view, canonical.schema().as_arrow())?;
         let optimized =
             state.optimizer().optimize(canonical.clone(), &state, |_, _| {}).map_err(|e| refuse::at_place(view, e))?;
         let plan = Compiler::new(&state, &self.relations)
             .compile(&optimized)
-            .and_then(|plan| pinned(plan, canonical.schema().as_arrow()))
-            .map_err(|e| refuse::in_view(view, e))?;
+            .map_err(|e| refuse::in_view(view, e))
+            .and_then(|plan| pinned(view, plan, canonical.schema().as_arrow()))?;
         let schema = served_schema(&plan);
-        let warnings = super::money::warnings(view, &canonical);
+        let warnings = super::warnings::warnings(view, &resolved, &canonical, &plan);
         Ok(ViewPlan { plan, canonical, schema, warnings })
     }
 }
 
+/// Refuses columns whose type cannot be kept.
+fn check_columns(view: &View, schema: &Schema) -> Result<()> {
+    let Some(c) = schema.fields().iter().position(|field| !supported(field.data_type())) else { return Ok(()) };
+    let message = super::compile::cannot_keep(schema.field(c));
+    let mut fault = view.source.diagnostic(ErrorKind::Refused, refuse::column_place(view, c), message.message);
+    fault.hint = message.hint;
+    Err(Error::from_diagnostics(vec![fault]))
+}
+
 /// The names of the query's columns, which an optimizer may have changed.
-fn pinned(plan: Plan, wanted: &Schema) -> Result<Plan> {
+fn pinned(view: &View, plan: Plan, wanted: &Schema) -> Result<Plan> {
     let mut names = std::collections::HashSet::new();
-    for field in wanted.fields() {
+    for (c, field) in wanted.fields().iter().enumerate() {
         if !names.insert(field.name()) {
-            return Err(Error::invalid(format!("two columns are named {}", field.name())).hint("give one an alias"));
+            let message = format!("two columns are named {}", field.name());
+            let mut fault = view.source.diagnostic(ErrorKind::Invalid, refuse::column_place(view, c), message);
+            fault.hint = Some("give one an alias".to_string());
+            return Err(Error::from_diagnostics(vec![fault]));
         }
     }
     let fields = plan.schema.fields().iter().zip(wanted.fields());

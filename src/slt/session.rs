@@ -8,6 +8,7 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
 };
+use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -68,7 +69,7 @@ impl Session {
         let state = SessionStateBuilder::new_from_existing(self.plain.clone()).with_catalog_list(catalogs).build();
         let context = SessionContext::new_with_state(state);
         for (name, batch) in relations {
-            context.register_table(name.as_str(), mem_table(batch)?)?;
+            context.register_table(TableReference::bare(name.as_str()), mem_table(batch)?)?;
         }
         self.runtime.block_on(async {
             let plan = context.sql(sql).await?.create_physical_plan().await?;

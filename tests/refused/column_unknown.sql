@@ -1,5 +1,7 @@
--- expect: column 'kk' not found
--- expect: did you mean t.k?
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+-- kind: Invalid
+-- error: column 'kk' not found
+-- hint: did you mean t.k?
+-- at: kk
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
 CREATE MATERIALIZED VIEW r AS SELECT kk FROM t;

@@ -1,5 +1,7 @@
--- expect: two columns are named k
--- expect: give one an alias
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+-- kind: Invalid
+-- error: two columns are named k
+-- hint: give one an alias
+-- at: u.k
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
 CREATE MATERIALIZED VIEW r AS SELECT t.k, u.k FROM t JOIN u ON t.k = u.k;

@@ -1,4 +1,7 @@
--- expect: current_date() changes by itself and cannot be maintained
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+-- kind: Refused
+-- error: current_date() changes by itself and cannot be maintained
+-- hint: read the table clock, whose one row has the time in as_of: FROM t CROSS JOIN clock WHERE ts > as_of - ...
+-- at: current_date
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
 CREATE MATERIALIZED VIEW r AS SELECT k, current_date AS d FROM t;

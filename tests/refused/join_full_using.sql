@@ -1,5 +1,7 @@
--- expect: USING and NATURAL of a RIGHT or FULL join are not maintained
--- expect: COALESCE(a.k, b.k)
-CREATE TABLE a (k BIGINT, x BIGINT);
-CREATE TABLE b (k BIGINT, y BIGINT);
+-- kind: Refused
+-- error: USING and NATURAL of a RIGHT or FULL join are not maintained
+-- hint: write ON a.k = b.k, and COALESCE(a.k, b.k) AS k where the key is shown
+-- at: b
+CREATE TABLE a (k VARCHAR, x BIGINT) WITH (topic = 'a');
+CREATE TABLE b (k VARCHAR, y BIGINT) WITH (topic = 'b');
 CREATE MATERIALIZED VIEW r AS SELECT k, x, y FROM a FULL JOIN b USING (k);

@@ -1,5 +1,7 @@
--- expect: LATERAL is not maintained
--- expect: write it as a join
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+-- kind: Refused
+-- error: LATERAL is not maintained
+-- hint: write it as a join on the columns that it compares; for a LIMIT in it, number the rows with ROW_NUMBER() OVER (PARTITION BY ...)
+-- at: SELECT w FROM u WHERE u.k = t.k) l
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
 CREATE MATERIALIZED VIEW r AS SELECT t.k FROM t JOIN LATERAL (SELECT w FROM u WHERE u.k = t.k) l ON TRUE;

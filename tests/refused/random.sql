@@ -1,4 +1,7 @@
--- expect: random() changes by itself and cannot be maintained
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+-- kind: Refused
+-- error: random() changes by itself and cannot be maintained
+-- hint: make the value where the event is made, and send it as a column
+-- at: random
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
 CREATE MATERIALIZED VIEW r AS SELECT k, random() AS r FROM t;

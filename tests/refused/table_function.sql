@@ -1,4 +1,7 @@
--- expect: table functions are not maintained yet
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
+-- kind: Refused
+-- error: table functions are not maintained
+-- hint: read a table or a view, or write (VALUES ...) or UNNEST(...)
+-- at: generate_series
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
 CREATE MATERIALIZED VIEW r AS SELECT value FROM generate_series(1, 3);

@@ -34,7 +34,7 @@ impl Compiler<'_> {
         let input = self.linear(input, &aggregate.input, None, &exprs)?;
         let schema = nullable(aggregate.schema.as_arrow());
         Ok(Plan {
-            op: Op::Aggregate { input: Box::new(input), group: (0..groups).collect(), functions },
+            op: Op::Aggregate { input: Arc::new(input), group: (0..groups).collect(), functions },
             schema,
             key: Some((0..groups).collect()),
             insert_only: false,

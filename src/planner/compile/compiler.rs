@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
@@ -73,12 +73,7 @@ impl<'a> Compiler<'a> {
         }?;
         for field in compiled.schema.fields() {
             if !supported(field.data_type()) {
-                return Err(refused(&format!(
-                    "column {} has type {}, which cannot be kept",
-                    field.name(),
-                    field.data_type()
-                ))
-                .hint("cast it to VARCHAR, BIGINT, DECIMAL, DOUBLE, BOOLEAN, DATE or TIMESTAMP"));
+                return Err(cannot_keep(field));
             }
         }
         Ok(compiled)
@@ -164,7 +159,7 @@ impl<'a> Compiler<'a> {
             options: unnest.options.clone(),
         };
         let schema = nullable(unnest.schema.as_arrow());
-        Ok(Plan { op: Op::Unnest { input: Box::new(input), unnest: Arc::new(parts) }, schema, key: None, insert_only })
+        Ok(Plan { op: Op::Unnest { input: Arc::new(input), unnest: Arc::new(parts) }, schema, key: None, insert_only })
     }
 
     /// `input` with each expression as a column, and where these columns are.
@@ -224,6 +219,16 @@ impl<'a> Compiler<'a> {
         let text = format!("{plain} = {physical}");
         Ok(Expression { physical, text })
     }
+}
+
+/// What is said of a column whose type state cannot hold.
+pub(in crate::planner) fn cannot_keep(field: &Field) -> Error {
+    let type_name = match field.data_type() {
+        DataType::Null => "no type".to_string(),
+        other => format!("type {other}"),
+    };
+    refused(&format!("column {} has {type_name}, which cannot be kept", field.name()))
+        .hint("cast it to VARCHAR, BIGINT, DECIMAL, DOUBLE, BOOLEAN, DATE or TIMESTAMP")
 }
 
 /// A key as it is compared: minus zero is zero.

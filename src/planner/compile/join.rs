@@ -185,7 +185,7 @@ fn inner(sides: &Sides) -> Plan {
         schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
         key: join_key(left, right, on),
         insert_only: left.insert_only && right.insert_only,
-        op: Op::Join(Box::new(Join {
+        op: Op::Join(Arc::new(Join {
             left: left.clone(),
             right: right.clone(),
             on: on.clone(),
@@ -200,7 +200,7 @@ fn semi(left: Plan, right: Plan, on: Vec<(usize, usize)>, null_equal: bool, anti
         schema: left.schema.clone(),
         key: left.key.clone(),
         insert_only: left.insert_only && right.insert_only && !anti,
-        op: Op::Semi(Box::new(Semi { left, right, on, null_equal, anti })),
+        op: Op::Semi(Arc::new(Semi { left, right, on, null_equal, anti })),
     }
 }
 

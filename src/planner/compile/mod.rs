@@ -12,6 +12,6 @@ mod row_number;
 mod table_rows;
 mod window;
 
-pub(super) use compiler::Compiler;
+pub(super) use compiler::{Compiler, cannot_keep};
 pub(super) use plans::with_schema;
 pub(super) use table_rows::table_plan;

@@ -54,7 +54,7 @@ pub(super) fn linear_plan(
     });
     let insert_only = input.insert_only;
     let columns = if filter.is_none() { columns.into_iter().collect() } else { None };
-    Plan { op: Op::Linear { input: Box::new(input), filter, project, columns }, schema, key, insert_only }
+    Plan { op: Op::Linear { input: Arc::new(input), filter, project, columns }, schema, key, insert_only }
 }
 
 pub(super) fn column_expression(schema: &Schema, c: usize) -> Expression {

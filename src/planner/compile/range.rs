@@ -1,5 +1,7 @@
 //! Rows compared with a relation of one row: `event_time > as_of - INTERVAL '1 day'`, `v < (SELECT AVG(v) FROM t)`.
 
+use std::sync::Arc;
+
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Join as LogicalJoin, LogicalPlan, Operator};
@@ -53,8 +55,8 @@ impl Compiler<'_> {
             insert_only: false,
             op: Op::RangeFilter {
                 compared: compared.collect(),
-                rows: Box::new(compared_rows),
-                bounds: Box::new(compared_bounds),
+                rows: Arc::new(compared_rows),
+                bounds: Arc::new(compared_bounds),
             },
         };
         let first = if one_is_right { 0 } else { left_width };

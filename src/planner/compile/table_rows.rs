@@ -18,7 +18,7 @@ pub(super) fn latest_plan(input: Plan, partition: Vec<usize>, order: Vec<(usize,
         schema: input.schema.clone(),
         key: Some(partition.clone()),
         insert_only: false,
-        op: Op::Latest { input: Box::new(input), partition, order },
+        op: Op::Latest { input: Arc::new(input), partition, order },
     }
 }
 

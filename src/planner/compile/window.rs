@@ -132,7 +132,7 @@ fn top_plan(top: Top) -> Plan {
         fields.push(Arc::new(Field::new("number", DataType::UInt64, true)));
     }
     let key = if top.number || top.from == top.to { Some(key) } else { top.input.key.clone() };
-    Plan { schema: Arc::new(Schema::new(fields)), key, insert_only: false, op: Op::Top(Box::new(top)) }
+    Plan { schema: Arc::new(Schema::new(fields)), key, insert_only: false, op: Op::Top(Arc::new(top)) }
 }
 
 fn window_plan(input: Plan, group: Group, rest: &[(usize, SortOptions)]) -> Plan {
@@ -146,7 +146,7 @@ fn window_plan(input: Plan, group: Group, rest: &[(usize, SortOptions)]) -> Plan
         schema: Arc::new(Schema::new(fields)),
         key: input.key.clone(),
         insert_only: false,
-        op: Op::Window { input: Box::new(input), partition, order, rest, functions },
+        op: Op::Window { input: Arc::new(input), partition, order, rest, functions },
     }
 }
 

@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: a subquery in GROUP BY is not maintained
+-- hint: compute it in an inner query, and group that
+-- at: SELECT MAX(w) FROM u WHERE u.k = t.k
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT COUNT(*) AS n FROM t GROUP BY (SELECT MAX(w) FROM u WHERE u.k = t.k);

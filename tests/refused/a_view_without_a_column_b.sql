@@ -1,0 +1,7 @@
+-- kind: Invalid
+-- error: a view without a column
+-- hint: name at least one in the SELECT
+-- at: SELECT FROM t
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT FROM t;

@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: APPLY is not maintained
+-- hint: write it as a join on the columns that it compares
+-- at: SELECT w FROM u WHERE u.k = t.k) y
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT t.k FROM t CROSS APPLY (SELECT w FROM u WHERE u.k = t.k) y;

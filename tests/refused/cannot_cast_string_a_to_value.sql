@@ -1,0 +1,7 @@
+-- kind: Invalid
+-- error: cannot cast string 'a' to value of BIGINT type
+-- hint: a value that may not fit is cast by TRY_CAST, which gives NULL
+-- at: SELECT * FROM (VALUES (1, 'a'), (2, 3)) AS y(a, b
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT * FROM (VALUES (1, 'a'), (2, 3)) AS y(a, b);

@@ -1,0 +1,7 @@
+-- kind: Invalid
+-- error: cannot cast string 'x' to value of BIGINT type
+-- hint: a value that may not fit is cast by TRY_CAST, which gives NULL
+-- at: SELECT v IN (1, NULL, 'x') AS a FROM t
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT v IN (1, NULL, 'x') AS a FROM t;

@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: column a has type Decimal256(50, 2), which cannot be kept
+-- hint: cast it to VARCHAR, BIGINT, DECIMAL, DOUBLE, BOOLEAN, DATE or TIMESTAMP
+-- at: d AS DECIMAL(50,2)) AS a
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT CAST(d AS DECIMAL(50,2)) AS a FROM t;

@@ -1,0 +1,7 @@
+-- kind: Invalid
+-- error: column 'zz' not found in 'u'
+-- hint: name a column of what FROM reads
+-- at: u.zz
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT t.k FROM t LEFT JOIN u ON t.k = u.zz;

@@ -1,0 +1,7 @@
+-- kind: Invalid
+-- error: column 'v' not found
+-- hint: name a column of what FROM reads
+-- at: SELECT a FROM t, UNNEST([v, x]) AS y(a
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT a FROM t, UNNEST([v, x]) AS y(a);

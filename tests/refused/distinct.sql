@@ -1,5 +1,0 @@
--- expect: SELECT DISTINCT is not maintained yet
--- expect: use GROUP BY over the same columns
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
-CREATE MATERIALIZED VIEW r AS SELECT DISTINCT k FROM t;

@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: FETCH FIRST is not maintained
+-- hint: write LIMIT
+-- at: 10
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT k FROM t ORDER BY v FETCH FIRST 10 PERCENT ROWS ONLY;

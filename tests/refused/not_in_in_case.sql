@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: a subquery at this place is not maintained
+-- hint: subqueries are maintained in SELECT (one value), WHERE and HAVING; elsewhere write a join
+-- at: SELECT k FROM u
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT CASE WHEN k NOT IN (SELECT k FROM u) THEN 1 ELSE 0 END AS c FROM t;

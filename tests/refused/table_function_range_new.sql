@@ -1,4 +1,0 @@
--- expect: table functions are not maintained
-CREATE TABLE t (k VARCHAR NOT NULL, v BIGINT, d DECIMAL(18,2), x DOUBLE, ts TIMESTAMP(6));
-CREATE TABLE u (k VARCHAR NOT NULL, w BIGINT);
-CREATE MATERIALIZED VIEW r AS SELECT value FROM range(1, 10);

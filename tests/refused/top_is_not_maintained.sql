@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: TOP is not maintained
+-- hint: write ORDER BY ... LIMIT at the end
+-- at: k
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT TOP 3 k FROM t;

@@ -1,0 +1,6 @@
+-- kind: Invalid
+-- error: unsupported CAST from BOOLEAN to DATE
+-- at: SELECT CAST(b AS DATE) AS a FROM t
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT CAST(b AS DATE) AS a FROM t;
