@@ -31,6 +31,6 @@ pub use float_total::{FLOAT_WORDS, add_float, float_total};
 pub use fold::{Fold, Folding, Reads};
 pub use memory::PlanMemory;
 pub use ordered::sorted;
-pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, Semi, Top, Unnest};
+pub use plan::{AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, Semi, Top, Unnest};
 pub use session::{Planner, Relation, ViewPlan};
 pub use window_function::{Bound, Reach, Running, WindowFunction};
