@@ -135,13 +135,21 @@ fn describe_aggregate(
     functions: &[Function],
     schema: &SchemaRef,
 ) -> (Class, Vec<String>, &'static str, &'static str, Held) {
+    use AggregateKind::{Avg, Bits, Count, Sum};
     let groups = schema.fields().len() - functions.len();
     let key = names(schema, &(0..groups).collect::<Vec<_>>());
     let kinds = || functions.iter().map(|function| &function.kind);
     let ordered = functions.iter().any(|function| function.distinct)
-        || kinds().any(|kind| !matches!(kind, AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg));
-    if kinds().any(|kind| matches!(kind, AggregateKind::Fold(fold, _) if matches!(fold.reads, Reads::All))) {
+        || kinds().any(|kind| !matches!(kind, Count | Sum | Avg | Bits(_)));
+    let reads = |kind: &AggregateKind| match kind {
+        AggregateKind::Fold(fold, _) => Some(fold.reads),
+        _ => None,
+    };
+    if kinds().any(|kind| reads(kind) == Some(Reads::All)) {
         (recomputed(&key), key, "the values of each group, in order", "the values of the group", Held::Inputs)
+    } else if kinds().any(|kind| reads(kind) == Some(Reads::Places)) {
+        let cost = "1 probe, 2 rows a group, a logarithm of the values kept and a count of the group's blocks";
+        (Class::Incremental, key, "totals of each group, values in order, counted", cost, Held::Output)
     } else if ordered {
         let cost = "1 probe, 2 rows a group, a logarithm of the values kept";
         (Class::Incremental, key, "totals of each group, values in order", cost, Held::Output)

@@ -3,6 +3,7 @@
 use datafusion::arrow::array::{ArrayRef, new_null_array};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
+use super::bits::Bits;
 use super::distinct::Distinct;
 use super::folds::Folds;
 use super::totals::{Total, TotalRows};
@@ -26,6 +27,8 @@ pub(super) enum Accumulator {
         null: Vec<u8>,
         values: OrderedRows,
     },
+    /// BIT_AND, BIT_OR, BIT_XOR.
+    Bits(Bits),
     /// Every other function.
     Folds(Folds),
 }
@@ -91,6 +94,7 @@ impl Accumulator {
                 let folds = Folds::new(function, folding.clone(), order, input, rows_max)?;
                 Ok(Accumulator::Folds(folds))
             }
+            AggregateKind::Bits(bits) => Ok(Accumulator::Bits(Bits::new(*bits, function.output.clone()))),
             AggregateKind::Min | AggregateKind::Max => {
                 let column = *first.ok_or_else(|| Error::internal("MIN without an argument"))?;
                 let codec = RowCodec::ascending(input.clone(), &[column])?;
@@ -116,7 +120,7 @@ impl Accumulator {
         match self {
             Accumulator::Total(total) => total.words(),
             Accumulator::Distinct(distinct) => distinct.total().words(),
-            Accumulator::Extreme { .. } | Accumulator::Folds(_) => 0,
+            Accumulator::Extreme { .. } | Accumulator::Bits(_) | Accumulator::Folds(_) => 0,
         }
     }
 
@@ -125,6 +129,7 @@ impl Accumulator {
         match self {
             Accumulator::Total(total) => total.add(words, &rows),
             Accumulator::Distinct(distinct) => distinct.add(words, changes, rows),
+            Accumulator::Bits(bits) => bits.add(changes, &rows),
             Accumulator::Folds(folds) => folds.add(changes, &rows),
             Accumulator::Extreme { codec, values, .. } => changes.each(
                 codec,
@@ -141,6 +146,7 @@ impl Accumulator {
     pub fn pictures(&self, groups: &[u32]) -> Option<Vec<Picture>> {
         match self {
             Accumulator::Total(_) | Accumulator::Distinct(_) => None,
+            Accumulator::Bits(bits) => Some(groups.iter().map(|&group| bits.picture(group)).collect()),
             Accumulator::Folds(folds) => Some(groups.iter().map(|&group| folds.picture(group)).collect()),
             Accumulator::Extreme { last, values, .. } => {
                 let picture = |number: &u32| {
@@ -168,6 +174,7 @@ impl Accumulator {
             Accumulator::Total(total) => total.column(words, fits),
             Accumulator::Distinct(distinct) => distinct.total().column(words, fits),
             Accumulator::Extreme { codec, null, .. } => decoded(codec, null, pictures, fits),
+            Accumulator::Bits(bits) => bits.column(pictures),
             Accumulator::Folds(folds) => decoded(folds.output(), folds.nothing(), pictures, fits),
         }
     }
@@ -177,6 +184,7 @@ impl Accumulator {
             Accumulator::Total(_) => 0,
             Accumulator::Distinct(distinct) => distinct.size(),
             Accumulator::Extreme { values, .. } => values.size(),
+            Accumulator::Bits(bits) => bits.size(),
             Accumulator::Folds(folds) => folds.size(),
         }
     }

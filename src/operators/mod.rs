@@ -6,6 +6,7 @@
 mod accumulator;
 mod aggregate;
 mod arrange;
+mod bits;
 mod distinct;
 mod folds;
 #[cfg(test)]

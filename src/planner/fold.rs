@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -24,7 +25,7 @@ use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 
-use super::percentile::percentile;
+use super::percentile::Place;
 
 /// An aggregate function over sorted rows. Its arguments are those of `inner`, then further columns of the order.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -153,6 +154,8 @@ pub enum Reads {
     All,
     First(usize),
     Last(usize),
+    /// Those of `Folding::places`.
+    Places,
 }
 
 /// How sorted rows become a value.
@@ -165,6 +168,8 @@ pub struct Folding {
     return_field: FieldRef,
     ignore_nulls: bool,
     within: Option<SortOptions>,
+    /// Of a percentile.
+    rank: Option<f64>,
     /// Each row counts once, however often it is there.
     pub distinct: bool,
     pub reads: Reads,
@@ -195,6 +200,7 @@ impl Folding {
             schema: Schema::new(fields),
             ignore_nulls: fold.ignore_nulls,
             within: fold.within,
+            rank: rank(fold, &constants)?,
             distinct: fold.distinct,
             reads,
             skips_nulls,
@@ -220,12 +226,40 @@ impl Folding {
         })
     }
 
+    /// Of `Reads::Places`: the numbers of the one or two rows that decide the value of `count` rows, at least one.
+    pub fn places(&self, count: usize) -> RangeInclusive<usize> {
+        match self.rank.map(|rank| Place::new(rank, count)) {
+            None => (count - 1) / 2..=count / 2,
+            Some(place) if self.descending() => count - 1 - place.above..=count - 1 - place.below,
+            Some(place) => place.below..=place.above,
+        }
+    }
+
+    fn descending(&self) -> bool {
+        self.within.is_some_and(|within| within.descending)
+    }
+
+    /// The value of `count` rows, of which `columns` has those at `places`.
+    pub fn value_at_places(&self, columns: &[ArrayRef], count: usize) -> Result<ScalarValue> {
+        match (self.rank, columns) {
+            (Some(rank), [values]) => Place::new(rank, count).value(values, self.descending()),
+            _ => self.accumulated(columns, columns.first().map_or(0, |values| values.len())),
+        }
+    }
+
     /// The value of these rows. `columns`: the arguments that are not constant, sorted, `rows` long.
     pub fn value(&self, columns: &[ArrayRef], rows: usize) -> Result<ScalarValue> {
-        let descending = self.within.is_some_and(|within| within.descending);
-        if let ("percentile_cont", [values], [_, Some(rank)]) = (self.inner.name(), columns, &self.constants[..]) {
-            return percentile(values, rank, descending);
+        if self.reads != Reads::Places || rows == 0 {
+            return self.accumulated(columns, rows);
         }
+        let places = self.places(rows);
+        let (first, length) = (*places.start(), places.count());
+        let columns: Vec<ArrayRef> = columns.iter().map(|column| column.slice(first, length)).collect();
+        self.value_at_places(&columns, rows)
+    }
+
+    /// What DataFusion's function gives.
+    fn accumulated(&self, columns: &[ArrayRef], rows: usize) -> Result<ScalarValue> {
         let mut accumulator = self.accumulator()?;
         if rows > 0 {
             let mut columns = columns.iter().cloned();
@@ -248,6 +282,15 @@ impl fmt::Debug for Folding {
     }
 }
 
+/// The rank of a percentile; None: the fold is another function, or its rank is not known.
+fn rank(fold: &Fold, constants: &[Option<ScalarValue>]) -> Result<Option<f64>> {
+    let ("percentile_cont", [None, Some(rank)]) = (fold.inner.name(), constants) else { return Ok(None) };
+    match rank.cast_to(&DataType::Float64)? {
+        ScalarValue::Float64(rank) => Ok(rank),
+        _ => Ok(None),
+    }
+}
+
 /// What a fold has to read of its sorted rows, and whether it leaves out those whose first argument is NULL.
 fn reads(fold: &Fold, constants: &[Option<ScalarValue>], types: &[DataType]) -> (Reads, bool) {
     let ascending = fold.sort.first() == Some(&(0, ASCENDING)) && !types[0].is_nested();
@@ -257,6 +300,11 @@ fn reads(fold: &Fold, constants: &[Option<ScalarValue>], types: &[DataType]) -> 
         "any_value" => (Reads::First(1), true),
         "min" if ascending => (Reads::First(1), true),
         "max" if ascending => (Reads::Last(1), true),
+        // False comes before true.
+        "bool_and" if ascending => (Reads::First(1), true),
+        "bool_or" if ascending => (Reads::Last(1), true),
+        "median" if ascending && constants == [None] && types[0].is_numeric() => (Reads::Places, true),
+        "percentile_cont" if ascending && matches!(rank(fold, constants), Ok(Some(_))) => (Reads::Places, true),
         "nth_value" => match constants.get(1) {
             Some(Some(ScalarValue::Int64(Some(n)))) => {
                 let rows = usize::try_from(n.unsigned_abs()).unwrap_or(usize::MAX);

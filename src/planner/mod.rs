@@ -34,6 +34,8 @@ pub use fold::{Fold, Folding, Reads};
 pub use memory::PlanMemory;
 pub use never_true::NeverTrue;
 pub use ordered::sorted;
-pub use plan::{AggregateKind, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest};
+pub use plan::{
+    AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest,
+};
 pub use session::{Planner, Relation, ViewPlan};
 pub use window_function::{Bound, Reach, Running, WindowFunction};

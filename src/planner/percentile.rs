@@ -11,25 +11,31 @@ use datafusion::common::{Result, ScalarValue};
 /// The weight is rounded to twelve digits: 0.9 * 3 is 2.7, not 2.7000000000000002.
 const WEIGHT_UNITS: f64 = 1e12;
 
-/// The percentile of values that are sorted ascending, NULL last. `descending`: counted from the greatest.
-pub fn percentile(values: &ArrayRef, rank: &ScalarValue, descending: bool) -> Result<ScalarValue> {
-    let output = values.data_type();
-    let count = values.len() - values.null_count();
-    let ScalarValue::Float64(Some(rank)) = rank.cast_to(&DataType::Float64)? else {
-        return ScalarValue::try_from(output);
-    };
-    if count == 0 {
-        return ScalarValue::try_from(output);
+/// Where a percentile stands among sorted values: its two neighbours, and how far it is from the first to the second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    pub below: usize,
+    pub above: usize,
+    weight: f64,
+}
+
+impl Place {
+    /// Of `count` values, at least one. `rank`: from 0 to 1.
+    pub fn new(rank: f64, count: usize) -> Self {
+        let place = rank * (count - 1) as f64;
+        let below = (place.floor() as usize).min(count - 1);
+        let weight = (place.fract() * WEIGHT_UNITS).round() / WEIGHT_UNITS;
+        Place { below, above: (below + 1).min(count - 1), weight }
     }
-    let place = rank * (count - 1) as f64;
-    let weight = (place.fract() * WEIGHT_UNITS).round() / WEIGHT_UNITS;
-    let below = place.floor() as usize;
-    let above = (below + 1).min(count - 1);
-    let position = |from_start: usize| if descending { count - 1 - from_start } else { from_start };
-    let doubles = cast(values, &DataType::Float64)?;
-    let doubles = doubles.as_primitive::<Float64Type>();
-    let (low, high) = (doubles.value(position(below)), doubles.value(position(above)));
-    // Between infinities nothing can be subtracted.
-    let value = if weight == 0.0 || low == high { low } else { low + (high - low) * weight };
-    ScalarValue::Float64(Some(value)).cast_to(output)
+
+    /// The value between the neighbours: the first and the last of `values`, or, `descending`, the last and the first.
+    pub fn value(&self, values: &ArrayRef, descending: bool) -> Result<ScalarValue> {
+        let doubles = cast(values, &DataType::Float64)?;
+        let doubles = doubles.as_primitive::<Float64Type>();
+        let (first, last) = (doubles.value(0), doubles.value(doubles.len() - 1));
+        let (low, high) = if descending { (last, first) } else { (first, last) };
+        // Between infinities nothing can be subtracted.
+        let value = if self.weight == 0.0 || low == high { low } else { low + (high - low) * self.weight };
+        ScalarValue::Float64(Some(value)).cast_to(values.data_type())
+    }
 }

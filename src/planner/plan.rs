@@ -143,8 +143,17 @@ pub enum AggregateKind {
     Avg,
     Min,
     Max,
+    Bits(BitFunction),
     /// Every other function, over the group's rows in this order (columns of the input; the arguments are among them).
     Fold(Arc<Folding>, Vec<(usize, SortOptions)>),
+}
+
+/// Over integers, bit by bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitFunction {
+    And,
+    Or,
+    Xor,
 }
 
 /// One aggregate function of a GROUP BY.

@@ -12,6 +12,7 @@ mod codec;
 mod index;
 mod keys;
 mod ordered;
+mod ranked;
 mod rows;
 mod slot;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Matches
 pub use codec::{ASCENDING, EncodedRows, RowCodec};
 pub use keys::KeyTable;
 pub use ordered::OrderedRows;
+pub use ranked::{RankedKey, RankedRows};
 pub use rows::RowId;
 pub use slot::{SLOTS, hash_key, slot};
 

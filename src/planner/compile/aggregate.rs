@@ -11,7 +11,7 @@ use super::compiler::{Compiler, one_zero};
 use super::plans::{nullable, refused};
 use crate::error::{Error, Result};
 use crate::planner::fold::{Fold, Folding, constant};
-use crate::planner::plan::{AggregateKind, Function, Op, Plan};
+use crate::planner::plan::{AggregateKind, BitFunction, Function, Op, Plan};
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Plan> {
@@ -58,7 +58,10 @@ impl Compiler<'_> {
             "min" => AggregateKind::Min,
             "max" => AggregateKind::Max,
             _ => match fold {
-                Some(fold) => self.fold(fold, &params.args, input, exprs)?,
+                Some(fold) => match bits(fold, &output) {
+                    Some(function) => AggregateKind::Bits(function),
+                    None => self.fold(fold, &params.args, input, exprs)?,
+                },
                 None => return Err(refused(&format!("the aggregate {} is not maintained", func.name()))),
             },
         };
@@ -93,6 +96,17 @@ impl Compiler<'_> {
             }
         }
         Ok(AggregateKind::Fold(Arc::new(Folding::new(fold, &types, constants)?), order))
+    }
+}
+
+/// BIT_AND, BIT_OR, BIT_XOR; the last one not if each value counts once.
+fn bits(fold: &Fold, output: &DataType) -> Option<BitFunction> {
+    match fold.inner.name() {
+        _ if !output.is_integer() => None,
+        "bit_and" => Some(BitFunction::And),
+        "bit_or" => Some(BitFunction::Or),
+        "bit_xor" if !fold.distinct => Some(BitFunction::Xor),
+        _ => None,
     }
 }
 
