@@ -46,6 +46,8 @@ pub struct Settings {
     pub fetch_queued_kbytes_max: u64,
     /// Bytes of state; consumption stops at this size.
     pub memory_budget_bytes: u64,
+    /// Rows of one partition or group that a change may compute anew; a view that needs more stops.
+    pub max_rows_recompute: usize,
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
@@ -69,6 +71,7 @@ impl Default for Settings {
             roll_after_ms: 300_000,
             fetch_queued_kbytes_max: 32_768,
             memory_budget_bytes: 4_294_967_296,
+            max_rows_recompute: 1_000_000,
             log_format: LogFormat::Text,
             drain: false,
             as_of: None,
@@ -77,7 +80,7 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 17] = [
     "brokers",
     "sql",
     "schemas",
@@ -91,6 +94,7 @@ pub const KEYS: [&str; 16] = [
     "roll_after_ms",
     "fetch_queued_kbytes_max",
     "memory_budget_bytes",
+    "max_rows_recompute",
     "log_format",
     "drain",
     "as_of",
@@ -106,6 +110,7 @@ const ROLL_BYTES: RangeInclusive<u64> = 65_536..=17_179_869_184;
 const ROLL_MS: RangeInclusive<u64> = 100..=86_400_000;
 /// The upper end is the client library's own.
 const FETCH_KBYTES: RangeInclusive<u64> = 1_024..=2_097_151;
+const RECOMPUTE_ROWS: RangeInclusive<u64> = 1..=1_000_000_000;
 const MEMORY_BYTES: RangeInclusive<u64> = 67_108_864..=1_099_511_627_776;
 
 /// What the flags of the command line say; None: nothing.
@@ -232,6 +237,7 @@ impl Settings {
             "roll_after_ms" => self.roll_after_ms = number(ROLL_MS)?,
             "fetch_queued_kbytes_max" => self.fetch_queued_kbytes_max = number(FETCH_KBYTES)?,
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
+            "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
             "as_of" => self.as_of = time(value)?,

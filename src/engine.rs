@@ -62,6 +62,9 @@ use crate::planner::{Planner, ViewPlan};
 /// The epochs of one run are numbered with 32 bits: at a hundred a second they last for more than a year.
 const EPOCH_MAX: u32 = u32::MAX - 1;
 
+/// Rows of one partition or group that are computed anew at a change, unless told otherwise.
+pub const RECOMPUTE_ROWS_MAX: usize = 1_000_000;
+
 /// What an epoch changed.
 #[derive(Debug)]
 pub struct EpochOutput {
@@ -86,6 +89,7 @@ pub struct Engine {
     catalog: Catalog,
     planner: Planner,
     retractable: BTreeSet<String>,
+    recompute_rows_max: usize,
     specs: Vec<ViewSpec>,
     canonical: BTreeMap<String, LogicalPlan>,
     flow: Dataflow,
@@ -117,7 +121,8 @@ impl Engine {
             retractable: BTreeSet::new(),
             specs: vec![],
             canonical: BTreeMap::new(),
-            flow: dataflow::build(&[])?,
+            flow: dataflow::build(&[], RECOMPUTE_ROWS_MAX)?,
+            recompute_rows_max: RECOMPUTE_ROWS_MAX,
             hot: Arc::new(Hot::new(run)),
             epoch: 0,
             first_as_of_us: 0,
@@ -193,6 +198,12 @@ impl Engine {
         self.retractable.insert(table.to_string());
     }
 
+    /// Limits the rows of one partition or group that are computed anew at a change, in what is built from now on. With
+    /// more the operator stops: the views that need it say so, the others go on.
+    pub fn limit_recompute(&mut self, rows_max: usize) {
+        self.recompute_rows_max = rows_max;
+    }
+
     /// Adds the tables and views of a text, all or none. Views that exist are rebuilt over what was applied.
     pub fn create(&mut self, source: &SourceFile) -> Result<()> {
         self.define(parse_definitions(source).map_err(Error::from_diagnostics)?)
@@ -209,7 +220,7 @@ impl Engine {
         let planned = self.plan_all(definitions);
         // What is not maintained leaves the graph as it is.
         let unchanged = self.specs.len() == specs_before;
-        let built = planned.and_then(|()| if unchanged { Ok(None) } else { dataflow::build(&self.specs).map(Some) });
+        let built = planned.and_then(|()| if unchanged { Ok(None) } else { self.built().map(Some) });
         match built {
             Ok(flow) => {
                 self.catalog = catalog;
@@ -268,7 +279,12 @@ impl Engine {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        self.serve(dataflow::build(&self.specs)?)
+        let flow = self.built()?;
+        self.serve(flow)
+    }
+
+    fn built(&self) -> Result<Dataflow> {
+        dataflow::build(&self.specs, self.recompute_rows_max)
     }
 
     fn serve(&mut self, flow: Dataflow) -> Result<()> {
@@ -297,6 +313,8 @@ impl Engine {
         let mut explanation = self.flow.explain(view, measured)?;
         let warnings = self.planned(view).into_iter().flat_map(|planned| &planned.warnings);
         explanation.warnings.extend(warnings.map(|warning| warning.message.clone()));
+        let failed = self.flow.failed(view).filter(|_| measured);
+        explanation.warnings.extend(failed.map(|reason| format!("the view has stopped serving: {reason}")));
         Some(explanation)
     }
 
@@ -384,6 +402,11 @@ impl Engine {
     /// Bytes that all operators hold.
     pub fn state_bytes(&self) -> usize {
         self.flow.statistics().iter().map(|node| node.bytes).sum()
+    }
+
+    /// Bytes that the operators of each view hold; what views share counts in each.
+    pub fn view_bytes(&self) -> Vec<(Arc<str>, usize)> {
+        self.flow.view_bytes()
     }
 
     /// Where readers find the views.

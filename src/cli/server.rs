@@ -59,6 +59,7 @@ impl Server {
             epoch_wait_max: Duration::from_millis(settings.epoch_ms_max),
             queued_kbytes_max: settings.fetch_queued_kbytes_max,
             memory_budget_bytes: settings.memory_budget_bytes,
+            max_rows_recompute: settings.max_rows_recompute,
             drain: settings.drain,
             as_of_us: settings.as_of,
         };

@@ -13,16 +13,17 @@ use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft
 use super::run::{Dataflow, Node, OutputNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
-    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RECOMPUTE_ROWS_MAX, RangeFilter, Semi, Side,
-    Top, Union, Unnest, Window, WindowOrder,
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Top, Union, Unnest,
+    Window, WindowOrder,
 };
 use crate::planner::{Op, Plan, PlanNumbers};
 use crate::state::{Arrangement, Layout};
 
-/// Builds the dataflow of these views, which come in dependency order.
+/// Builds the dataflow of these views, which come in dependency order. `recompute_rows_max`: rows of one partition or
+/// group that are computed anew at a change; with more the operator stops, and the views that need it say so.
 ///
 /// Errors: `Invalid` for a `key` that the view does not have, with its place.
-pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
+pub fn build(views: &[ViewSpec], recompute_rows_max: usize) -> Result<Dataflow> {
     let mut drafting = Drafting::default();
     let served = views.iter().map(|spec| drafting.view(spec)).collect::<Result<Vec<_>>>()?;
     let arrangements = drafting.arrangements.into_iter().map(|draft| {
@@ -35,8 +36,8 @@ pub fn build(views: &[ViewSpec]) -> Result<Dataflow> {
         let inputs: Vec<SchemaRef> =
             drafting.nodes[i].inputs.iter().map(|&n| drafting.nodes[n].schema.clone()).collect();
         let node = &drafting.nodes[i];
-        let operator = operator(node, &inputs, &arrangements)?;
-        let at = Described { schema: &node.schema, inputs: &inputs, arrangements: &arrangements };
+        let at = Described { schema: &node.schema, inputs: &inputs, arrangements: &arrangements, recompute_rows_max };
+        let operator = operator(node, &at)?;
         nodes.push(Node::new(node.draft.describe(&at), operator, node.inputs.clone(), node.schema.clone()));
     }
     let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
@@ -301,7 +302,8 @@ fn served_key(spec: &ViewSpec) -> Result<Vec<usize>> {
     Ok(key)
 }
 
-fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangement>]) -> Result<Box<dyn Operator>> {
+fn operator(node: &DraftNode, at: &Described<'_>) -> Result<Box<dyn Operator>> {
+    let Described { inputs, arrangements, recompute_rows_max, .. } = *at;
     let schema = node.schema.clone();
     Ok(match &node.draft {
         // What comes in goes out: a union of the one input that the epoch brings.
@@ -314,7 +316,7 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
         Draft::Top(top) => Box::new(Top::new(&inputs[0], schema, top)?),
         Draft::Window(order, functions) => {
-            Box::new(Window::new(&inputs[0], schema, order, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+            Box::new(Window::new(&inputs[0], schema, order, functions.clone(), recompute_rows_max)?)
         }
         Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
         Draft::Join(sides, null_equal) => {
@@ -327,7 +329,7 @@ fn operator(node: &DraftNode, inputs: &[SchemaRef], arrangements: &[Arc<Arrangem
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
         Draft::Aggregate(functions) => {
-            Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), RECOMPUTE_ROWS_MAX)?)
+            Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), recompute_rows_max)?)
         }
     })
 }

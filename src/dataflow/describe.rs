@@ -30,11 +30,13 @@ pub(super) struct Description {
     pub held: Held,
 }
 
-/// The parts of the graph that a description names.
+/// The parts of the graph that an operator is made of and that its description names.
 pub(super) struct Described<'a> {
     pub schema: &'a SchemaRef,
     pub inputs: &'a [SchemaRef],
     pub arrangements: &'a [Arc<Arrangement>],
+    /// Rows of one partition or group that are computed anew.
+    pub recompute_rows_max: usize,
 }
 
 impl Draft {
@@ -94,10 +96,15 @@ impl Draft {
             Draft::Top(_) | Draft::Window(..) => self.describe_ordered(&at.inputs[0]),
             Draft::Aggregate(functions) => describe_aggregate(functions, at.schema),
         };
-        Description { name: self.name(), class, key, keeps, cost: cost.to_string(), held }
+        let cost = match self {
+            Draft::Window(..) | Draft::Aggregate(_) if class > Incremental => {
+                format!("{cost}, at most {}", at.recompute_rows_max)
+            }
+            _ => cost.to_string(),
+        };
+        Description { name: self.name(), class, key, keeps, cost, held }
     }
 
-    /// Operators that keep the rows of a partition in order.
     /// The operators that keep rows in order.
     fn describe_ordered(&self, schema: &SchemaRef) -> (Class, Vec<String>, &'static str, &'static str, Held) {
         match self {

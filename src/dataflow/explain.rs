@@ -1,5 +1,7 @@
 //! The operators of a view, as `explain` shows them.
 
+use std::sync::Arc;
+
 use super::describe::Held;
 use super::run::{Dataflow, Node};
 use crate::explain::{Class, ExplainedOperator, Explanation, Figures};
@@ -23,6 +25,21 @@ impl Dataflow {
         let outputs = self.outputs.iter().zip(&self.upstream).filter(|(o, _)| &*o.output.name == view);
         let classes = outputs.flat_map(|(_, upstream)| upstream).map(|&n| self.nodes[n].description.class);
         classes.max().unwrap_or(Class::Incremental)
+    }
+
+    /// Bytes that the operators of each view hold, down to tables and other views; shared ones count in each.
+    pub fn view_bytes(&self) -> Vec<(Arc<str>, usize)> {
+        let bytes = |root: usize| -> usize {
+            let own = self.own(root).into_iter().filter(|&node| node == root || !self.is_view(node));
+            own.map(|node| self.nodes[node].operator.size()).sum()
+        };
+        self.outputs.iter().map(|o| (o.output.name.clone(), bytes(o.node))).collect()
+    }
+
+    /// Why a view has stopped, if it has.
+    pub fn failed(&self, view: &str) -> Option<&str> {
+        let output = self.outputs.iter().find(|o| &*o.output.name == view)?;
+        self.nodes[output.node].failed.as_deref()
     }
 
     /// The operators that make the rows of `root`, down to tables and other views.

@@ -21,7 +21,7 @@ pub(super) struct Node {
     pub inputs: Vec<usize>,
     schema: SchemaRef,
     /// Why the operator is broken.
-    failed: Option<String>,
+    pub failed: Option<String>,
     pub meter: Meter,
 }
 
@@ -158,7 +158,7 @@ impl Dataflow {
                 }
                 Err(error) => {
                     tracing::error!(operator = node.description.name, %error, "an operator broke; the views that need it stop");
-                    node.failed = Some(error.to_string());
+                    node.failed = Some(reason(&error));
                 }
             }
         }
@@ -207,6 +207,11 @@ impl Dataflow {
         };
         self.nodes.iter().map(statistics).collect()
     }
+}
+
+/// Why an operator broke and what to do, in one line.
+fn reason(error: &Error) -> String {
+    error.to_string().replace("\n  hint: ", "; ")
 }
 
 fn ancestors(nodes: &[Node], of: usize) -> Vec<usize> {

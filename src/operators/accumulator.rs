@@ -115,6 +115,11 @@ impl Accumulator {
         }
     }
 
+    /// Whether it keeps rows or values beside the words.
+    pub fn keeps_rows(&self) -> bool {
+        !matches!(self, Accumulator::Total(_))
+    }
+
     /// Words that it takes of each group.
     pub fn words(&self) -> usize {
         match self {

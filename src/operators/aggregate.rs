@@ -104,7 +104,8 @@ impl Aggregate {
                 numbers.push(number);
             }
         }
-        self.touched.read += numbers.len() as u64;
+        // The group of each row, and what each touched group looks like before and after.
+        self.touched.read += (numbers.len() + 2 * touched.len()) as u64;
         Ok((numbers, touched))
     }
 
@@ -131,7 +132,9 @@ impl Aggregate {
             accumulator.add(function, &mut self.words, &changes)?;
             accumulator.refresh(&mut self.touched)?;
         }
-        self.touched.written += input.len() as u64;
+        // The words of the groups, and the rows or values that functions keep in order.
+        let ordered = self.accumulators.iter().filter(|accumulator| accumulator.keeps_rows()).count();
+        self.touched.written += (input.len() * (1 + ordered)) as u64;
         Ok(())
     }
 
@@ -140,19 +143,21 @@ impl Aggregate {
         let mut rows = Vec::with_capacity(2 * count);
         let exists = |pictures: &Pictures, i: usize| pictures.words[i * self.stride] > 0 || self.global.is_some();
         for i in 0..count {
-            let words = i * self.stride..(i + 1) * self.stride;
+            // How many rows a group has is not shown: only whether it has any.
+            let words = i * self.stride + 1..(i + 1) * self.stride;
             let same = |(old, new): (&Option<Vec<Picture>>, &Option<Vec<Picture>>)| match (old, new) {
                 (Some(old), Some(new)) => old[i] == new[i],
                 _ => true,
             };
             let same_values = || old.values.iter().zip(&new.values).all(same);
-            if started && old.words[words.clone()] == new.words[words] && same_values() {
+            let (existed, exists) = (started && exists(old, i), exists(new, i));
+            if existed == exists && old.words[words.clone()] == new.words[words] && same_values() {
                 continue;
             }
-            if started && exists(old, i) {
+            if existed {
                 rows.push((i, false));
             }
-            if exists(new, i) {
+            if exists {
                 rows.push((i, true));
             }
         }

@@ -195,7 +195,7 @@ impl Folds {
             let times = times.min(wanted - rows.len());
             if times > self.rows_max - rows.len() {
                 let message = format!("a group has more than {} rows, which its function would read", self.rows_max);
-                return Err(Error::data(message).hint("group by more columns"));
+                return Err(Error::data(message).hint("raise max_rows_recompute, or group by more columns"));
             }
             rows.resize(rows.len() + times, &row[group.len()..]);
         }

@@ -42,12 +42,13 @@ fn a_changed_group_is_read_once_and_an_unchanged_value_gives_nothing() {
     let mut lists = lists();
     let output = lists.apply(1, &[&change(&[(1, 5, 1), (1, 7, 1), (2, 5, 1)])]).expect("within the limit");
     assert_eq!(output.weights, [1, 1]);
-    assert_eq!(lists.touched().read, 3 + 3);
+    // The group of each row, each touched group before and after, the rows of the groups.
+    assert_eq!(lists.touched().read, 3 + 4 + 3);
     let output = lists.apply(2, &[&change(&[(1, 9, -1), (1, 9, 1)])]).expect("comes and goes");
     assert!(output.is_empty());
     let output = lists.apply(3, &[&change(&[(2, 5, 1)])]).expect("within the limit");
     assert_eq!(output.weights, [-1, 1]);
-    assert_eq!(lists.touched().read, 3 + 3 + 2 + 2 + 1 + 2);
+    assert_eq!(lists.touched().read, 10 + (2 + 2 + 2) + (1 + 2 + 2));
 }
 
 #[test]

@@ -49,12 +49,13 @@ impl Join {
         Join { schema, left, right, null_equal, touched: Touched::default() }
     }
 
-    /// `changes` (of one side, with join key `key`) against the rows of `other` at an epoch. `left`: the changes are
-    /// the left side's.
-    fn meet(&self, changes: &Changes, other: &Side, epoch: u32, left: bool) -> Result<Changes> {
-        let key = if left { &self.left.key } else { &self.right.key };
+    /// `changes` of one side against the rows of the other at an epoch. `left`: the changes are the left side's.
+    fn meet(&mut self, changes: &Changes, epoch: u32, left: bool) -> Result<Changes> {
+        let (own, other) = if left { (&self.left, &self.right) } else { (&self.right, &self.left) };
+        let key = &own.key;
         let keys: Vec<ArrayRef> = key.iter().map(|&c| changes.rows.column(c).clone()).collect();
         let matches = other.arrangement.read(epoch)?.probe(other.link, &keys, changes.len(), self.null_equal)?;
+        self.touched.read += changes.len() as u64 + matches.looked_at;
         let probes = UInt32Array::from(matches.probes);
         // Mostly each change meets exactly one row: then its columns pass as they are.
         let one_each =
@@ -77,13 +78,11 @@ impl Operator for Join {
     fn apply(&mut self, epoch: u32, inputs: &[&Changes]) -> Result<Changes> {
         let mut parts = vec![];
         if !inputs[0].is_empty() {
-            parts.push(self.meet(inputs[0], &self.right, epoch - 1, true)?);
+            parts.push(self.meet(inputs[0], epoch - 1, true)?);
         }
         if !inputs[1].is_empty() {
-            parts.push(self.meet(inputs[1], &self.left, epoch, false)?);
+            parts.push(self.meet(inputs[1], epoch, false)?);
         }
-        self.touched.read += (inputs[0].len() + inputs[1].len()) as u64;
-        self.touched.read += parts.iter().map(|p| p.len() as u64).sum::<u64>();
         Changes::concat(&self.schema, &parts)
     }
 

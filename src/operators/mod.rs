@@ -71,7 +71,3 @@ pub trait Operator: Send {
 
 /// Rows that one call of `maintain` reclaims and moves at most, about: keeps an epoch's end short.
 const MAINTAIN_ROWS_MAX: usize = 65_536;
-
-/// Rows of one partition or group that are computed anew at a change; with more the operator stops, and the views that
-/// need it say so.
-pub const RECOMPUTE_ROWS_MAX: usize = 1_000_000;

@@ -35,8 +35,10 @@ impl Semi {
 
     /// Whether each of these keys is on the right at an epoch.
     fn found(&mut self, keys: &[ArrayRef], len: usize, epoch: u32) -> Result<Vec<bool>> {
-        self.touched.read += len as u64;
-        self.right.arrangement.read(epoch)?.exists(self.right.link, keys, len, self.null_equal)
+        let right = self.right.arrangement.read(epoch)?;
+        let (found, looked_at) = right.exists(self.right.link, keys, len, self.null_equal)?;
+        self.touched.read += len as u64 + looked_at;
+        Ok(found)
     }
 
     fn left_changes(&mut self, changes: &Changes, epoch: u32) -> Result<Changes> {
@@ -70,7 +72,7 @@ impl Semi {
         let reader = self.left.arrangement.read(epoch - 1)?;
         let matches = reader.probe(self.left.link, &keys, flips.len(), self.null_equal)?;
         drop(reader);
-        self.touched.read += matches.weights.len() as u64;
+        self.touched.read += flips.len() as u64 + matches.looked_at;
         let rows = matches.rows.project(&self.left.columns)?;
         let rows = RecordBatch::try_new_with_options(
             self.schema.clone(),

@@ -57,6 +57,7 @@ impl Top {
     fn show(&mut self, key: &[u8], weight: i64, shown: &mut Shown) -> Vec<(Box<[u8]>, i64)> {
         let (mut number, mut behind) = (0u64, vec![]);
         for (row, copies) in self.rows.rows_of(key) {
+            self.touched.read += 1;
             if number >= self.to {
                 if !self.insert_only {
                     break;
@@ -64,7 +65,6 @@ impl Top {
                 behind.push((row.into(), copies));
                 continue;
             }
-            self.touched.read += 1;
             let (first, last) = (number + 1, number.saturating_add(copies.unsigned_abs()));
             number = last;
             let (first, last) = (first.max(self.from), last.min(self.to));

@@ -27,6 +27,8 @@ use crate::state::{RowCodec, Touched};
 /// Rows that a running function goes on over before it is asked whether it may stop; doubled each time.
 const STEP_ROWS_MIN: usize = 16;
 const STEP_ROWS_MAX: usize = 4_096;
+/// Bytes of an entry of the failed partitions beside its key.
+const FAILED_BYTES: usize = 40;
 
 /// How rows stand in a window.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct Window {
     /// What the frames read before and after a row.
     before: Span,
     after: Span,
+    /// Some function takes peers together: rows are then reached with all their peers.
+    peers: bool,
     whole: bool,
     running: bool,
     rows_max: usize,
@@ -107,6 +111,7 @@ impl Window {
             output_codec: RowCodec::ascending(outputs.clone(), &every(&outputs))?,
             state_codec: RowCodec::ascending(state_schema.clone(), &every(&state_schema))?,
             rows: WindowRows::new(keeps, order.first().copied()),
+            peers: functions.iter().any(takes_peers),
             whole: functions.iter().any(|f| matches!(f.reach, Reach::Whole)),
             running: functions.iter().any(|f| matches!(f.reach, Reach::Running { .. })),
             schema,
@@ -180,7 +185,10 @@ impl Window {
         let rows = self.rows.partition(partition, self.rows_max + 1);
         if rows.len() > self.rows_max {
             return Err(Error::data(format!("a partition of a window has more than {} rows", self.rows_max))
-                .hint("add a column to PARTITION BY, or use functions that need only the rows up to the current one"));
+                .hint(
+                "raise max_rows_recompute, add a column to PARTITION BY, or use functions that need only the rows up to \
+                 the current one",
+            ));
         }
         let Some(records) = self.evaluate(partition, &rows, None)? else { return Ok(None) };
         Ok(Some(different(&rows, records)))
@@ -221,28 +229,37 @@ impl Window {
                 let Some((last, held)) = following.last() else { break };
                 start = Bound::Excluded(end);
                 let last = Place { key: (*last).clone(), partition: partition.len(), peers: held.peers };
-                let peers = self.rows.walk(&last, Walk { forward: true, span: &Span::PEERS, own_frame: true })?;
-                end = peers.unwrap_or(last).key;
+                end = self.to_last_peer(last)?.key;
                 step = (step * 2).min(STEP_ROWS_MAX);
             }
         }
         Ok(Some(updates))
     }
 
-    /// The first row whose values a change at this place may change, with all its peers.
+    /// The first row whose values a change at this place may change, with all its peers if they count.
     fn first_reached(&self, changed: &Place) -> Result<Key> {
         let far = self.rows.walk(changed, Walk { forward: false, span: &self.after, own_frame: false })?;
         let far = far.unwrap_or_else(|| changed.clone());
+        if !self.peers {
+            return Ok(far.key);
+        }
         let peers = self.rows.walk(&far, Walk { forward: false, span: &Span::PEERS, own_frame: true })?;
         Ok(peers.unwrap_or(far).key)
     }
 
-    /// The last row that a change at this place reaches by a frame, with all its peers.
+    fn to_last_peer(&self, place: Place) -> Result<Place> {
+        if !self.peers {
+            return Ok(place);
+        }
+        let last = self.rows.walk(&place, Walk { forward: true, span: &Span::PEERS, own_frame: true })?;
+        Ok(last.unwrap_or(place))
+    }
+
+    /// The last row that a change at this place reaches by a frame, with all its peers if they count.
     fn last_reached(&self, changed: &Place) -> Result<Key> {
         let far = self.rows.walk(changed, Walk { forward: true, span: &self.before, own_frame: false })?;
         let far = far.unwrap_or_else(|| changed.clone());
-        let peers = self.rows.walk(&far, Walk { forward: true, span: &Span::PEERS, own_frame: true })?;
-        Ok(peers.unwrap_or(far).key)
+        Ok(self.to_last_peer(far)?.key)
     }
 
     /// What the row before `key` carries for each function.
@@ -342,6 +359,15 @@ struct Change<'a> {
     weight: i64,
 }
 
+/// Whether a function's value for a row depends on who its peers are.
+fn takes_peers(function: &WindowFunction) -> bool {
+    match &function.reach {
+        Reach::Bounded { before, after } => !matches!((before, after), (Distance::Rows(_), Distance::Rows(_))),
+        Reach::Running { peers, .. } => *peers,
+        Reach::Whole => true,
+    }
+}
+
 /// The greatest distances that functions read before and after a row.
 fn spans(functions: &[WindowFunction]) -> (Span, Span) {
     let (mut before, mut after) = (Span::default(), Span::default());
@@ -404,7 +430,7 @@ impl Operator for Window {
         Touched { read: self.rows.read(), written: self.written }
     }
     fn size(&self) -> usize {
-        self.rows.size()
+        self.rows.size() + self.failed.keys().map(|key| key.len() + FAILED_BYTES).sum::<usize>()
     }
     fn errors(&self) -> i64 {
         self.failed.values().sum()

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::compute::concat_batches;
 
+use super::budget::{Budget, MEASURE_EVENTS};
 use super::records::RecordSender;
 use super::wiring::Shared;
 use crate::changes::{Changes, DeadLetter, EventBatch};
@@ -26,7 +27,7 @@ use crate::telemetry::{NotReady, TableEvents};
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// The clock moves by whole seconds, here in microseconds.
 const TICK_US: i64 = 1_000_000;
-/// How often the budget and the views' figures are looked at.
+/// How often the views' figures, and the budget at the latest, are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Limits of an epoch.
@@ -60,7 +61,10 @@ pub(super) struct Flow {
     summary: FlowSummary,
     /// A batch that did not fit into the last epoch.
     carried: Option<Fetched>,
+    budget: Budget,
     looked: Option<Instant>,
+    /// Events since the budget was looked at.
+    unmeasured: usize,
     ticked: bool,
 }
 
@@ -78,6 +82,7 @@ struct Intake {
 impl Flow {
     pub fn new(engine: Engine, recovered: Recovered, options: FlowOptions) -> Self {
         Flow {
+            budget: Budget::new(options.memory_budget_bytes),
             options,
             engine,
             offsets: recovered.offsets.clone(),
@@ -87,6 +92,7 @@ impl Flow {
             summary: FlowSummary::default(),
             carried: None,
             looked: None,
+            unmeasured: 0,
             ticked: false,
         }
     }
@@ -98,7 +104,12 @@ impl Flow {
         }
         loop {
             self.look(shared);
-            if self.over_budget(shared) {
+            if self.budget.over() {
+                match self.options.drain {
+                    true => return Err(self.budget.error()),
+                    false if shared.stop.raised() => return Ok(self.summary),
+                    false => shared.clock.sleep(IDLE_WAIT),
+                }
                 continue;
             }
             self.tick(out, shared)?;
@@ -108,6 +119,7 @@ impl Flow {
                     let intake = self.gather(first, fetched, shared);
                     let caught_up = intake.caught_up;
                     if intake.messages > 0 {
+                        self.unmeasured += intake.messages;
                         self.epoch(intake, out, shared)?;
                         let took = shared.clock.instant() - start;
                         shared.metrics.epoch_seconds.observe(took.as_secs_f64());
@@ -303,10 +315,15 @@ impl Flow {
         &self.counters[table]
     }
 
-    /// Every second: the views' figures for the metrics, and the budget.
+    /// Every second the views' figures for the metrics; then, and after many events, the budget.
     fn look(&mut self, shared: &Shared) {
         let now = shared.clock.instant();
-        if self.looked.is_some_and(|at| now - at < LOOK_EVERY) {
+        let due = self.looked.is_none_or(|at| now - at >= LOOK_EVERY);
+        if due || self.unmeasured >= MEASURE_EVENTS {
+            self.unmeasured = 0;
+            self.budget.measure(&self.engine, shared);
+        }
+        if !due {
             return;
         }
         self.looked = Some(now);
@@ -314,24 +331,5 @@ impl Flow {
         for (view, state) in &self.engine.hot().snapshot().views {
             shared.metrics.set_view(view, state.rows, state.bytes, state.errors);
         }
-        let held = self.engine.state_bytes();
-        let over = held as u64 > self.options.memory_budget_bytes;
-        if over && !shared.readiness.reasons().contains(&NotReady::StateBudget) {
-            tracing::error!(
-                held,
-                budget = self.options.memory_budget_bytes,
-                "state is over its budget; consumption stops"
-            );
-        }
-        shared.readiness.set(NotReady::StateBudget, over);
-    }
-
-    /// Over budget nothing is consumed; the last epoch goes on being served.
-    fn over_budget(&self, shared: &Shared) -> bool {
-        let over = shared.readiness.reasons().contains(&NotReady::StateBudget) && !shared.stop.raised();
-        if over {
-            shared.clock.sleep(IDLE_WAIT);
-        }
-        over
     }
 }

@@ -8,6 +8,7 @@
 //! stop, or drained) and its channel closes; flow publishes the last epoch and its channel closes; commit commits and
 //! rolls. A stage that fails stops all.
 
+mod budget;
 mod commits;
 mod flow;
 mod records;

@@ -39,6 +39,8 @@ pub struct PipelineOptions {
     pub queued_kbytes_max: u64,
     /// Bytes of state at which consumption stops.
     pub memory_budget_bytes: u64,
+    /// Rows of one partition or group that are computed anew at a change.
+    pub max_rows_recompute: usize,
     /// Process what is there, commit, end.
     pub drain: bool,
     /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
@@ -73,6 +75,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
             tracing::warn!(view = view.name, "{warning}");
         }
     }
+    engine.limit_recompute(options.max_rows_recompute);
     let views = engine.kept_views();
     let recovered = recovery::open(Opening {
         store: &options.store,

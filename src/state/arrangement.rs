@@ -56,6 +56,8 @@ pub struct Matches {
     /// The stored rows, in the same order.
     pub rows: RecordBatch,
     pub weights: Vec<i64>,
+    /// Stored rows that were looked at: also those that this epoch does not see.
+    pub looked_at: u64,
 }
 
 /// What `maintain` did.
@@ -327,23 +329,34 @@ impl Reader<'_> {
     /// `keys` are the key columns of the `len` probing rows, of the same types; a NULL key meets nothing, or NULL.
     pub fn probe(&self, link: Option<usize>, keys: &[ArrayRef], len: usize, null_equal: bool) -> Result<Matches> {
         let encoded = self.arrangement.encode_keys(link, keys, len)?;
-        let (mut probes, mut found) = (vec![], vec![]);
+        let (mut probes, mut found, mut looked_at) = (vec![], vec![], 0);
         for i in 0..len {
             if !null_equal && keys.iter().any(|k| k.is_null(i)) {
                 continue;
             }
-            self.rows_of(link, encoded.bytes(i), &mut found);
+            looked_at += self.rows_of(link, encoded.bytes(i), &mut found);
             probes.resize(found.len(), i as u32);
         }
         let weights = found.iter().map(|&row| self.inner.rows.weight(row)).collect();
         let rows = self.arrangement.decode(found.iter().map(|&row| self.inner.rows.bytes(row)))?;
-        Ok(Matches { probes, rows, weights })
+        Ok(Matches { probes, rows, weights, looked_at })
     }
 
-    /// Whether some row has these keys, for each of the `len` probing rows.
-    pub fn exists(&self, link: Option<usize>, keys: &[ArrayRef], len: usize, null_equal: bool) -> Result<Vec<bool>> {
+    /// Whether some row has these keys, for each of the `len` probing rows; and the stored rows that were looked at.
+    pub fn exists(
+        &self,
+        link: Option<usize>,
+        keys: &[ArrayRef],
+        len: usize,
+        null_equal: bool,
+    ) -> Result<(Vec<bool>, u64)> {
         let encoded = self.arrangement.encode_keys(link, keys, len)?;
         let rows = &self.inner.rows;
+        let mut looked_at = 0;
+        let mut sees = |row: RowId| {
+            looked_at += 1;
+            rows.visible(row, self.epoch)
+        };
         let found = |i: usize| {
             if !null_equal && keys.iter().any(|k| k.is_null(i)) {
                 return false;
@@ -352,16 +365,16 @@ impl Reader<'_> {
             match link {
                 Some(k) => {
                     let list = self.inner.links[k].rows(hash_key(key), key);
-                    list.iter().any(|&row| rows.visible(row, self.epoch))
+                    list.iter().any(|&row| sees(row))
                 }
                 None => {
-                    let same =
-                        |row: u32| rows.visible(RowId(row), self.epoch) && rows.bytes(RowId(row)).starts_with(key);
+                    let same = |row: u32| sees(RowId(row)) && rows.bytes(RowId(row)).starts_with(key);
                     self.inner.identity.find(hash_key(key), same).is_some()
                 }
             }
         };
-        Ok((0..len).map(found).collect())
+        let found = (0..len).map(found).collect();
+        Ok((found, looked_at))
     }
 
     /// The rows with this key (NULLs included: they compare as equal here), as bytes, in key order.
@@ -378,18 +391,25 @@ impl Reader<'_> {
         Ok(rows)
     }
 
-    fn rows_of(&self, link: Option<usize>, key: &[u8], found: &mut Vec<RowId>) {
+    /// Adds the rows with a key; gives the number of rows looked at.
+    fn rows_of(&self, link: Option<usize>, key: &[u8], found: &mut Vec<RowId>) -> u64 {
         let rows = &self.inner.rows;
+        let mut looked_at = 0;
         match link {
             Some(k) => {
                 let list = self.inner.links[k].rows(hash_key(key), key);
+                looked_at += list.len() as u64;
                 found.extend(list.iter().copied().filter(|&row| rows.visible(row, self.epoch)));
             }
             None => {
-                let same = |row: u32| rows.visible(RowId(row), self.epoch) && rows.bytes(RowId(row)).starts_with(key);
+                let same = |row: u32| {
+                    looked_at += 1;
+                    rows.visible(RowId(row), self.epoch) && rows.bytes(RowId(row)).starts_with(key)
+                };
                 found.extend(self.inner.identity.find(hash_key(key), same).map(RowId));
             }
         }
+        looked_at
     }
 
     /// The rows of one hash slot, as bytes, each as often as its weight.

@@ -62,6 +62,9 @@ impl HashIndex {
     }
 }
 
+/// A list with room for fewer rows never shrinks.
+const SHRINK_ROWS_MIN: usize = 64;
+
 #[derive(Debug)]
 struct Group {
     hash: u64,
@@ -76,7 +79,7 @@ pub(super) struct PostingLists {
     index: HashIndex,
     groups: Vec<Group>,
     free: Vec<u32>,
-    /// Bytes of keys and lists, kept up to date because counting them would walk all groups.
+    /// Bytes of keys, and of lists with their free space; kept up to date because counting them would walk all groups.
     bytes: usize,
 }
 
@@ -100,7 +103,7 @@ impl PostingLists {
             Some(group) => group,
             None => {
                 let group = Group { hash, key: key.into(), rows: vec![] };
-                self.bytes += key.len() + size_of::<Group>();
+                self.bytes += key.len();
                 let number = match self.free.pop() {
                     Some(number) => {
                         self.groups[number as usize] = group;
@@ -121,8 +124,9 @@ impl PostingLists {
     /// Adds a row to a list that is known: its position.
     pub fn push(&mut self, group: u32, row: RowId) -> u32 {
         let rows = &mut self.groups[group as usize].rows;
+        let before = rows.capacity();
         rows.push(row);
-        self.bytes += size_of::<RowId>();
+        self.bytes += (rows.capacity() - before) * size_of::<RowId>();
         rows.len() as u32 - 1
     }
 
@@ -131,13 +135,16 @@ impl PostingLists {
         let number = group;
         let group = &mut self.groups[number as usize];
         group.rows.swap_remove(position as usize);
-        self.bytes -= size_of::<RowId>();
         let moved = group.rows.get(position as usize).copied();
+        let before = group.rows.capacity();
         if group.rows.is_empty() {
-            self.bytes -= group.key.len() + size_of::<Group>();
+            self.bytes -= group.key.len() + before * size_of::<RowId>();
             self.index.remove(group.hash, number);
             *group = Group { hash: 0, key: Box::default(), rows: vec![] };
             self.free.push(number);
+        } else if before >= SHRINK_ROWS_MIN && group.rows.len() < before / 4 {
+            group.rows.shrink_to(before / 2);
+            self.bytes -= (before - group.rows.capacity()) * size_of::<RowId>();
         }
         moved
     }
@@ -148,6 +155,6 @@ impl PostingLists {
     }
 
     pub fn size(&self) -> usize {
-        self.index.size() + self.bytes
+        self.index.size() + self.bytes + self.groups.capacity() * size_of::<Group>()
     }
 }

@@ -3,8 +3,9 @@
 mod lookups;
 mod one_epoch;
 mod plan;
+mod recompute;
 mod routes;
 mod server;
 mod sql;
 mod waits;
-mod world;
+pub mod world;

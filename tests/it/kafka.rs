@@ -8,7 +8,7 @@ mod broker;
 mod files;
 mod load;
 mod oracle;
-mod server;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,6 +58,7 @@ fn launch(brokers: &str, load: &Load, environment: &[(&'static str, &str)]) -> (
     let launch = Launch {
         brokers: brokers.to_string(),
         directory: directory.path().to_path_buf(),
+        sql: load::product("sql"),
         arguments: vec![],
         environment: environment.iter().map(|(name, value)| (*name, value.to_string())).collect(),
     };
@@ -153,7 +154,7 @@ fn kill_nine() {
 }
 
 /// Messages that the newest manifest says are committed.
-fn committed(data: &Path) -> u64 {
+pub fn committed(data: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(data.join("log")) else {
         return 0;
     };

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: each further one would link DataFusion again.
 
+mod bank;
+mod budget;
 mod clock;
 mod commands;
 mod cost;
@@ -9,6 +11,7 @@ mod generated;
 mod history;
 mod http;
 mod kafka;
+mod memory;
 mod nexmark;
 mod product;
 mod random;

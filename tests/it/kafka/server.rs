@@ -23,6 +23,8 @@ pub struct Launch {
     pub brokers: String,
     /// Holds `schemas`, `data` and the logs.
     pub directory: PathBuf,
+    /// The views.
+    pub sql: PathBuf,
     pub arguments: Vec<String>,
     pub environment: Vec<(&'static str, String)>,
 }
@@ -59,7 +61,7 @@ impl Launch {
         let mut child = command
             .args(["run", "--http", "127.0.0.1:0", "--brokers", &self.brokers])
             .arg("--sql")
-            .arg(super::load::product("sql"))
+            .arg(&self.sql)
             .arg("--schemas")
             .arg(self.directory.join("schemas"))
             .arg("--data")
