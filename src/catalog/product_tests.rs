@@ -95,7 +95,7 @@ fn the_examples_of_the_documents_are_accepted() {
         })
         .collect();
     let catalog = Catalog::from_sources(&examples).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(catalog.names().collect::<Vec<_>>(), ["orders", "orders_of_user"]);
+    assert_eq!(catalog.names().collect::<Vec<_>>(), ["orders", "orders_of_user", "paid_24h"]);
 }
 
 #[tokio::test]
