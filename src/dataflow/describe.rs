@@ -146,7 +146,7 @@ fn describe_aggregate(
     let groups = schema.fields().len() - functions.len();
     let key = names(schema, &(0..groups).collect::<Vec<_>>());
     let kinds = || functions.iter().map(|function| &function.kind);
-    let ordered = functions.iter().any(|function| function.distinct)
+    let ordered = functions.iter().any(|function| function.distinct && !matches!(function.kind, Bits(_)))
         || kinds().any(|kind| !matches!(kind, Count | Sum | Avg | Bits(_)));
     let reads = |kind: &AggregateKind| match kind {
         AggregateKind::Fold(fold, _) => Some(fold.reads),

@@ -121,6 +121,9 @@ fn folds_read_their_group_and_the_ends_of_an_order_only_themselves() {
     let ends = "SELECT FIRST_VALUE(v ORDER BY k, v) AS f, LAST_VALUE(v ORDER BY k, v) IGNORE NULLS AS l, \
                 NTH_VALUE(v, 3 ORDER BY v) AS n, MAX(CAST(v AS DOUBLE)) AS x, ANY_VALUE(v) AS a FROM t";
     assert_fixed(ends, true, "aggregate");
+    let counted = "SELECT MEDIAN(v) AS m, PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY v DESC) AS p, \
+                   MEDIAN(DISTINCT k) AS d, BOOL_AND(v > 0) AS b, BIT_OR(v) AS o, BIT_XOR(v) AS x FROM t";
+    assert_fixed(counted, true, "aggregate");
     assert_fixed("SELECT k, v, COUNT(*) AS n FROM t GROUP BY GROUPING SETS ((k), (v), ())", true, "aggregate");
 }
 
