@@ -18,11 +18,11 @@ use super::world::{Answer, send};
 
 const SQL: &str = "CREATE TABLE sale (shop VARCHAR NOT NULL, price BIGINT);
     CREATE MATERIALIZED VIEW total AS SELECT shop, SUM(price) AS price FROM sale GROUP BY shop;
-    CREATE MATERIALIZED VIEW middle AS SELECT shop, MEDIAN(price) AS price FROM sale GROUP BY shop;
+    CREATE MATERIALIZED VIEW spread AS SELECT shop, STDDEV(price) AS price FROM sale GROUP BY shop;
     CREATE MATERIALIZED VIEW quarter AS SELECT shop, price, NTILE(4) OVER (PARTITION BY shop ORDER BY price) AS q
         FROM sale;
     CREATE MATERIALIZED VIEW rank AS SELECT shop, price, RANK() OVER (PARTITION BY shop ORDER BY price) AS r FROM sale;
-    CREATE MATERIALIZED VIEW over_middle AS SELECT shop FROM middle WHERE price > 10";
+    CREATE MATERIALIZED VIEW over_spread AS SELECT shop FROM spread WHERE price > 10";
 
 const ROWS_MAX: usize = 3;
 
@@ -62,14 +62,14 @@ async fn a_view_above_the_limit_stops_and_the_others_go_on() {
     sell(&mut engine, "a", &[1, 20, 3]);
     sell(&mut engine, "b", &[5]);
     let app = served(&engine);
-    for view in ["total", "middle", "quarter", "rank", "over_middle"] {
+    for view in ["total", "spread", "quarter", "rank", "over_spread"] {
         assert_eq!(sql(&app, &format!("SELECT * FROM {view}")).await.status, 200, "{view} is at the limit");
     }
     sell(&mut engine, "a", &[4]);
     sell(&mut engine, "a", &[5]);
 
-    let too_many = [("middle", "a group has more than 3 rows"), ("quarter", "a partition of a window has more than 3")];
-    for (view, reason) in too_many.into_iter().chain([("over_middle", too_many[0].1)]) {
+    let too_many = [("spread", "a group has more than 3 rows"), ("quarter", "a partition of a window has more than 3")];
+    for (view, reason) in too_many.into_iter().chain([("over_spread", too_many[0].1)]) {
         let (detail, _) = sql(&app, &format!("SELECT * FROM {view}")).await.problem(503);
         let begin = format!("view {view} has stopped serving: {reason}");
         assert!(detail.starts_with(&begin) && detail.contains("raise max_rows_recompute"), "{detail}");
@@ -77,13 +77,13 @@ async fn a_view_above_the_limit_stops_and_the_others_go_on() {
         let warnings = plan["warnings"].as_array().expect("warnings");
         assert!(warnings.iter().any(|w| w.as_str().is_some_and(|w| w.contains(reason))), "{plan}");
     }
-    let (detail, _) = get(&app, "/v1/views/middle?shop=b").await.problem(503);
+    let (detail, _) = get(&app, "/v1/views/spread?shop=b").await.problem(503);
     assert!(detail.contains(too_many[0].1), "{detail}");
 
     let views = get(&app, "/v1/views").await.json();
     let failed = |view: &Value| view["failed"].is_string();
     let named: Vec<&str> = views["views"].as_array().expect("views").iter().filter(|v| failed(v)).map(name).collect();
-    assert_eq!(named, ["middle", "over_middle", "quarter"]);
+    assert_eq!(named, ["over_spread", "quarter", "spread"]);
     let total = get(&app, "/v1/views/total?shop=a").await.json();
     assert_eq!((&total["rows"], &total["epoch"]), (&json!([{ "shop": "a", "price": 33 }]), &views["epoch"]));
     let rank = sql(&app, "SELECT MAX(r) AS r FROM rank WHERE shop = 'a'").await.json();
@@ -94,13 +94,13 @@ async fn a_view_above_the_limit_stops_and_the_others_go_on() {
 async fn a_higher_limit_brings_the_view_back() {
     let mut engine = engine();
     sell(&mut engine, "a", &[1, 20, 3, 4]);
-    let explanation = engine.explain("middle").expect("a view").render();
+    let explanation = engine.explain("spread").expect("a view").render();
     assert!(explanation.contains("warning: the view has stopped serving: a group has more"), "{explanation}");
     assert!(explanation.contains("the values of the group, at most 3"), "{explanation}");
     engine.limit_recompute(4);
     engine.restart().expect("built anew");
     let app = served(&engine);
-    assert_eq!(get(&app, "/v1/views/middle?shop=a").await.json()["rows"][0]["shop"], "a");
+    assert_eq!(get(&app, "/v1/views/spread?shop=a").await.json()["rows"][0]["shop"], "a");
 }
 
 fn name(view: &Value) -> &str {
