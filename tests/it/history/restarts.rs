@@ -85,6 +85,24 @@ fn epochs_of_runs_never_mean_two_things_and_files_are_sorted_by_them() {
 }
 
 #[test]
+fn a_start_finds_the_clock_of_the_last_committed_epoch() {
+    let store = Store::open("memory://").unwrap();
+    let mut process = Process::start_with(&store, orders(), "v1", never_rolls()).unwrap();
+    assert_eq!(process.recovered.manifest.as_ref().map(|manifest| manifest.as_of_us), None);
+    process.next_epoch(5, END).unwrap();
+    process.committer.commit().unwrap();
+    let committed = process.clock.now_us();
+    // Handed over, never committed: its clock is lost with it.
+    process.next_epoch(5, END).unwrap();
+    assert!(process.clock.now_us() > committed);
+    for _ in 0..2 {
+        // A start writes a manifest of its own, which keeps the clock.
+        let next = Process::start_with(&store, orders(), "v1", never_rolls()).unwrap();
+        assert_eq!(next.recovered.manifest.as_ref().map(|manifest| manifest.as_of_us), Some(committed));
+    }
+}
+
+#[test]
 fn a_roll_waits_for_bytes_or_age_and_a_roll_of_nothing_writes_nothing() {
     let store = Store::open("memory://").unwrap();
     let mut process = Process::start_with(&store, orders(), "v1", HistorySettings::default()).unwrap();

@@ -176,7 +176,7 @@ impl Process {
             dead_letters: dead_letters(&messages),
             view_changes: vec![ViewChanges { view: "counts".into(), generation, changes }],
             offsets: self.offsets.clone(),
-            as_of_us: 0,
+            as_of_us: self.clock.now_us(),
         }
     }
 
