@@ -214,7 +214,7 @@ fn with_pair(sides: &Sides, pairs: &Plan, left: bool, anti: bool) -> Plan {
 }
 
 /// Rows of one side among the columns of both; the other side is NULL.
-fn pad(rows: Plan, schema: &Arc<Schema>, first: usize) -> Result<Plan> {
+pub(super) fn pad(rows: Plan, schema: &Arc<Schema>, first: usize) -> Result<Plan> {
     let width = rows.schema.fields().len();
     let mut project = vec![];
     for (c, field) in schema.fields().iter().enumerate() {
@@ -255,7 +255,7 @@ fn not_in(sides: &Sides, join: &LogicalJoin) -> Result<Plan> {
     Ok(select(rows, &(0..sides.left_width).collect::<Vec<_>>()))
 }
 
-pub(super) fn literal(value: ScalarValue) -> Expression {
+fn literal(value: ScalarValue) -> Expression {
     // The type is part of the text: NULLs of different types are different columns.
     let text = format!("{value:?}");
     Expression { physical: Arc::new(Literal::new(value)), text }

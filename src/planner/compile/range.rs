@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::DFSchema;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Join as LogicalJoin, LogicalPlan, Operator};
 
 use super::compiler::Compiler;
-use super::join::literal;
-use super::plans::{column_expression, linear_plan, nullable, select};
+use super::join::pad;
+use super::plans::{nullable, select};
 use crate::error::Result;
 use crate::planner::plan::{Compared, Op, Plan};
 
@@ -60,22 +60,10 @@ impl Compiler<'_> {
             },
         };
         let first = if one_is_right { 0 } else { left_width };
-        shown(filtered, join, first, rows.schema.fields().len()).map(Some)
+        // The columns of the one row, which nobody reads, are NULL.
+        let shown = select(filtered, &(0..rows.schema.fields().len()).collect::<Vec<_>>());
+        pad(shown, &nullable(join.schema.as_arrow()), first).map(Some)
     }
-}
-
-/// The columns of the join; those of the one row, which nobody reads, are NULL.
-fn shown(rows: Plan, join: &LogicalJoin, first: usize, width: usize) -> Result<Plan> {
-    let schema = nullable(join.schema.as_arrow());
-    let mut project = vec![];
-    for (c, field) in schema.fields().iter().enumerate() {
-        project.push(if (first..first + width).contains(&c) {
-            column_expression(&rows.schema, c - first)
-        } else {
-            literal(ScalarValue::try_from(field.data_type())?)
-        });
-    }
-    Ok(linear_plan(rows, None, project, schema))
 }
 
 /// `row OP bound`, whichever way round it is written.
