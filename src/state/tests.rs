@@ -67,7 +67,7 @@ fn write(arrangement: &Arrangement, epoch: u32, changes: &[(i64, Option<(i64, St
     let rows: Vec<_> =
         changes.iter().map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t))).collect();
     let batch = arrangement.batch(&batch(&rows)).expect("encodes");
-    let mut state = arrangement.write();
+    let mut state = arrangement.write(0);
     for (i, (_, value)) in changes.iter().enumerate() {
         if let Some(held) = state.find(&batch, i) {
             state.kill(held, epoch);
@@ -102,7 +102,7 @@ fn readers_at_every_pinned_epoch_see_their_rows_while_rows_are_reclaimed_and_mov
         assert_eq!(arrangement.live_rows(), model.len() as i64);
         history.insert(epoch, model);
         oldest = oldest.max(epoch.saturating_sub(random.u32(0..6)));
-        let done = arrangement.maintain(oldest, 10_000).expect("maintains");
+        let done = arrangement.maintain(0, oldest, 10_000).expect("maintains");
         moved += done.moved;
         reclaimed += done.reclaimed;
         history.retain(|e, _| *e >= oldest);
@@ -118,7 +118,7 @@ fn an_epoch_that_is_reclaimed_is_an_error_not_a_wrong_answer() {
     let arrangement = arrangement();
     write(&arrangement, 1, &[(1, Some((1, "a".into())))]);
     write(&arrangement, 2, &[(1, None)]);
-    arrangement.maintain(2, 100).expect("maintains");
+    arrangement.maintain(0, 2, 100).expect("maintains");
     assert_eq!(arrangement.read(1).err().map(|e| e.kind), Some(ErrorKind::Unavailable));
     check(&arrangement, 2, &Model::new());
 }
@@ -136,7 +136,7 @@ fn a_null_key_meets_nothing_but_can_be_looked_up() {
     )
     .expect("columns fit");
     let encoded = arrangement.batch(&row).expect("encodes");
-    arrangement.write().insert(&encoded, 0, 1, 1).expect("there is room");
+    arrangement.write(0).insert(&encoded, 0, 1, 1).expect("there is room");
     let null: ArrayRef = Arc::new(Int64Array::from(vec![None::<i64>]));
     let reader = arrangement.read(1).expect("held");
     assert_eq!(reader.probe(Some(0), &[null.clone()], 1, false).expect("probes").weights.len(), 0);
