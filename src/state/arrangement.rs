@@ -117,6 +117,10 @@ impl Arrangement {
         &self.layout
     }
 
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
     /// Encodes rows of the layout's schema. No lock is held.
     pub fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
         let keys = self.key_codec.encode(rows)?;
