@@ -19,6 +19,7 @@ mod shard;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Sharding};
 pub use codec::{ASCENDING, EncodedRows, RowCodec};
@@ -29,19 +30,4 @@ pub use reader::{Matches, Reader};
 pub use rows::RowId;
 pub use shard::Writer;
 pub use slot::{SLOTS, hash_key, shard_of, slot};
-
-/// State rows that an operator has read and written since it was made: proof that work follows what changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    pub read: u64,
-    pub written: u64,
-}
-
-impl std::iter::Sum for Touched {
-    fn sum<I: Iterator<Item = Touched>>(all: I) -> Touched {
-        all.fold(Touched::default(), |sum, one| Touched {
-            read: sum.read + one.read,
-            written: sum.written + one.written,
-        })
-    }
-}
+pub use touched::Touched;
