@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::Result;
 use crate::state::{OrderedRows, RowCodec, Touched};
@@ -69,6 +69,9 @@ impl Operator for OrderedLatest {
         Ok(Changes::new(self.row_codec.decode(bytes.into_iter())?, weights))
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

@@ -12,7 +12,7 @@ use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::Top as Plan;
@@ -126,6 +126,10 @@ impl Operator for Top {
         self.output(shown)
     }
 
+    fn keeps(&self) -> Keeps {
+        // Of rows that are never taken out only those that are shown are held.
+        if self.insert_only && self.from == 1 { Keeps::Output } else { Keeps::Inputs }
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

@@ -15,6 +15,7 @@ mod ordered;
 mod ranked;
 mod reader;
 mod rows;
+mod saved;
 mod shard;
 mod slot;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use ordered::OrderedRows;
 pub use ranked::{RankedKey, RankedRows};
 pub use reader::{Matches, Reader};
 pub use rows::RowId;
+pub use saved::{SavedRows, SavedTable, weighted_changes, weighted_rows};
 pub use shard::Writer;
 pub use slot::{SLOTS, hash_key, shard_of, slot};
 pub use touched::Touched;
