@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::manifest::CommitRange;
@@ -88,11 +88,16 @@ pub fn check_storable(schema: &Schema, dataset: &str) -> Result<()> {
 /// The rows of a file, in batches of at most `BATCH_ROWS_MAX` rows; fewer where rows are large.
 pub fn read_archive(bytes: Bytes) -> Result<ParquetRecordBatchReader> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(file_error)?;
-    let metadata = builder.metadata();
+    let rows = rows_of_a_batch(builder.metadata());
+    builder.with_batch_size(rows).build().map_err(file_error)
+}
+
+/// Rows of a batch read, so that its bytes stay below `READ_BATCH_BYTES`.
+pub(super) fn rows_of_a_batch(metadata: &ParquetMetaData) -> usize {
     let held: i64 = metadata.row_groups().iter().map(|group| group.total_byte_size()).sum();
     let row_bytes = held / metadata.file_metadata().num_rows().max(1) + 1;
     let rows = (READ_BATCH_BYTES / row_bytes).clamp(1, BATCH_ROWS_MAX as i64);
-    builder.with_batch_size(usize::try_from(rows).unwrap_or(1)).build().map_err(file_error)
+    usize::try_from(rows).unwrap_or(1)
 }
 
 /// Number of rows of a file.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::paths::Dataset;
+use super::record::epoch_number;
 use super::tables::TableForm;
 use crate::checkpoint::Offsets;
 use crate::error::{Error, Result};
@@ -43,6 +44,18 @@ pub struct Manifest {
     /// Every view that was ever kept in the history, by name.
     pub views: BTreeMap<String, ViewForm>,
     pub roller: RollerState,
+}
+
+impl Manifest {
+    /// The last epoch that is included, as the rows of the history name it.
+    pub fn epoch_number(&self) -> i64 {
+        epoch_number(self.run, self.epoch)
+    }
+
+    /// The same as answers name it: `run.epoch`.
+    pub fn epoch_name(&self) -> String {
+        format!("{}.{}", self.run, self.epoch)
+    }
 }
 
 /// The log segment of a commit.

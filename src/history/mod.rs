@@ -16,10 +16,13 @@
 //! | the manifest that marks a roll done | deletes the segments and manifests of the roll |
 
 mod archive;
+mod dataset_rows;
 mod events;
+mod file_rows;
 mod log;
 mod manifest;
 mod paths;
+mod reader;
 mod record;
 mod roller;
 mod rows;
@@ -28,10 +31,12 @@ mod store;
 mod tables;
 
 pub use archive::{check_storable, read_archive};
+pub use dataset_rows::DatasetRows;
 pub use events::read_events;
 pub use log::{Commit, Log, LogEnd};
 pub use manifest::{CommitRange, Manifest, RollerState, Section, Segment, ViewForm};
 pub use paths::{Dataset, segment as segment_path};
+pub use reader::{HistoryPin, HistoryReader};
 pub use record::{EpochRecord, HistorySettings, ViewChanges, ViewIdentity, epoch_number};
 pub use roller::{RollRecord, RolledFile, roll, rolls};
 pub use rows::{BATCH_ROWS_MAX, dead_letter_rows, event_rows, view_rows};

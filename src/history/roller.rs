@@ -16,7 +16,7 @@ use super::archive::{ArchiveWriter, archive_rows};
 use super::log::Commit;
 use super::manifest::{self, CommitRange, FORMAT, Section, Segment, checksum};
 use super::paths::{self, Dataset};
-use super::rows::{expand_weights, expanded_schema, fitted};
+use super::rows::{Expanded, expanded_schema, fitted};
 use super::segment::read_section;
 use super::store::{Created, Store};
 use crate::error::{Error, Result};
@@ -69,12 +69,16 @@ pub fn roll(store: &Store, range: CommitRange, commits: &[Commit]) -> Result<Rol
     Ok(record)
 }
 
-/// The records of all rolls up to a commit, in order. `Data` if one is missing.
-pub fn rolls(store: &Store, rolled_to: u64) -> Result<Vec<RollRecord>> {
+/// The records of the rolls of the commits after `after`, where a roll ended, up to `rolled_to`, in order. `Data` if
+/// one is missing.
+pub fn rolls(store: &Store, after: u64, rolled_to: u64) -> Result<Vec<RollRecord>> {
     let mut records: Vec<RollRecord> = vec![];
-    let mut next = 1;
+    if after == rolled_to {
+        return Ok(records);
+    }
+    let mut next = after + 1;
     for path in store.list_flat(&paths::rolls())? {
-        let Some(range) = paths::range_of(&path).filter(|range| range.to <= rolled_to) else {
+        let Some(range) = paths::range_of(&path).filter(|range| range.from > after && range.to <= rolled_to) else {
             continue;
         };
         if range.from != next {
@@ -121,7 +125,10 @@ fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(bytes::By
     for (segment, section) in parts {
         for rows in read_section(store, segment, section)? {
             let rows = fitted(&rows?, &stored)?;
-            if is_view { expand_weights(&rows, |rows| writer.write(&rows))? } else { writer.write(&rows)? }
+            match is_view {
+                true => Expanded::new(rows)?.try_for_each(|rows| writer.write(&rows?))?,
+                false => writer.write(&rows)?,
+            }
         }
     }
     writer.finish()

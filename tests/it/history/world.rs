@@ -225,7 +225,7 @@ fn counts_at(offsets: &Offsets) -> Counts {
 }
 
 /// Positions of rows, each checked against the contents that its position stands for.
-fn positions(rows: &RecordBatch, partition: &str, offset: &str, content: &str) -> Vec<At> {
+pub fn positions(rows: &RecordBatch, partition: &str, offset: &str, content: &str) -> Vec<At> {
     let partitions = rows.column_by_name(partition).unwrap().as_primitive::<Int32Type>();
     let offsets = rows.column_by_name(offset).unwrap().as_primitive::<Int64Type>();
     let content = rows.column_by_name(content).unwrap();
