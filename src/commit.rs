@@ -38,6 +38,8 @@ pub struct Committer {
     last_commit: Instant,
     /// The last epoch added in this run.
     last_epoch: Option<u32>,
+    /// The time of the last published epoch: in the history it never goes back, even if the clock does.
+    published_at_us: i64,
     /// Views whose columns are known to fit into Parquet.
     storable: BTreeSet<String>,
     /// False after an epoch was taken in part: from then on offsets would be ahead of rows (I3), so nothing more is
@@ -77,6 +79,7 @@ impl Committer {
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
         let last_commit = clock.instant();
+        let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
         Committer {
             store,
@@ -89,6 +92,7 @@ impl Committer {
             rolled: false,
             last_commit,
             last_epoch: None,
+            published_at_us,
             storable: BTreeSet::new(),
             whole: true,
         }
@@ -119,6 +123,11 @@ impl Committer {
 
     fn add_rows(&mut self, record: &EpochRecord) -> Result<()> {
         let epoch = epoch_number(self.end.log.run, record.epoch);
+        let published_at_us = record.published_at_us.max(self.published_at_us);
+        self.published_at_us = published_at_us;
+        if self.last_epoch.is_none() {
+            self.end.views.values_mut().for_each(|view| view.begin(epoch, published_at_us));
+        }
         for events in &record.events {
             self.check_known(events)?;
             let dataset = Dataset::Events(events.table.name.clone());
@@ -126,7 +135,7 @@ impl Committer {
         }
         for changes in &record.view_changes {
             self.check_generation(changes)?;
-            let rows = view_rows(changes, epoch, record.published_at_us)?;
+            let rows = view_rows(changes, epoch, published_at_us)?;
             let (name, generation) = (changes.view.to_string(), changes.generation);
             if !self.storable.contains(&name) {
                 check_storable(&rows.schema(), &format!("view {name}"))?;
@@ -224,7 +233,7 @@ impl Committer {
     fn prepare(&mut self, roll_all: bool) -> Result<bool> {
         let before = &self.end.log.newest;
         let number = before.number + 1;
-        let now_us = self.clock.now_us().max(before.committed_at_us);
+        let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let roller = self.next_roller(number, now_us, roll_all);
         if self.pending.epoch.is_none() && roller == before.roller {
             return Ok(false);

@@ -120,7 +120,8 @@ fn next_views(
                 before.get(name).map_or(0, |view| view.generation) + 1
             }
         };
-        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true };
+        let lives = before.get(name).map_or(vec![], |view| view.lives.clone());
+        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true, lives };
         next.insert(name.clone(), view);
     }
     (next, rebuilt)

@@ -100,6 +100,30 @@ pub struct ViewForm {
     /// Whether its changes up to this commit are all in the history. A view that was dropped and comes back begins a
     /// new generation.
     pub live: bool,
+    /// When it began and ended to be kept, in order.
+    #[serde(default)]
+    pub lives: Vec<Life>,
+}
+
+/// From an epoch on a view has a generation, or is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// None: the view is not there any more.
+    pub generation: Option<u32>,
+    /// As `epoch_number`.
+    pub epoch: i64,
+    /// Microseconds since 1970-01-01 UTC.
+    pub published_at_us: i64,
+}
+
+impl ViewForm {
+    /// Notes what the view is from this epoch on, if that is new.
+    pub fn begin(&mut self, epoch: i64, published_at_us: i64) {
+        let generation = self.live.then_some(self.generation);
+        if self.lives.last().is_none_or(|life| life.generation != generation) {
+            self.lives.push(Life { generation, epoch, published_at_us });
+        }
+    }
 }
 
 /// Commits `from` to `to`, both included.

@@ -9,6 +9,7 @@
 //! kept: up to 1,000 commits, and a record for every roll.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -90,8 +91,8 @@ impl Known {
         self.rolled_to = rolled_to;
         self.commits.retain(|number, _| *number > rolled_to);
         for number in rolled_to + 1..newest.number {
-            if !self.commits.contains_key(&number) {
-                self.commits.insert(number, Log::commit(store, number)?);
+            if let Entry::Vacant(place) = self.commits.entry(number) {
+                place.insert(Log::commit(store, number)?);
             }
         }
         self.commits.insert(newest.number, Commit::of(newest));

@@ -4,5 +4,6 @@ mod faulty;
 mod world;
 
 mod crashes;
+mod past;
 mod reading;
 mod restarts;
