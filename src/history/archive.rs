@@ -9,7 +9,9 @@ use bytes::Bytes;
 use datafusion::arrow::array::{RecordBatch, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -100,10 +102,14 @@ pub(super) fn rows_of_a_batch(metadata: &ParquetMetaData) -> usize {
     usize::try_from(rows).unwrap_or(1)
 }
 
+/// The footer of a file.
+pub fn archive_footer(bytes: &Bytes) -> Result<ArrowReaderMetadata> {
+    ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new()).map_err(file_error)
+}
+
 /// Number of rows of a file.
-pub fn archive_rows(bytes: Bytes) -> Result<u64> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(file_error)?;
-    Ok(builder.metadata().file_metadata().num_rows().unsigned_abs())
+pub fn archive_rows(footer: &ArrowReaderMetadata) -> u64 {
+    footer.metadata().file_metadata().num_rows().unsigned_abs()
 }
 
 fn file_error(error: parquet::errors::ParquetError) -> Error {
@@ -136,7 +142,7 @@ mod tests {
         let parts = [0..10, 10..100_000];
         let bytes = written(&parts);
         assert_eq!(bytes, written(&parts));
-        assert_eq!(archive_rows(bytes.clone()).unwrap(), 100_000);
+        assert_eq!(archive_rows(&archive_footer(&bytes).unwrap()), 100_000);
         let batches = read_archive(bytes.clone()).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [65_536, 34_464]);
         assert_eq!(batches[1].column(1).as_ref(), batch(65_536..100_000).column(1).as_ref());

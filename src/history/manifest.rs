@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::delta::DeltaTable;
 use super::paths::Dataset;
 use super::record::epoch_number;
 use super::tables::TableForm;
@@ -134,12 +135,22 @@ pub struct CommitRange {
 }
 
 /// What became of the committed segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollerState {
     /// The rows of all commits up to this one are in Parquet files; 0: none.
     pub rolled_to: u64,
     /// The roll that is decided and not known to be done: it is redone after a crash.
     pub rolling: Option<CommitRange>,
+    /// The ends of the Delta logs of the rolled files, by the folder of the dataset. None: the files were rolled by a
+    /// version that wrote no such logs.
+    #[serde(default)]
+    pub delta: Option<BTreeMap<String, DeltaTable>>,
+}
+
+impl Default for RollerState {
+    fn default() -> Self {
+        RollerState { rolled_to: 0, rolling: None, delta: Some(BTreeMap::new()) }
+    }
 }
 
 /// The checksum of some bytes, as the manifests write it.
@@ -204,7 +215,7 @@ mod tests {
             segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
-            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }) },
+            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }), delta: None },
         }
     }
 

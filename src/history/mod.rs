@@ -11,12 +11,13 @@
 //! |---|---|
 //! | the segment | no manifest names it: deletes it, reads its events from Kafka again |
 //! | the manifest | the commit holds |
-//! | a manifest that decides a roll, or some of its files | rolls again: the same files with the same contents |
+//! | a manifest that decides a roll, or some of its files or Delta logs | rolls again: the same with the same contents |
 //! | the record of a roll | rolls again, finds everything there, marks it done |
 //! | the manifest that marks a roll done | deletes the segments and manifests of the roll |
 
 mod archive;
 mod dataset_rows;
+mod delta;
 mod events;
 mod file_rows;
 mod log;
@@ -33,6 +34,7 @@ mod tables;
 
 pub use archive::{check_storable, read_archive};
 pub use dataset_rows::DatasetRows;
+pub use delta::DeltaTable;
 pub use events::read_events;
 pub use log::{Commit, Log, LogEnd};
 pub use manifest::{CommitRange, Life, Manifest, RollerState, Section, Segment, ViewForm};

@@ -4,6 +4,7 @@ mod faulty;
 mod world;
 
 mod crashes;
+mod delta;
 mod past;
 mod reading;
 mod restarts;
