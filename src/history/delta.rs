@@ -217,7 +217,7 @@ fn bound(data_type: &DataType, value: i64) -> Option<Option<Value>> {
 
 /// The columns as Delta writes them, the one of the directories included; or the name of one that Delta does not have.
 fn table_schema(schema: &Schema) -> Result<Value, String> {
-    let mut fields = schema.fields().iter().map(|field| delta_field(field)).collect::<Result<Vec<Value>, String>>()?;
+    let mut fields = schema.fields().iter().map(delta_field).collect::<Result<Vec<Value>, String>>()?;
     fields.push(json!({ "name": DATE, "type": "date", "nullable": true, "metadata": {} }));
     // Names differ by more than their case.
     let mut names = BTreeSet::from([DATE.to_string()]);
