@@ -1,6 +1,11 @@
 //! Keys to dense numbers: the groups of an aggregate.
 
+use super::codec::EncodedRows;
 use super::index::HashIndex;
+use super::slot::hash_key;
+
+/// Keys whose memory is loaded ahead of their use.
+const WARM_KEYS: usize = 256;
 
 /// Gives each key a number, reuses the numbers of keys that are gone.
 #[derive(Debug)]
@@ -38,8 +43,22 @@ impl KeyTable {
         number
     }
 
+    /// The number of each of these keys; those that are not there are added.
+    pub fn numbers(&mut self, keys: &EncodedRows) -> Vec<u32> {
+        let hashes: Vec<u64> = (0..keys.len()).map(|i| hash_key(keys.bytes(i))).collect();
+        let mut numbers = Vec::with_capacity(keys.len());
+        for part in hashes.chunks(WARM_KEYS) {
+            std::hint::black_box(self.warm(part));
+            for &hash in part {
+                let key = keys.bytes(numbers.len());
+                numbers.push(self.number(hash, key));
+            }
+        }
+        numbers
+    }
+
     /// Loads what `number` will touch for these hashes: the misses overlap here and are hits afterwards.
-    pub fn warm(&self, hashes: &[u64]) -> u8 {
+    fn warm(&self, hashes: &[u64]) -> u8 {
         hashes.iter().fold(0, |sum, &hash| {
             let number = self.index.find(hash, |_| true);
             sum ^ number.and_then(|n| self.keys[n as usize].1.first().copied()).unwrap_or(0)

@@ -8,11 +8,13 @@
 //! lists for further keys. Why, with figures: `DECISIONS.md` 2.
 
 mod arrangement;
+mod block;
 mod codec;
 mod index;
 mod keys;
 mod ordered;
-mod ranked;
+#[cfg(test)]
+mod ordered_tests;
 mod rows;
 mod slot;
 #[cfg(test)]
@@ -21,8 +23,7 @@ mod tests;
 pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Matches, Reader, Writer};
 pub use codec::{ASCENDING, EncodedRows, RowCodec};
 pub use keys::KeyTable;
-pub use ordered::OrderedRows;
-pub use ranked::{RankedKey, RankedRows};
+pub use ordered::{OrderedRows, RankedRows};
 pub use rows::RowId;
 pub use slot::{SLOTS, hash_key, slot};
 
