@@ -7,6 +7,7 @@
 //! A function that fails keeps its group's row out until the group changes.
 //! Cost: a logarithm a change, and for a touched group the rows that are read, of which there may be `rows_max`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -19,6 +20,9 @@ use super::totals::TotalRows;
 use crate::error::{Error, Result};
 use crate::planner::{Folding, Function, Reads};
 use crate::state::{OrderedRows, RowCodec, Touched};
+
+/// Rows that are decoded together, so that small groups share the cost of a call.
+const READ_ROWS: usize = 4_096;
 
 /// The rows and values of all groups for one function.
 #[derive(Debug)]
@@ -108,71 +112,93 @@ impl Folds {
     ///
     /// Errors: `Data` when a group has more rows than may be read.
     pub fn refresh(&mut self, touched: &mut Touched) -> Result<()> {
-        for group in std::mem::take(&mut self.changed) {
-            let picture = self.compute(group, touched)?;
-            let group = group as usize;
-            if group >= self.values.len() {
-                self.values.resize(group + 1, Picture::Nothing);
+        let changed = std::mem::take(&mut self.changed);
+        let mut rest = &changed[..];
+        while !rest.is_empty() {
+            let pictures = self.compute(rest, touched)?;
+            let (groups, later) = rest.split_at(pictures.len());
+            rest = later;
+            for (&group, picture) in groups.iter().zip(pictures) {
+                let group = group as usize;
+                if group >= self.values.len() {
+                    self.values.resize(group + 1, Picture::Nothing);
+                }
+                self.value_bytes += picture.size();
+                self.value_bytes -= std::mem::replace(&mut self.values[group], picture).size();
             }
-            self.value_bytes += picture.size();
-            self.value_bytes -= std::mem::replace(&mut self.values[group], picture).size();
         }
         Ok(())
     }
 
-    fn compute(&self, group: u32, touched: &mut Touched) -> Result<Picture> {
-        let (value, read) = if let Reads::Places = self.folding.reads {
-            let rows = self.rows.ranked(group, self.folding.distinct);
-            if rows.is_empty() {
-                return Ok(Picture::Nothing);
+    /// The pictures of the first of these groups, as many as `READ_ROWS` allows, but one at least.
+    fn compute(&self, groups: &[u32], touched: &mut Touched) -> Result<Vec<Picture>> {
+        // Where the rows of each group are, and how many the group has.
+        let (mut rows, mut found): (Vec<&[u8]>, Vec<(Range<usize>, usize)>) = (vec![], vec![]);
+        for &group in groups {
+            let start = rows.len();
+            let count = self.read(group, &mut rows)?;
+            found.push((start..rows.len(), count));
+            if rows.len() >= READ_ROWS {
+                break;
             }
-            let found: Vec<&[u8]> = self.folding.places(rows.len()).filter_map(|n| rows.get(n)).collect();
-            let read = found.len();
-            (self.folding.value_at_places(&self.arguments(found)?, rows.len()), read)
-        } else {
-            let rows = self.read(group)?;
-            let count = rows.len();
-            if count == 0 {
-                return Ok(Picture::Nothing);
-            }
-            (self.folding.value(&self.arguments(rows)?, count), count)
-        };
-        touched.read += read as u64;
-        Ok(match value {
-            Ok(value) => Picture::Value(encoded(&self.output, &value)?),
-            Err(_) => Picture::Failed,
-        })
-    }
-
-    /// The arguments of the function in these rows.
-    fn arguments(&self, rows: Vec<&[u8]>) -> Result<Vec<ArrayRef>> {
+        }
+        touched.read += rows.len() as u64;
         let decoded = self.codec.decode(rows.into_iter())?;
-        Ok(self.arguments.iter().map(|&c| decoded.column(c).clone()).collect())
+        let (mut pictures, mut values) = (Vec::with_capacity(found.len()), vec![]);
+        for (range, count) in found {
+            if count == 0 {
+                pictures.push(Picture::Nothing);
+                continue;
+            }
+            let slice = |&c: &usize| decoded.column(c).slice(range.start, range.len());
+            let arguments: Vec<ArrayRef> = self.arguments.iter().map(slice).collect();
+            let value = match self.folding.reads {
+                Reads::Places => self.folding.value_at_places(&arguments, count),
+                _ => self.folding.value(&arguments, count),
+            };
+            // What did not fail is filled in below.
+            pictures.push(Picture::Failed);
+            values.extend(value.ok().map(|value| (pictures.len() - 1, value)));
+        }
+        let (places, values): (Vec<usize>, Vec<ScalarValue>) = values.into_iter().unzip();
+        if !values.is_empty() {
+            let encoded = self.output.encode_arrays(&[ScalarValue::iter_to_array(values)?], places.len())?;
+            places.iter().enumerate().for_each(|(i, &place)| pictures[place] = Picture::Value(encoded.bytes(i).into()));
+        }
+        Ok(pictures)
     }
 
-    /// The rows of a group that decide its value, in order.
-    fn read(&self, group: u32) -> Result<Vec<&[u8]>> {
+    /// Appends the rows of a group that decide its value, in order; gives the number of rows that it is the value of.
+    fn read<'a>(&'a self, group: u32, rows: &mut Vec<&'a [u8]>) -> Result<usize> {
         let (wanted, from_the_end) = match self.folding.reads {
-            Reads::All | Reads::Places => (usize::MAX, false),
+            Reads::Places => {
+                let ranked = self.rows.ranked(group, self.folding.distinct);
+                if !ranked.is_empty() {
+                    rows.extend(self.folding.places(ranked.len()).filter_map(|n| ranked.get(n)));
+                }
+                return Ok(ranked.len());
+            }
+            Reads::All => (usize::MAX, false),
             Reads::First(rows) => (rows, false),
             Reads::Last(rows) => (rows, true),
         };
+        let start = rows.len();
         let mut range = self.rows.iter(group);
-        let mut rows = vec![];
-        while rows.len() < wanted {
+        while rows.len() - start < wanted {
             let Some((row, weight)) = (if from_the_end { range.next_back() } else { range.next() }) else { break };
             let times = if self.folding.distinct { 1 } else { usize::try_from(weight).unwrap_or(usize::MAX) };
-            let times = times.min(wanted - rows.len());
-            if times > self.rows_max - rows.len() {
+            let count = rows.len() - start;
+            let times = times.min(wanted - count);
+            if times > self.rows_max - count {
                 let message = format!("a group has more than {} rows, which its function would read", self.rows_max);
                 return Err(Error::data(message).hint("raise max_rows_recompute, or group by more columns"));
             }
             rows.resize(rows.len() + times, row);
         }
         if from_the_end {
-            rows.reverse();
+            rows[start..].reverse();
         }
-        Ok(rows)
+        Ok(rows.len() - start)
     }
 
     pub fn size(&self) -> usize {

@@ -256,7 +256,7 @@ impl Blocks {
     }
 }
 
-impl RankedRows<'_> {
+impl<'a> RankedRows<'a> {
     /// Rows of the group.
     pub fn len(&self) -> usize {
         self.parts.last().map_or(0, |(_, end)| *end)
@@ -266,7 +266,7 @@ impl RankedRows<'_> {
     }
 
     /// Row number `n` in order, counted from 0.
-    pub fn get(&self, n: usize) -> Option<&[u8]> {
+    pub fn get(&self, n: usize) -> Option<&'a [u8]> {
         let at = self.parts.partition_point(|(_, end)| *end <= n);
         let (block, _) = self.parts.get(at)?;
         let mut end = if at == 0 { 0 } else { self.parts[at - 1].1 };
