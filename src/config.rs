@@ -48,6 +48,8 @@ pub struct Settings {
     pub memory_budget_bytes: u64,
     /// Rows of one partition or group that a change may compute anew; a view that needs more stops.
     pub max_rows_recompute: usize,
+    /// Shards of the views' state, with a thread each; 0: one for each core.
+    pub shards: usize,
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
@@ -72,6 +74,7 @@ impl Default for Settings {
             fetch_queued_kbytes_max: 32_768,
             memory_budget_bytes: 4_294_967_296,
             max_rows_recompute: 1_000_000,
+            shards: 0,
             log_format: LogFormat::Text,
             drain: false,
             as_of: None,
@@ -80,7 +83,7 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 18] = [
     "brokers",
     "sql",
     "schemas",
@@ -95,6 +98,7 @@ pub const KEYS: [&str; 17] = [
     "fetch_queued_kbytes_max",
     "memory_budget_bytes",
     "max_rows_recompute",
+    "shards",
     "log_format",
     "drain",
     "as_of",
@@ -111,6 +115,8 @@ const ROLL_MS: RangeInclusive<u64> = 100..=86_400_000;
 /// The upper end is the client library's own.
 const FETCH_KBYTES: RangeInclusive<u64> = 1_024..=2_097_151;
 const RECOMPUTE_ROWS: RangeInclusive<u64> = 1..=1_000_000_000;
+/// The upper end is the number of hash slots.
+const SHARDS: RangeInclusive<u64> = 0..=256;
 const MEMORY_BYTES: RangeInclusive<u64> = 67_108_864..=1_099_511_627_776;
 
 /// What the flags of the command line say; None: nothing.
@@ -238,6 +244,7 @@ impl Settings {
             "fetch_queued_kbytes_max" => self.fetch_queued_kbytes_max = number(FETCH_KBYTES)?,
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,
+            "shards" => self.shards = number(SHARDS)? as usize,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
             "as_of" => self.as_of = time(value)?,

@@ -52,7 +52,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::catalog::{CLOCK, Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
 use crate::changes::{Changes, clock_changes, newest_as_of};
 use crate::clock::Clock;
-use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec};
+use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec, Workers};
 use crate::error::{Diagnostic, Error, Result};
 use crate::explain::{Class, Explanation};
 use crate::history::ViewIdentity;
@@ -90,6 +90,7 @@ pub struct Engine {
     planner: Planner,
     retractable: BTreeSet<String>,
     recompute_rows_max: usize,
+    workers: Arc<Workers>,
     specs: Vec<ViewSpec>,
     canonical: BTreeMap<String, LogicalPlan>,
     flow: Dataflow,
@@ -121,8 +122,9 @@ impl Engine {
             retractable: BTreeSet::new(),
             specs: vec![],
             canonical: BTreeMap::new(),
-            flow: dataflow::build(&[], RECOMPUTE_ROWS_MAX)?,
+            flow: dataflow::build(&[], RECOMPUTE_ROWS_MAX, Arc::new(Workers::one()))?,
             recompute_rows_max: RECOMPUTE_ROWS_MAX,
+            workers: Arc::new(Workers::one()),
             hot: Arc::new(Hot::new(run)),
             epoch: 0,
             first_as_of_us: 0,
@@ -202,6 +204,11 @@ impl Engine {
     /// more the operator stops: the views that need it say so, the others go on.
     pub fn limit_recompute(&mut self, rows_max: usize) {
         self.recompute_rows_max = rows_max;
+    }
+
+    /// Spreads what is built from now on over the shards of these workers; one shard unless told otherwise.
+    pub fn use_workers(&mut self, workers: Arc<Workers>) {
+        self.workers = workers;
     }
 
     /// Adds the tables and views of a text, all or none. Views that exist are rebuilt over what was applied.
@@ -284,7 +291,7 @@ impl Engine {
     }
 
     fn built(&self) -> Result<Dataflow> {
-        dataflow::build(&self.specs, self.recompute_rows_max)
+        dataflow::build(&self.specs, self.recompute_rows_max, self.workers.clone())
     }
 
     fn serve(&mut self, flow: Dataflow) -> Result<()> {

@@ -1,6 +1,6 @@
 //! A batch of changes: rows and their weights.
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::array::{Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::SchemaRef;
 
@@ -36,6 +36,21 @@ impl Changes {
     pub fn take(&self, positions: &[u32]) -> Result<Changes> {
         let rows = take_rows(&self.rows, &UInt32Array::from(positions.to_vec()))?;
         Ok(Changes::new(rows, positions.iter().map(|&i| self.weights[i as usize]).collect()))
+    }
+    /// `len` rows from `start` on; nothing is copied but their weights.
+    pub fn slice(&self, start: usize, len: usize) -> Changes {
+        Changes::new(self.rows.slice(start, len), self.weights[start..start + len].to_vec())
+    }
+    /// Rows of several batches: which batch, and which of its rows.
+    pub fn gather(schema: &SchemaRef, batches: &[Changes], rows: &[(usize, usize)]) -> Result<Changes> {
+        let column = |c: usize| {
+            let columns: Vec<&dyn Array> = batches.iter().map(|batch| batch.rows.column(c).as_ref()).collect();
+            compute::interleave(&columns, rows)
+        };
+        let columns = (0..schema.fields().len()).map(column).collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let weights = rows.iter().map(|&(batch, row)| batches[batch].weights[row]).collect();
+        Ok(Changes::new(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?, weights))
     }
     /// All batches after one another; `schema` is used when there is none.
     pub fn concat(schema: &SchemaRef, parts: &[Changes]) -> Result<Changes> {

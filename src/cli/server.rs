@@ -60,6 +60,7 @@ impl Server {
             queued_kbytes_max: settings.fetch_queued_kbytes_max,
             memory_budget_bytes: settings.memory_budget_bytes,
             max_rows_recompute: settings.max_rows_recompute,
+            shards: settings.shards,
             drain: settings.drain,
             as_of_us: settings.as_of,
         };

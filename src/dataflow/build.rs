@@ -9,26 +9,30 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::describe::Described;
+use super::exchange::Exchange;
 use super::graph::{Arranged, ArrangementDraft, Draft, Found, Output, OutputDraft, SideDraft, ViewSpec};
-use super::run::{Dataflow, Node, OutputNode};
+use super::placement::{Spread, Takes, place, within};
+use super::run::{Dataflow, Graph, Input, Node, OutputNode};
+use super::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
     Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Top, Union, Unnest,
     Window, WindowOrder,
 };
 use crate::planner::{Op, Plan, PlanNumbers};
-use crate::state::{Arrangement, Layout};
+use crate::state::{Arrangement, Layout, RowCodec, Sharding};
 
 /// Builds the dataflow of these views, which come in dependency order. `recompute_rows_max`: rows of one partition or
 /// group that are computed anew at a change; with more the operator stops, and the views that need it say so.
 ///
 /// Errors: `Invalid` for a `key` that the view does not have, with its place.
-pub fn build(views: &[ViewSpec], recompute_rows_max: usize) -> Result<Dataflow> {
+pub fn build(views: &[ViewSpec], recompute_rows_max: usize, workers: Arc<Workers>) -> Result<Dataflow> {
     let mut drafting = Drafting::default();
     let served = views.iter().map(|spec| drafting.view(spec)).collect::<Result<Vec<_>>>()?;
     let arrangements = drafting.arrangements.into_iter().map(|draft| {
-        let ArrangementDraft { schema, identity, order, links } = draft;
-        Arrangement::new(Layout { schema, identity, order, links }).map(Arc::new)
+        let ArrangementDraft { schema, identity, order, links, shard_by } = draft;
+        let sharding = Sharding { by: shard_by, shards: workers.shards() };
+        Arrangement::sharded(Layout { schema, identity, order, links }, sharding).map(Arc::new)
     });
     let arrangements: Vec<Arc<Arrangement>> = arrangements.collect::<Result<_>>()?;
     let mut nodes = vec![];
@@ -37,8 +41,11 @@ pub fn build(views: &[ViewSpec], recompute_rows_max: usize) -> Result<Dataflow> 
             drafting.nodes[i].inputs.iter().map(|&n| drafting.nodes[n].schema.clone()).collect();
         let node = &drafting.nodes[i];
         let at = Described { schema: &node.schema, inputs: &inputs, arrangements: &arrangements, recompute_rows_max };
-        let operator = operator(node, &at)?;
-        nodes.push(Node::new(node.draft.describe(&at), operator, node.inputs.clone(), node.schema.clone()));
+        let shards = (0..workers.shards()).map(|shard| operator(node, &at, shard)).collect::<Result<_>>()?;
+        let exchange = |(takes, schema): (&Takes, &SchemaRef)| exchange(takes, schema);
+        let inputs = node.inputs.iter().copied().zip(node.takes.iter().zip(&inputs).map(exchange));
+        let inputs = inputs.map(|(node, exchange)| Ok(Input { node, exchange: exchange? })).collect::<Result<_>>()?;
+        nodes.push(Node::new(node.draft.describe(&at), shards, inputs, node.schema.clone()));
     }
     let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
         let OutputDraft { name, schema, key, unique, columns, by_key, by_first } = draft;
@@ -46,12 +53,14 @@ pub fn build(views: &[ViewSpec], recompute_rows_max: usize) -> Result<Dataflow> 
         OutputNode { node, output: Output { name, schema, key, unique, arrangement, columns, by_key, by_first } }
     });
     let one_row = drafting.nodes.iter().position(|node| matches!(node.draft, Draft::OneRow));
-    Ok(Dataflow::new(nodes, drafting.sources, one_row, outputs.collect()))
+    Ok(Dataflow::new(Graph { nodes, sources: drafting.sources, one_row, outputs: outputs.collect() }, workers))
 }
 
 struct DraftNode {
     draft: Draft,
     inputs: Vec<usize>,
+    takes: Vec<Takes>,
+    spread: Spread,
     schema: SchemaRef,
 }
 
@@ -76,7 +85,9 @@ struct Drafting<'a> {
 
 impl<'a> Drafting<'a> {
     fn add(&mut self, draft: Draft, inputs: Vec<usize>, schema: SchemaRef) -> usize {
-        self.nodes.push(DraftNode { draft, inputs, schema });
+        let spreads: Vec<Spread> = inputs.iter().map(|&n| self.nodes[n].spread.clone()).collect();
+        let (takes, spread) = place(&draft, (&spreads, schema.fields().len()), &self.arrangements);
+        self.nodes.push(DraftNode { draft, inputs, takes, spread, schema });
         self.nodes.len() - 1
     }
 
@@ -113,7 +124,9 @@ impl<'a> Drafting<'a> {
             Op::Latest { input, partition, order } => {
                 let (node, partition, order) = (self.node(input)?, partition.clone(), order.clone());
                 let draft = if input.insert_only {
-                    let draft = ArrangementDraft { schema: schema.clone(), identity: partition, order, links: vec![] };
+                    let shard_by = within(&self.nodes[node].spread, &partition);
+                    let (schema, identity) = (schema.clone(), partition);
+                    let draft = ArrangementDraft { schema, identity, order, links: vec![], shard_by };
                     Draft::Latest(self.arrangement(draft))
                 } else {
                     Draft::OrderedLatest { partition, order }
@@ -163,7 +176,7 @@ impl<'a> Drafting<'a> {
 
     /// The arrangement that a node's rows are in already, if they are.
     fn arranged(&self, node: usize) -> Option<Arranged> {
-        let DraftNode { draft, inputs, schema } = &self.nodes[node];
+        let DraftNode { draft, inputs, schema, .. } = &self.nodes[node];
         match draft {
             Draft::Latest(arrangement) | Draft::Arrange(arrangement) => {
                 Some(Arranged { arrangement: *arrangement, columns: (0..schema.fields().len()).collect() })
@@ -177,15 +190,25 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    /// A node that keeps the rows of `node`, of which no two have the same `identity`.
-    fn arrange(&mut self, node: usize, identity: Vec<usize>) -> (usize, Arranged) {
+    /// A node that keeps the rows of `node`, of which no two have the same `identity`. `key`: columns by which they will
+    /// be looked for.
+    fn arrange(&mut self, node: usize, identity: Vec<usize>, key: &[usize]) -> (usize, Arranged) {
         let schema = self.nodes[node].schema.clone();
         let columns = (0..schema.fields().len()).collect();
         if let Some(&(kept, arrangement)) = self.arranged_by.get(&(node, identity.clone())) {
             return (kept, Arranged { arrangement, columns });
         }
-        let draft =
-            ArrangementDraft { schema: schema.clone(), identity: identity.clone(), order: vec![], links: vec![] };
+        // The shard of a key is best known; else all are asked.
+        let known = !key.is_empty() && key.iter().all(|c| identity.contains(c));
+        let by_key = if known { key.to_vec() } else { identity.clone() };
+        let spread = self.nodes[node].spread.clone().filter(|by| by.iter().all(|c| identity.contains(c)));
+        let draft = ArrangementDraft {
+            schema: schema.clone(),
+            identity: identity.clone(),
+            order: vec![],
+            links: vec![],
+            shard_by: spread.unwrap_or(by_key),
+        };
         let arrangement = self.arrangement(draft);
         let kept = self.add(Draft::Arrange(arrangement), vec![node], schema);
         self.arranged_by.insert((node, identity), (kept, arrangement));
@@ -209,7 +232,7 @@ impl<'a> Drafting<'a> {
         let node = self.node(plan)?;
         let (node, arranged) = match self.arranged(node) {
             Some(arranged) => (node, arranged),
-            None => self.arrange(node, identity(plan)),
+            None => self.arrange(node, identity(plan), &key),
         };
         let columns = key.iter().map(|&c| arranged.columns[c]).collect();
         let found = self.found(arranged.arrangement, columns);
@@ -230,7 +253,7 @@ impl<'a> Drafting<'a> {
                 if same_columns(&identity, &key) {
                     identity.clone_from(&key);
                 }
-                self.arrange(node, identity)
+                self.arrange(node, identity, &key)
             }
         };
         let in_arrangement: Vec<usize> = key.iter().map(|&c| arranged.columns[c]).collect();
@@ -302,7 +325,16 @@ fn served_key(spec: &ViewSpec) -> Result<Vec<usize>> {
     Ok(key)
 }
 
-fn operator(node: &DraftNode, at: &Described<'_>) -> Result<Box<dyn Operator>> {
+fn exchange(takes: &Takes, schema: &SchemaRef) -> Result<Exchange> {
+    Ok(match takes {
+        Takes::AsItIs => Exchange::AsItIs,
+        Takes::ByKey(columns) => Exchange::ByKey(RowCodec::ascending(schema.clone(), columns)?),
+        Takes::Everywhere => Exchange::Everywhere,
+    })
+}
+
+/// The operator of one shard.
+fn operator(node: &DraftNode, at: &Described<'_>, shard: usize) -> Result<Box<dyn Operator>> {
     let Described { inputs, arrangements, recompute_rows_max, .. } = *at;
     let schema = node.schema.clone();
     Ok(match &node.draft {
@@ -312,13 +344,13 @@ fn operator(node: &DraftNode, at: &Described<'_>) -> Result<Box<dyn Operator>> {
             let project = project.iter().map(|e| e.physical.clone()).collect();
             Box::new(Linear::new(schema, filter.as_ref().map(|f| f.physical.clone()), project))
         }
-        Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone())),
+        Draft::Latest(arrangement) => Box::new(Latest::new(arrangements[*arrangement].clone(), shard)),
         Draft::OrderedLatest { partition, order } => Box::new(OrderedLatest::new(schema, partition, order)?),
         Draft::Top(top) => Box::new(Top::new(&inputs[0], schema, top)?),
         Draft::Window(order, functions) => {
             Box::new(Window::new(&inputs[0], schema, order, functions.clone(), recompute_rows_max)?)
         }
-        Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone())),
+        Draft::Arrange(arrangement) => Box::new(Arrange::new(arrangements[*arrangement].clone(), shard)),
         Draft::Join(sides, null_equal) => {
             Box::new(Join::new(schema, side(&sides.0, arrangements), side(&sides.1, arrangements), *null_equal))
         }

@@ -31,7 +31,7 @@ impl Dataflow {
     pub fn view_bytes(&self) -> Vec<(Arc<str>, usize)> {
         let bytes = |root: usize| -> usize {
             let own = self.own(root).into_iter().filter(|&node| node == root || !self.is_view(node));
-            own.map(|node| self.nodes[node].operator.size()).sum()
+            own.map(|node| self.nodes[node].size()).sum()
         };
         self.outputs.iter().map(|o| (o.output.name.clone(), bytes(o.node))).collect()
     }
@@ -51,7 +51,7 @@ impl Dataflow {
             }
             own.push(node);
             if node == root || !self.is_view(node) {
-                waiting.extend(self.nodes[node].inputs.iter().rev());
+                waiting.extend(self.nodes[node].inputs.iter().rev().map(|input| input.node));
             }
         }
         own
@@ -62,20 +62,20 @@ impl Dataflow {
     }
 
     fn explained(&self, node: usize, root: bool, view: &str, measured: bool) -> ExplainedOperator {
-        let Node { description, inputs, operator, meter, .. } = &self.nodes[node];
+        let Node { description, inputs, meter, .. } = &self.nodes[node];
         let table = self.sources.iter().find(|(_, source)| **source == node).map(|(name, _)| format!("table {name}"));
         // A view of its own stands for its operators.
         let read = self.outputs.iter().find(|o| o.node == node && !root).map(|o| format!("view {}", o.output.name));
         let others = self.outputs.iter().filter(|o| read.is_none() && &*o.output.name != view);
         let shared = others.filter(|o| self.own(o.node).contains(&node)).map(|o| o.output.name.to_string()).collect();
-        let touched = operator.touched();
+        let touched = self.nodes[node].touched();
         let figures = Figures {
             rows: match description.held {
                 Held::Nothing => 0,
                 Held::Inputs => meter.rows_in,
                 Held::Output => meter.rows_out,
             },
-            bytes: operator.size() as u64,
+            bytes: self.nodes[node].size() as u64,
             rows_read: touched.read,
             rows_written: touched.written,
             changes: meter.changes,
@@ -83,7 +83,7 @@ impl Dataflow {
         };
         ExplainedOperator {
             id: node,
-            inputs: if read.is_some() { vec![] } else { inputs.clone() },
+            inputs: if read.is_some() { vec![] } else { inputs.iter().map(|input| input.node).collect() },
             name: read.or(table).unwrap_or_else(|| description.name.to_string()),
             key: description.key.clone(),
             class: description.class,

@@ -59,6 +59,8 @@ pub(super) struct ArrangementDraft {
     pub identity: Vec<usize>,
     pub order: Vec<(usize, SortOptions)>,
     pub links: Vec<Vec<usize>>,
+    /// Columns of the identity by whose hash its rows are spread over the shards.
+    pub shard_by: Vec<usize>,
 }
 
 /// A relation whose rows are in an arrangement: which one, and where each of its columns is there.

@@ -8,17 +8,25 @@ use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::describe::Description;
+use super::exchange::{self, Exchange, Parts, at_home, home};
 use super::graph::Output;
+use super::workers::Workers;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::operators::Operator;
 use crate::state::Touched;
 
+pub(super) struct Input {
+    pub node: usize,
+    pub exchange: Exchange,
+}
+
 pub(super) struct Node {
     pub description: Description,
-    pub operator: Box<dyn Operator>,
-    pub inputs: Vec<usize>,
+    /// The operator, once a shard.
+    shards: Vec<Box<dyn Operator>>,
+    pub inputs: Vec<Input>,
     schema: SchemaRef,
     /// Why the operator is broken.
     pub failed: Option<String>,
@@ -36,15 +44,57 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    fn add_input(&mut self, changes: &Changes) {
-        self.changes += changes.len() as u64;
-        self.rows_in += changes.weights.iter().sum::<i64>();
+    fn add_input(&mut self, parts: &[Changes]) {
+        self.changes += exchange::len(parts) as u64;
+        self.rows_in += weight(parts);
     }
 }
 
+fn weight(parts: &[Changes]) -> i64 {
+    parts.iter().flat_map(|part| &part.weights).sum()
+}
+
 impl Node {
-    pub fn new(description: Description, operator: Box<dyn Operator>, inputs: Vec<usize>, schema: SchemaRef) -> Self {
-        Node { description, operator, inputs, schema, failed: None, meter: Meter::default() }
+    pub fn new(
+        description: Description,
+        shards: Vec<Box<dyn Operator>>,
+        inputs: Vec<Input>,
+        schema: SchemaRef,
+    ) -> Self {
+        Node { description, shards, inputs, schema, failed: None, meter: Meter::default() }
+    }
+
+    /// Runs the operator, shard by shard or all at once. `first`: it has not run yet.
+    fn apply(
+        &mut self,
+        epoch: u32,
+        inputs: &[(&[Changes], &SchemaRef)],
+        (first, workers): (bool, &Workers),
+    ) -> Result<Parts> {
+        let exchanged = self.inputs.iter().zip(inputs);
+        let exchanged = exchanged.map(|(input, (parts, schema))| input.exchange.apply(parts, schema, workers));
+        let exchanged: Vec<_> = exchanged.collect::<Result<_>>()?;
+        let changes = inputs.iter().map(|(parts, _)| exchange::len(parts)).sum();
+        let schema = &self.schema;
+        workers.each(changes, self.shards.iter_mut().collect(), |shard, operator: &mut Box<dyn Operator>| {
+            let inputs: Vec<&Changes> = exchanged.iter().map(|parts| &parts[shard]).collect();
+            // Some give a row before any comes in: one shard does.
+            let idle = inputs.iter().all(|changes| changes.is_empty());
+            if idle && !(first && shard == home(workers.shards())) {
+                return Ok(Changes::empty(schema.clone()));
+            }
+            operator.apply(epoch, &inputs)
+        })
+    }
+
+    pub fn touched(&self) -> Touched {
+        self.shards.iter().map(|operator| operator.touched()).sum()
+    }
+    pub fn size(&self) -> usize {
+        self.shards.iter().map(|operator| operator.size()).sum()
+    }
+    pub fn errors(&self) -> i64 {
+        self.shards.iter().map(|operator| operator.errors()).sum()
     }
 }
 
@@ -82,18 +132,23 @@ pub struct Dataflow {
     pub(super) outputs: Vec<OutputNode>,
     /// The nodes that each output depends on.
     pub(super) upstream: Vec<Vec<usize>>,
+    workers: Arc<Workers>,
     started: bool,
 }
 
+/// What a dataflow is built of.
+pub(super) struct Graph {
+    pub nodes: Vec<Node>,
+    pub sources: BTreeMap<Arc<str>, usize>,
+    pub one_row: Option<usize>,
+    pub outputs: Vec<OutputNode>,
+}
+
 impl Dataflow {
-    pub(super) fn new(
-        nodes: Vec<Node>,
-        sources: BTreeMap<Arc<str>, usize>,
-        one_row: Option<usize>,
-        outputs: Vec<OutputNode>,
-    ) -> Self {
+    pub(super) fn new(graph: Graph, workers: Arc<Workers>) -> Self {
+        let Graph { nodes, sources, one_row, outputs } = graph;
         let upstream = outputs.iter().map(|o| ancestors(&nodes, o.node)).collect();
-        Dataflow { nodes, sources, one_row, outputs, upstream, started: false }
+        Dataflow { nodes, sources, one_row, outputs, upstream, workers, started: false }
     }
 
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
@@ -110,51 +165,44 @@ impl Dataflow {
     pub fn run(
         &mut self,
         epoch: u32,
-        mut tables: BTreeMap<Arc<str>, Changes>,
+        tables: BTreeMap<Arc<str>, Changes>,
         clock: &Clock,
     ) -> Result<Vec<(Arc<str>, Changes)>> {
-        let mut values: Vec<Option<Changes>> = (0..self.nodes.len()).map(|_| None).collect();
-        let mut given: BTreeMap<usize, Changes> = BTreeMap::new();
-        for (name, &node) in &self.sources {
-            if let Some(changes) = tables.remove(name) {
-                given.insert(node, changes);
-            }
-        }
-        if let Some(node) = self.one_row.filter(|_| !self.started) {
-            let schema = self.nodes[node].schema.clone();
-            let row =
-                RecordBatch::try_new_with_options(schema, vec![], &RecordBatchOptions::new().with_row_count(Some(1)))?;
-            given.insert(node, Changes::inserts(row));
-        }
+        let mut given = self.given(tables)?;
+        let mut values: Vec<Option<Parts>> = Vec::with_capacity(self.nodes.len());
+        let nothing = |schema: &SchemaRef| vec![Changes::empty(schema.clone()); self.workers.shards()];
         for i in 0..self.nodes.len() {
+            values.push(None);
             let (before, rest) = self.nodes.split_at_mut(i);
             let node = &mut rest[0];
-            if let Some(input) = node.inputs.iter().find(|&&n| before[n].failed.is_some()) {
-                node.failed.clone_from(&before[*input].failed);
+            if let Some(input) = node.inputs.iter().find(|input| before[input.node].failed.is_some()) {
+                node.failed.clone_from(&before[input.node].failed);
             }
             if node.failed.is_some() {
                 continue;
             }
             if node.inputs.is_empty() {
                 values[i] = given.remove(&i);
-                values[i].iter().for_each(|changes| node.meter.add_input(changes));
+                values[i].iter().for_each(|parts| node.meter.add_input(parts));
                 node.meter.rows_out = node.meter.rows_in;
                 continue;
             }
-            if self.started && node.inputs.iter().all(|&n| values[n].is_none()) {
+            if self.started && node.inputs.iter().all(|input| values[input.node].is_none()) {
                 continue;
             }
-            let empty: Vec<Changes> = node.inputs.iter().map(|&n| Changes::empty(before[n].schema.clone())).collect();
-            let inputs: Vec<&Changes> =
-                node.inputs.iter().zip(&empty).map(|(&n, e)| values[n].as_ref().unwrap_or(e)).collect();
-            inputs.iter().for_each(|changes| node.meter.add_input(changes));
+            let schemas: Vec<&SchemaRef> = node.inputs.iter().map(|input| &before[input.node].schema).collect();
+            let empty: Vec<Parts> = schemas.iter().map(|schema| nothing(schema)).collect();
+            let given = node.inputs.iter().map(|input| values[input.node].as_deref());
+            let inputs: Vec<&[Changes]> = given.zip(&empty).map(|(parts, empty)| parts.unwrap_or(empty)).collect();
+            inputs.iter().for_each(|parts| node.meter.add_input(parts));
+            let inputs: Vec<(&[Changes], &SchemaRef)> = inputs.into_iter().zip(schemas).collect();
             let start = clock.instant();
-            let output = node.operator.apply(epoch, &inputs);
+            let output = node.apply(epoch, &inputs, (!self.started, &self.workers));
             node.meter.time += clock.instant().saturating_duration_since(start);
             match output {
-                Ok(changes) => {
-                    node.meter.rows_out += changes.weights.iter().sum::<i64>();
-                    values[i] = (!changes.is_empty()).then_some(changes);
+                Ok(parts) => {
+                    node.meter.rows_out += weight(&parts);
+                    values[i] = (exchange::len(&parts) > 0).then_some(parts);
                 }
                 Err(error) => {
                     tracing::error!(operator = node.description.name, %error, "an operator broke; the views that need it stop");
@@ -163,14 +211,36 @@ impl Dataflow {
             }
         }
         self.started = true;
+        self.changed(values)
+    }
+
+    /// What the nodes without inputs give.
+    fn given(&self, mut tables: BTreeMap<Arc<str>, Changes>) -> Result<BTreeMap<usize, Parts>> {
+        let mut given = BTreeMap::new();
+        for (name, &node) in &self.sources {
+            if let Some(changes) = tables.remove(name) {
+                given.insert(node, exchange::cut(changes, &self.workers));
+            }
+        }
+        if let Some(node) = self.one_row.filter(|_| !self.started) {
+            let schema = self.nodes[node].schema.clone();
+            let row =
+                RecordBatch::try_new_with_options(schema, vec![], &RecordBatchOptions::new().with_row_count(Some(1)))?;
+            given.insert(node, at_home(Changes::inserts(row), self.workers.shards()));
+        }
+        Ok(given)
+    }
+
+    /// The changes of the views, of those of all nodes.
+    fn changed(&self, values: Vec<Option<Parts>>) -> Result<Vec<(Arc<str>, Changes)>> {
         let mut changed = vec![];
         for o in &self.outputs {
-            if let Some(changes) = &values[o.node] {
-                // Views that share a node may name its columns differently.
-                let columns = changes.rows.columns().to_vec();
-                let rows = RecordBatch::try_new(o.output.schema.clone(), columns)?;
-                changed.push((o.output.name.clone(), Changes::new(rows, changes.weights.clone())));
-            }
+            let Some(parts) = &values[o.node] else { continue };
+            let parts: Vec<Changes> = parts.iter().filter(|part| !part.is_empty()).cloned().collect();
+            let changes = Changes::concat(&self.nodes[o.node].schema, &parts)?;
+            // Views that share a node may name its columns differently.
+            let rows = RecordBatch::try_new(o.output.schema.clone(), changes.rows.columns().to_vec())?;
+            changed.push((o.output.name.clone(), Changes::new(rows, changes.weights)));
         }
         Ok(changed)
     }
@@ -178,8 +248,9 @@ impl Dataflow {
     /// Reclaims what no reader at `oldest` or later can see.
     pub fn maintain(&mut self, oldest: u32) -> Result<()> {
         for node in self.nodes.iter_mut().filter(|n| n.failed.is_none()) {
-            node.operator
-                .maintain(oldest)
+            let shards = node.shards.iter_mut().collect();
+            self.workers
+                .each(0, shards, |_, operator: &mut Box<dyn Operator>| operator.maintain(oldest))
                 .map_err(|e| Error::internal(format!("upkeep of {} failed", node.description.name)).caused_by(e))?;
         }
         Ok(())
@@ -190,7 +261,7 @@ impl Dataflow {
         let state = |(o, upstream): (&OutputNode, &Vec<usize>)| OutputState {
             rows: o.output.arrangement.live_rows(),
             bytes: o.output.arrangement.size(),
-            errors: upstream.iter().map(|&n| self.nodes[n].operator.errors()).sum(),
+            errors: upstream.iter().map(|&n| self.nodes[n].errors()).sum(),
             failed: self.nodes[o.node].failed.clone(),
         };
         self.outputs.iter().zip(&self.upstream).map(state).collect()
@@ -200,10 +271,10 @@ impl Dataflow {
     pub fn statistics(&self) -> Vec<NodeStatistics> {
         let statistics = |node: &Node| NodeStatistics {
             name: node.description.name,
-            inputs: node.inputs.clone(),
-            touched: node.operator.touched(),
-            bytes: node.operator.size(),
-            errors: node.operator.errors(),
+            inputs: node.inputs.iter().map(|input| input.node).collect(),
+            touched: node.touched(),
+            bytes: node.size(),
+            errors: node.errors(),
         };
         self.nodes.iter().map(statistics).collect()
     }
@@ -219,7 +290,7 @@ fn ancestors(nodes: &[Node], of: usize) -> Vec<usize> {
     needed[of] = true;
     for i in (0..=of).rev().filter(|&i| i < nodes.len()) {
         if needed[i] {
-            nodes[i].inputs.iter().for_each(|&n| needed[n] = true);
+            nodes[i].inputs.iter().for_each(|input| needed[input.node] = true);
         }
     }
     (0..nodes.len()).filter(|&i| needed[i]).collect()

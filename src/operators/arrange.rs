@@ -13,22 +13,23 @@ use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::state::{Arrangement, Batch, LOCK_ROWS, Touched};
 
-/// An arrangement and its writer.
+/// The writer of one shard of an arrangement. Rows come to the shard that owns them.
 #[derive(Debug)]
 pub struct Arrange {
     arrangement: Arc<Arrangement>,
+    shard: usize,
     touched: Touched,
 }
 
 impl Arrange {
-    pub fn new(arrangement: Arc<Arrangement>) -> Self {
-        Arrange { arrangement, touched: Touched::default() }
+    pub fn new(arrangement: Arc<Arrangement>, shard: usize) -> Self {
+        Arrange { arrangement, shard, touched: Touched::default() }
     }
 
     /// Applies net weights to rows of a batch, all retractions or all insertions.
     fn write(&mut self, epoch: u32, batch: &Batch, rows: &[(u32, i64)]) -> Result<()> {
         for part in rows.chunks(LOCK_ROWS) {
-            let mut state = self.arrangement.write();
+            let mut state = self.arrangement.write(self.shard);
             std::hint::black_box(state.warm(batch, part.iter().map(|(i, _)| *i as usize)));
             for &(i, weight) in part {
                 let i = i as usize;
@@ -93,9 +94,9 @@ impl Operator for Arrange {
         self.touched
     }
     fn size(&self) -> usize {
-        self.arrangement.size()
+        self.arrangement.shard_size(self.shard)
     }
     fn maintain(&mut self, oldest: u32) -> Result<()> {
-        self.arrangement.maintain(oldest, MAINTAIN_ROWS_MAX).map(|_| ())
+        self.arrangement.maintain(self.shard, oldest, MAINTAIN_ROWS_MAX).map(|_| ())
     }
 }

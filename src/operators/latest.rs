@@ -12,17 +12,18 @@ use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::state::{Arrangement, LOCK_ROWS, RowId, Touched};
 
-/// Latest-by-key over insert-only input.
+/// Latest-by-key over insert-only input: the writer of one shard of its arrangement.
 #[derive(Debug)]
 pub struct Latest {
     arrangement: Arc<Arrangement>,
+    shard: usize,
     touched: Touched,
 }
 
 impl Latest {
     /// The arrangement's identity is the partition, its order the ORDER BY.
-    pub fn new(arrangement: Arc<Arrangement>) -> Self {
-        Latest { arrangement, touched: Touched::default() }
+    pub fn new(arrangement: Arc<Arrangement>, shard: usize) -> Self {
+        Latest { arrangement, shard, touched: Touched::default() }
     }
 }
 
@@ -38,7 +39,7 @@ impl Operator for Latest {
         let mut start = 0;
         while start < batch.len() {
             let end = (start + LOCK_ROWS).min(batch.len());
-            let mut state = self.arrangement.write();
+            let mut state = self.arrangement.write(self.shard);
             std::hint::black_box(state.warm(&batch, start..end));
             for i in start..end {
                 self.touched.read += 1;
@@ -57,23 +58,23 @@ impl Operator for Latest {
             start = end;
         }
         // Rows that were first for a while within this epoch are gone again.
-        let state = self.arrangement.write();
+        let state = self.arrangement.write(self.shard);
         inserted.retain(|row| state.lives(*row));
         drop(state);
         let mut weights = vec![-1; retracted.len()];
         weights.resize(retracted.len() + inserted.len(), 1);
         retracted.extend(inserted);
         // One decode for old and new rows costs less than taking the new ones from the input and joining both.
-        Ok(Changes::new(self.arrangement.rows(&retracted)?, weights))
+        Ok(Changes::new(self.arrangement.rows(self.shard, &retracted)?, weights))
     }
 
     fn touched(&self) -> Touched {
         self.touched
     }
     fn size(&self) -> usize {
-        self.arrangement.size()
+        self.arrangement.shard_size(self.shard)
     }
     fn maintain(&mut self, oldest: u32) -> Result<()> {
-        self.arrangement.maintain(oldest, MAINTAIN_ROWS_MAX).map(|_| ())
+        self.arrangement.maintain(self.shard, oldest, MAINTAIN_ROWS_MAX).map(|_| ())
     }
 }

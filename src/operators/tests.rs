@@ -34,8 +34,8 @@ fn assert_refuses(mut operator: Box<dyn Operator>, name: &str) {
 
 #[test]
 fn operators_refuse_to_take_out_what_is_not_there() {
-    assert_refuses(Box::new(Arrange::new(arrangement(vec![0, 1]))), "arrange");
-    assert_refuses(Box::new(Latest::new(arrangement(vec![0]))), "latest-by-key over insert-only input");
+    assert_refuses(Box::new(Arrange::new(arrangement(vec![0, 1]), 0)), "arrange");
+    assert_refuses(Box::new(Latest::new(arrangement(vec![0]), 0)), "latest-by-key over insert-only input");
     assert_refuses(Box::new(OrderedLatest::new(schema(), &[0], &[]).expect("types are supported")), "latest-by-key");
     for kind in [AggregateKind::Count, AggregateKind::Max] {
         let function = Function { kind, arguments: vec![1], distinct: false, filter: None, output: DataType::Int64 };
@@ -46,7 +46,7 @@ fn operators_refuse_to_take_out_what_is_not_there() {
 
 #[test]
 fn two_rows_with_one_key_are_refused() {
-    let mut arrange = Arrange::new(arrangement(vec![0]));
+    let mut arrange = Arrange::new(arrangement(vec![0]), 0);
     arrange.apply(1, &[&change(1, 1, 1)]).expect("an insertion is fine");
     let outcome = arrange.apply(2, &[&change(1, 2, 1)]);
     assert_eq!(outcome.err().map(|e| e.kind), Some(ErrorKind::Data));

@@ -11,12 +11,14 @@ use super::records::record_channel;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::commit::Committer;
+use crate::dataflow::{PARALLEL_ROWS_MIN, Workers};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::history::{HistorySettings, Store};
 use crate::hot::Hot;
 use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
 use crate::recovery::{self, Opening};
+use crate::state::SLOTS;
 use crate::tasks::{Stop, spawn_thread};
 use crate::telemetry::{Metrics, NotReady, Readiness};
 
@@ -41,6 +43,8 @@ pub struct PipelineOptions {
     pub memory_budget_bytes: u64,
     /// Rows of one partition or group that are computed anew at a change.
     pub max_rows_recompute: usize,
+    /// Shards of the state, with a thread each; 0: one for each core.
+    pub shards: usize,
     /// Process what is there, commit, end.
     pub drain: bool,
     /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
@@ -76,6 +80,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
         }
     }
     engine.limit_recompute(options.max_rows_recompute);
+    engine.use_workers(Arc::new(Workers::new(shards(options.shards), PARALLEL_ROWS_MIN)?));
     let views = engine.kept_views();
     let recovered = recovery::open(Opening {
         store: &options.store,
@@ -112,6 +117,12 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
     let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
     Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
+}
+
+/// The given number, or one for each core.
+fn shards(given: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    if given > 0 { given } else { cores().min(SLOTS) }
 }
 
 /// A thread that stops all others when it fails.

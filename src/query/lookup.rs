@@ -91,8 +91,9 @@ impl Lookup {
             Some(link) if table.bytes_in_key_order(table.key.len()) => self.find_ordered(link, published.epoch),
             Some(link) => {
                 let mut rows = RowBuffer::default();
-                let reader = table.arrangement.read(published.epoch)?;
-                let found = reader.lookup(link.index(), &self.link_keys(link)?)?;
+                let keys = self.link_keys(link)?;
+                let reader = table.arrangement.read_key(published.epoch, link.index(), &keys)?;
+                let found = reader.lookup(link.index(), &keys)?;
                 if found.len() > UNORDERED_ROWS_MAX {
                     let message = format!("view {} has more than {UNORDERED_ROWS_MAX} rows of this key", table.name);
                     return Err(Error::refused(message).hint("give more of the key, or use POST /v1/sql"));
@@ -135,7 +136,7 @@ impl Lookup {
         let prefix = self.encode_key()?;
         let keys = self.link_keys(link)?;
         let mut rows = RowBuffer::default();
-        let reader = arrangement.read(epoch)?;
+        let reader = arrangement.read_key(epoch, link.index(), &keys)?;
         let sorted = reader.lookup(link.index(), &keys)?;
         let (range, more) = page(&sorted, &prefix, self.after.as_ref(), self.limit);
         rows.extend(&sorted[range]);

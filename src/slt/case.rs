@@ -1,6 +1,7 @@
 //! What an engine was given in one run, so that a failure can be tried again and made smaller.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::dml::{self, Tables};
 use super::events::{self, Event};
@@ -9,6 +10,7 @@ use super::table_copy::TableCopy;
 use super::{format, oracle};
 use crate::catalog::{Definition, Table};
 use crate::clock::Clock;
+use crate::dataflow::Workers;
 use crate::engine::Engine;
 use crate::error::Result;
 
@@ -26,6 +28,8 @@ pub(super) struct Case {
     pub items: Vec<Item>,
     /// Append-only tables whose rows may be taken out; `*` stands for all.
     pub retractable: BTreeSet<String>,
+    /// None: one shard.
+    pub workers: Option<Arc<Workers>>,
 }
 
 /// Stands for all tables; no table has this name.
@@ -39,8 +43,9 @@ pub(super) fn may_retract(retractable: &BTreeSet<String>, table: &Table) -> bool
 impl Case {
     /// What is wrong at the end; None: nothing, or the case makes no sense.
     pub fn fails(&self, session: &Session) -> Option<String> {
-        let mut trial =
-            Trial { engine: Engine::new(1, Clock::System).ok()?, tables: Tables::new(), sums: BTreeMap::new() };
+        let mut engine = Engine::new(1, Clock::System).ok()?;
+        self.workers.iter().for_each(|workers| engine.use_workers(workers.clone()));
+        let mut trial = Trial { engine, tables: Tables::new(), sums: BTreeMap::new() };
         for item in &self.items {
             if let Err(wrong) = trial.give(item, &self.retractable)? {
                 return Some(wrong);
@@ -153,7 +158,7 @@ impl Trial {
         }
     }
 
-    fn epoch(&mut self, changes: BTreeMap<std::sync::Arc<str>, crate::changes::Changes>) -> Result<()> {
+    fn epoch(&mut self, changes: BTreeMap<Arc<str>, crate::changes::Changes>) -> Result<()> {
         for (view, changes) in self.engine.apply(changes)?.views {
             let sums = self.sums.entry(view.to_string()).or_default();
             let lines = format::cells(&changes.rows)?.into_iter().map(|row| row.join(" | "));

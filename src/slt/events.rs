@@ -29,7 +29,7 @@ pub(super) fn cut(mut events: Vec<Event>, schedule: Schedule, random: &mut fastr
     match schedule {
         Schedule::Together | Schedule::Restart => vec![events],
         Schedule::RowAnEpoch => events.into_iter().map(|event| vec![event]).collect(),
-        Schedule::Random(_) => {
+        Schedule::Random(_) | Schedule::Shards(_) => {
             // What is never taken out may arrive in any order: events carry what decides between them.
             if events.iter().all(|event| event.weight > 0) {
                 random.shuffle(&mut events);

@@ -61,25 +61,23 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run over an engine with this planner, where rows of these tables may be taken out.
+    /// A run over an engine with this planner; `given`: a case without items.
     pub fn new(
         schedule: Schedule,
-        (planner, retractable): (Planner, BTreeSet<String>),
+        (planner, given): (Planner, Case),
         session: &'a Session,
         truth: &'a mut Truth,
     ) -> Result<Self> {
-        let seed = match schedule {
-            Schedule::Random(seed) => seed,
-            _ => 0,
-        };
+        let mut engine = Engine::planning(1, Clock::System, planner)?;
+        given.workers.iter().for_each(|workers| engine.use_workers(workers.clone()));
         Ok(Run {
             session,
             truth,
             schedule,
-            random: fastrand::Rng::with_seed(seed),
-            engine: Engine::planning(1, Clock::System, planner)?,
+            random: fastrand::Rng::with_seed(schedule.seed().unwrap_or(0)),
+            engine,
             tables: dml::with_clock()?,
-            given: Case { items: vec![], retractable },
+            given,
             pending: vec![],
             pinned: None,
             changed: BTreeMap::new(),
@@ -178,7 +176,7 @@ impl<'a> Run<'a> {
             let output = self.engine.apply(events::changes(&epoch)?)?;
             self.add_changes(output)?;
             // A pipeline may publish several epochs at once.
-            if !matches!(self.schedule, Schedule::Random(_)) || self.random.bool() {
+            if self.schedule.seed().is_none() || self.random.bool() {
                 self.engine.publish(vec![])?;
             }
         }
@@ -269,7 +267,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        if matches!(self.schedule, Schedule::Random(_)) {
+        if self.schedule.seed().is_some() {
             self.pinned = Some(Pinned { published, views });
         }
         Ok(())

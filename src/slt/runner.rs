@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use super::case::{ALL, Case};
 use super::run::{Run, Truth, corrected};
@@ -9,6 +10,7 @@ use super::script::Script;
 use super::session::Session;
 use super::shrink::{self, Smallest};
 use crate::catalog::{Catalog, Definition, Table, View};
+use crate::dataflow::Workers;
 use crate::error::{Error, Result};
 use crate::planner::{PlanMemory, Planner};
 
@@ -22,6 +24,21 @@ pub enum Schedule {
     Random(u64),
     /// One epoch a statement, and the views built anew after each.
     Restart,
+    /// As `Random`, over several shards with a thread each, however small the epochs.
+    Shards(u64),
+}
+
+/// Shards of `Schedule::Shards`: no power of two, so that the slots do not divide evenly.
+const SHARDS: usize = 3;
+
+impl Schedule {
+    /// The seed of random epochs.
+    pub(super) fn seed(self) -> Option<u64> {
+        match self {
+            Schedule::Random(seed) | Schedule::Shards(seed) => Some(seed),
+            Schedule::Together | Schedule::RowAnEpoch | Schedule::Restart => None,
+        }
+    }
 }
 
 impl fmt::Display for Schedule {
@@ -31,6 +48,7 @@ impl fmt::Display for Schedule {
             Schedule::RowAnEpoch => f.write_str("a row an epoch"),
             Schedule::Random(seed) => write!(f, "random epochs, seed {seed}"),
             Schedule::Restart => f.write_str("restart after each statement"),
+            Schedule::Shards(seed) => write!(f, "{SHARDS} shards, random epochs, seed {seed}"),
         }
     }
 }
@@ -66,14 +84,15 @@ pub struct Runner {
     /// What every script begins with.
     project: Vec<Definition>,
     plans: PlanMemory,
+    workers: Arc<Workers>,
     shrinks: bool,
 }
 
 impl Runner {
     /// A runner with the usual schedules. `project`: tables and views that every script begins with.
     pub fn new(project: Option<Catalog>) -> Result<Self> {
-        use Schedule::{Random, Restart, RowAnEpoch, Together};
-        let mut runner = Self::with_schedules(&[Together, RowAnEpoch, Random(1), Random(2), Restart])?;
+        use Schedule::{Random, Restart, RowAnEpoch, Shards, Together};
+        let mut runner = Self::with_schedules(&[Together, RowAnEpoch, Random(1), Random(2), Restart, Shards(3)])?;
         if let Some(Catalog { tables, views }) = project {
             runner.project.extend(tables.iter().map(|table| Definition::Table(Table::clone(table))));
             runner.project.extend(views.iter().map(|view| Definition::View(View::clone(view))));
@@ -89,7 +108,14 @@ impl Runner {
             let all = std::iter::once(&Schedule::Together).chain(further);
             variants.extend(all.map(|&schedule| Variant { schedule, all_retractable }));
         }
-        Ok(Runner { session: Session::new()?, variants, project: vec![], plans: PlanMemory::default(), shrinks: true })
+        Ok(Runner {
+            session: Session::new()?,
+            variants,
+            project: vec![],
+            plans: PlanMemory::default(),
+            workers: Arc::new(Workers::new(SHARDS, 1)?),
+            shrinks: true,
+        })
     }
 
     /// Failed runs are shown as they are: for callers that make scripts smaller themselves.
@@ -105,8 +131,13 @@ impl Runner {
         let mut report = Report { queries: script.queries(), ..Report::default() };
         for &variant in &self.variants {
             let planner = Planner::remembering(self.plans.clone());
-            let retractable = retractable(variant, &corrected);
-            let mut run = Run::new(variant.schedule, (planner, retractable), &self.session, &mut truth)?;
+            let sharded = matches!(variant.schedule, Schedule::Shards(_));
+            let given = Case {
+                items: vec![],
+                retractable: retractable(variant, &corrected),
+                workers: sharded.then(|| self.workers.clone()),
+            };
+            let mut run = Run::new(variant.schedule, (planner, given), &self.session, &mut truth)?;
             run.define(self.project.clone())?;
             for (at, step) in script.steps.iter().enumerate() {
                 run.step(at, step).map_err(|error| {

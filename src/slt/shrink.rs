@@ -38,7 +38,7 @@ impl<F: Fn(&Case) -> Option<String>> Shrinking<F> {
             return false;
         }
         self.trials -= 1;
-        let case = Case { items, retractable: self.smallest.case.retractable.clone() };
+        let case = Case { items, ..self.smallest.case.clone() };
         match (self.fails)(&case) {
             Some(failure) => {
                 self.smallest = Smallest { case, failure };

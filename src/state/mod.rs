@@ -1,6 +1,6 @@
 //! State: rows kept in memory, found by hash, read at an epoch while the next epoch is written.
 //!
-//! Contract: one writer (the dataflow thread), any number of readers. A row carries the epochs in which it was born and
+//! Contract: one writer a shard, any number of readers. A row carries the epochs in which it was born and
 //! died; a reader at epoch `e` sees exactly the rows with `born <= e < died`, however far the writer is. Rows that no
 //! reader can see any more are reclaimed with a budget an epoch.
 //!
@@ -15,21 +15,20 @@ mod keys;
 mod ordered;
 #[cfg(test)]
 mod ordered_tests;
+mod reader;
 mod rows;
+mod shard;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod touched;
 
-pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Matches, Reader, Writer};
+pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Sharding};
 pub use codec::{ASCENDING, EncodedRows, RowCodec};
 pub use keys::KeyTable;
 pub use ordered::{OrderedRows, RankedRows};
+pub use reader::{Matches, Reader};
 pub use rows::RowId;
-pub use slot::{SLOTS, hash_key, slot};
-
-/// State rows that an operator has read and written since it was made: proof that work follows what changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    pub read: u64,
-    pub written: u64,
-}
+pub use shard::Writer;
+pub use slot::{SLOTS, hash_key, shard_of, slot};
+pub use touched::Touched;

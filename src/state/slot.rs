@@ -15,6 +15,11 @@ pub fn slot(hash: u64) -> usize {
     (hash >> 56) as usize
 }
 
+/// The shard, of `shards`, that owns the slot of a hash.
+pub fn shard_of(hash: u64, shards: usize) -> usize {
+    slot(hash) * shards / SLOTS
+}
+
 /// The 32 bits that rows and indexes keep of a hash. They hold the slot; the other 24 tell the keys of a slot apart.
 pub(super) fn short(hash: u64) -> u32 {
     (hash >> 32) as u32

@@ -38,9 +38,9 @@ fn rows_of(batch: &RecordBatch) -> Vec<(i64, i64, String)> {
     rows
 }
 
-fn arrangement() -> Arrangement {
+fn arrangement(shards: usize) -> Arrangement {
     let layout = Layout { schema: schema(), identity: vec![2], order: vec![], links: vec![vec![1]] };
-    Arrangement::new(layout).expect("types are supported")
+    Arrangement::sharded(layout, Sharding { by: vec![2], shards }).expect("types are supported")
 }
 
 /// Everything that a reader at `epoch` can see, by scan, by identity and by group.
@@ -67,8 +67,8 @@ fn write(arrangement: &Arrangement, epoch: u32, changes: &[(i64, Option<(i64, St
     let rows: Vec<_> =
         changes.iter().map(|(k, v)| v.clone().map_or((*k, 0, String::new()), |(g, t)| (*k, g, t))).collect();
     let batch = arrangement.batch(&batch(&rows)).expect("encodes");
-    let mut state = arrangement.write();
     for (i, (_, value)) in changes.iter().enumerate() {
+        let mut state = arrangement.write(shard_of(batch.hashes[i], arrangement.shards()));
         if let Some(held) = state.find(&batch, i) {
             state.kill(held, epoch);
         }
@@ -80,8 +80,17 @@ fn write(arrangement: &Arrangement, epoch: u32, changes: &[(i64, Option<(i64, St
 
 #[test]
 fn readers_at_every_pinned_epoch_see_their_rows_while_rows_are_reclaimed_and_moved() {
+    readers_see_their_rows(1);
+}
+
+#[test]
+fn readers_see_their_rows_in_several_shards() {
+    readers_see_their_rows(5);
+}
+
+fn readers_see_their_rows(shards: usize) {
     let mut random = fastrand::Rng::with_seed(7);
-    let arrangement = arrangement();
+    let arrangement = arrangement(shards);
     let mut history: BTreeMap<u32, Model> = BTreeMap::from([(0, Model::new())]);
     let (mut moved, mut reclaimed, mut oldest) = (0, 0, 0);
     for epoch in 1..=400 {
@@ -102,9 +111,11 @@ fn readers_at_every_pinned_epoch_see_their_rows_while_rows_are_reclaimed_and_mov
         assert_eq!(arrangement.live_rows(), model.len() as i64);
         history.insert(epoch, model);
         oldest = oldest.max(epoch.saturating_sub(random.u32(0..6)));
-        let done = arrangement.maintain(oldest, 10_000).expect("maintains");
-        moved += done.moved;
-        reclaimed += done.reclaimed;
+        for shard in 0..shards {
+            let done = arrangement.maintain(shard, oldest, 10_000).expect("maintains");
+            moved += done.moved;
+            reclaimed += done.reclaimed;
+        }
         history.retain(|e, _| *e >= oldest);
         let held = random.u32(oldest..=epoch);
         check(&arrangement, held, &history[&held]);
@@ -114,18 +125,50 @@ fn readers_at_every_pinned_epoch_see_their_rows_while_rows_are_reclaimed_and_mov
 }
 
 #[test]
+fn an_index_with_the_columns_of_the_cut_asks_one_shard_and_any_other_all() {
+    // Rows are cut by `group`, which is part of the identity (key, group).
+    let layout = Layout { schema: schema(), identity: vec![2, 1], order: vec![], links: vec![vec![1], vec![2]] };
+    let cut = |by: Vec<usize>| Arrangement::sharded(layout.clone(), Sharding { by, shards: 4 });
+    assert_eq!(cut(vec![0]).err().map(|e| e.kind), Some(ErrorKind::Internal), "rows of one identity would be parted");
+    let arrangement = cut(vec![1]).expect("types are supported");
+    let rows: Vec<_> = (0..40).map(|i| (i % 8, i / 8, format!("{i}"))).collect();
+    let encoded = arrangement.batch(&batch(&rows)).expect("encodes");
+    let column = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
+    let shards = |index: Option<usize>, keys: &[ArrayRef]| {
+        let encoded = arrangement.encode_keys(index, keys, 40).expect("encodes");
+        arrangement.shards_of_keys(index, keys, &encoded).expect("encodes")
+    };
+    let (keys, groups) = (column(rows.iter().map(|r| r.0).collect()), column(rows.iter().map(|r| r.1).collect()));
+    let by_group = shards(Some(0), std::slice::from_ref(&groups)).expect("the group decides");
+    assert_eq!(shards(None, &[keys.clone(), groups]).as_ref(), Some(&by_group), "and is part of the identity");
+    assert_eq!(shards(Some(1), std::slice::from_ref(&keys)), None);
+    (0..40).for_each(|i| _ = arrangement.write(by_group[i]).insert(&encoded, i, 1, 1).expect("there is room"));
+    assert!(by_group.iter().any(|shard| *shard != by_group[0]), "several shards take part");
+    let reader = arrangement.read(1).expect("held");
+    for key in 0..8 {
+        assert_eq!(reader.lookup(Some(1), &[column(vec![key])]).expect("looks up").len(), 5, "in whichever shards");
+    }
+    for group in 0..5 {
+        let key = [column(vec![group])];
+        let reader = arrangement.read_key(1, Some(0), &key).expect("held");
+        assert_eq!(reader.lookup(Some(0), &key).expect("looks up").len(), 8);
+    }
+    assert_eq!((0..SLOTS).map(|slot| reader.scan(slot).len()).sum::<usize>(), 40);
+}
+
+#[test]
 fn an_epoch_that_is_reclaimed_is_an_error_not_a_wrong_answer() {
-    let arrangement = arrangement();
+    let arrangement = arrangement(1);
     write(&arrangement, 1, &[(1, Some((1, "a".into())))]);
     write(&arrangement, 2, &[(1, None)]);
-    arrangement.maintain(2, 100).expect("maintains");
+    arrangement.maintain(0, 2, 100).expect("maintains");
     assert_eq!(arrangement.read(1).err().map(|e| e.kind), Some(ErrorKind::Unavailable));
     check(&arrangement, 2, &Model::new());
 }
 
 #[test]
 fn a_null_key_meets_nothing_but_can_be_looked_up() {
-    let arrangement = arrangement();
+    let arrangement = arrangement(1);
     let row = RecordBatch::try_new(
         schema(),
         vec![
@@ -136,7 +179,7 @@ fn a_null_key_meets_nothing_but_can_be_looked_up() {
     )
     .expect("columns fit");
     let encoded = arrangement.batch(&row).expect("encodes");
-    arrangement.write().insert(&encoded, 0, 1, 1).expect("there is room");
+    arrangement.write(0).insert(&encoded, 0, 1, 1).expect("there is room");
     let null: ArrayRef = Arc::new(Int64Array::from(vec![None::<i64>]));
     let reader = arrangement.read(1).expect("held");
     assert_eq!(reader.probe(Some(0), &[null.clone()], 1, false).expect("probes").weights.len(), 0);

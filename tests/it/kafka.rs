@@ -91,13 +91,13 @@ fn drain_equals_batch() {
 }
 
 #[test]
-fn contents_do_not_depend_on_the_size_of_epochs() {
+fn contents_do_not_depend_on_the_size_of_epochs_or_the_number_of_shards() {
     let Some(brokers) = test_brokers() else { return };
     let _turn = turn();
     let load = Load::produce(&brokers, 20_260_102, MESSAGES_OF_EPOCHS);
     let expected = Expected::of(&load);
-    for (rows_max, epochs) in [("1", load.messages()..=load.messages()), ("1000", 20..=1_000)] {
-        let (directory, launch) = launch(&brokers, &load, &[]);
+    for (rows_max, shards, epochs) in [("1", "1", load.messages()..=load.messages()), ("1000", "7", 20..=1_000)] {
+        let (directory, launch) = launch(&brokers, &load, &[("REBATEFLOW_SHARDS", shards)]);
         let mut server = launch.with(&["--epoch-rows-max", rows_max]).start();
         server.wait_ready(READY_MAX);
         assert_views(&server, &expected);

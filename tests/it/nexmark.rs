@@ -13,6 +13,7 @@ use generator::{Event, Value};
 use rebateflow::catalog::{SourceFile, Table};
 use rebateflow::changes::Changes;
 use rebateflow::clock::Clock;
+use rebateflow::dataflow::Workers;
 use rebateflow::engine::Engine;
 use rebateflow::slt::{BatchAnswer, difference, sorted_lines};
 
@@ -44,8 +45,9 @@ fn definitions() -> Vec<String> {
     found
 }
 
-fn engine() -> Engine {
+fn engine(shards: usize) -> Engine {
     let mut engine = Engine::new(1, Clock::System).expect("an engine");
+    engine.use_workers(Arc::new(Workers::new(shards, 100).expect("threads")));
     for sql in definitions() {
         engine.create(&SourceFile::new("nexmark", &sql)).unwrap_or_else(|error| panic!("{error}\n{sql}"));
     }
@@ -132,14 +134,14 @@ fn assert_same(expected: &Contents, engine: &Engine, what: &str) {
 }
 
 #[test]
-fn every_nexmark_query_equals_the_batch_answer_in_epochs_of_every_size() {
+fn every_nexmark_query_equals_the_batch_answer_in_epochs_of_every_size_and_any_number_of_shards() {
     let events = generator::events(SEED, EVENTS);
     let mut expected: Option<Contents> = None;
-    for epoch_rows in [events.len(), 700, 61] {
-        let mut engine = engine();
+    for (epoch_rows, shards) in [(events.len(), 1), (events.len(), 4), (700, 256), (61, 3)] {
+        let mut engine = engine(shards);
         run(&mut engine, &events, epoch_rows);
         let expected = expected.get_or_insert_with(|| batch_contents(&engine, &events));
-        assert_same(expected, &engine, &format!("{epoch_rows} events an epoch"));
+        assert_same(expected, &engine, &format!("{epoch_rows} events an epoch, {shards} shards"));
     }
     let empty: Vec<&String> = expected.iter().flatten().filter(|(_, rows)| rows.is_empty()).map(|(q, _)| q).collect();
     assert!(empty.is_empty(), "views without rows show nothing: {empty:?}");
@@ -148,7 +150,7 @@ fn every_nexmark_query_equals_the_batch_answer_in_epochs_of_every_size() {
 #[test]
 fn every_nexmark_query_equals_the_batch_answer_after_each_epoch() {
     let events = generator::events(SEED + 1, SMALL_EVENTS);
-    let mut engine = engine();
+    let mut engine = engine(1);
     for (number, event) in events.iter().enumerate() {
         let tables = by_table(&engine, std::slice::from_ref(event), number);
         let changes = tables.into_iter().map(|(table, rows)| (table.name.as_str().into(), Changes::inserts(rows)));

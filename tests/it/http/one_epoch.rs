@@ -48,7 +48,7 @@ fn publish_moves(world: &World, sides: [&Arc<Arrangement>; 2], stop: &Stop) -> u
         world.hot.publish(snapshot);
         let oldest = world.hot.oldest_pinned(Clock::System.instant());
         for side in sides {
-            side.maintain(oldest, 4_096).expect("maintained");
+            side.maintain(0, oldest, 4_096).expect("maintained");
         }
     }
     epoch
@@ -106,18 +106,18 @@ async fn a_pin_keeps_its_rows_and_an_expired_one_is_refused() {
     let live = total.read(1).expect("epoch 1").scan_all();
     assert_eq!(live, 1);
     let old = total.batch(&total_row(total, 1_234_500)).expect("a batch");
-    let mut writer = total.write();
+    let mut writer = total.write(0);
     let row = writer.find(&old, 0).expect("the row");
     writer.kill(row, 2);
     drop(writer);
     world.hot.publish(world.snapshot(2));
     let now = Clock::System.instant();
     assert_eq!(world.hot.oldest_pinned(now), 1);
-    total.maintain(world.hot.oldest_pinned(now), 100).expect("maintained");
+    total.maintain(0, world.hot.oldest_pinned(now), 100).expect("maintained");
     assert_eq!(total.read(pinned.epoch).expect("pinned").scan_all(), 1);
     let late = now + rebateflow::hot::PIN_MAX + Duration::from_millis(1);
     assert_eq!(world.hot.oldest_pinned(late), 2, "the pin has expired");
-    total.maintain(2, 100).expect("maintained");
+    total.maintain(0, 2, 100).expect("maintained");
     let error = total.read(pinned.epoch).err().expect("reclaimed");
     assert_eq!(error.message, "the answer took longer than its snapshot is kept");
 }

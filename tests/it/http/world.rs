@@ -157,7 +157,7 @@ pub fn arrangement(schema: &SchemaRef, identity: &[usize], links: &[&[usize]]) -
 pub fn insert(arrangement: &Arrangement, columns: Vec<ArrayRef>, weight: i64, epoch: u32) {
     let rows = RecordBatch::try_new(arrangement.layout().schema.clone(), columns).expect("rows");
     let batch = arrangement.batch(&rows).expect("a batch");
-    let mut writer = arrangement.write();
+    let mut writer = arrangement.write(0);
     for i in 0..batch.len() {
         if let Some(old) = writer.find(&batch, i) {
             writer.kill(old, epoch);

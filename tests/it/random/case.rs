@@ -29,10 +29,10 @@ pub struct Case {
     fault: Option<String>,
 }
 
-/// All at once, random epochs, and one of the dearer schedules.
+/// All at once, random epochs over several shards, and one of the dearer schedules.
 pub fn schedules(seed: u64) -> Vec<Schedule> {
     let dear = [Schedule::RowAnEpoch, Schedule::Restart];
-    vec![Schedule::Together, Schedule::Random(seed), dear[(seed / 2 % 2) as usize]]
+    vec![Schedule::Together, Schedule::Shards(seed), dear[(seed / 2 % 2) as usize]]
 }
 
 impl Case {

@@ -1,0 +1,216 @@
+//! A shard: the rows of some hash slots with their indexes, under one lock; written by one thread.
+//!
+//! Rule for a write: a live row of the same identity is killed (its death epoch is set), the new version is appended.
+//! Killed rows stay in the indexes until no reader can see them; they are then taken out, and chunks closed up.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::RwLockWriteGuard;
+
+use super::arrangement::{Batch, Layout};
+use super::index::{HashIndex, PostingLists};
+use super::rows::{LIVE, NewRow, RowId, RowStore};
+use super::slot::{hash_key, short, widen};
+use crate::error::Result;
+
+/// Rows and indexes under one lock.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub rows: RowStore,
+    pub identity: HashIndex,
+    pub links: Vec<PostingLists>,
+    /// Links whose key is part of the identity: all versions of a row are in one list.
+    fixed_links: Vec<bool>,
+    /// Killed rows and their epoch, oldest first.
+    dead: VecDeque<(u32, RowId)>,
+    /// Readers at an older epoch can no longer be answered.
+    pub oldest: u32,
+    pub live_rows: i64,
+}
+
+/// The writer, for some rows of a batch.
+pub struct Writer<'a> {
+    pub(super) shard: RwLockWriteGuard<'a, Shard>,
+}
+
+impl Writer<'_> {
+    /// Loads what these rows of a batch will touch: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, batch: &Batch, rows: impl Iterator<Item = usize>) -> u32 {
+        let shard = &*self.shard;
+        rows.fold(0, |sum, i| {
+            let row = shard.identity.find(batch.hashes[i], |_| true);
+            sum ^ row.map_or(0, |row| shard.rows.died(RowId(row)))
+        })
+    }
+
+    /// The live row with the identity of row `i` of the batch.
+    pub fn find(&self, batch: &Batch, i: usize) -> Option<RowId> {
+        let shard = &*self.shard;
+        let key = batch.keys.bytes(i);
+        let same = |row: u32| shard.rows.died(RowId(row)) == LIVE && shard.rows.bytes(RowId(row)).starts_with(key);
+        shard.identity.find(batch.hashes[i], same).map(RowId)
+    }
+
+    pub fn bytes(&self, row: RowId) -> &[u8] {
+        self.shard.rows.bytes(row)
+    }
+    pub fn weight(&self, row: RowId) -> i64 {
+        self.shard.rows.weight(row)
+    }
+    /// Whether the row was there before `epoch`.
+    pub fn older(&self, row: RowId, epoch: u32) -> bool {
+        self.shard.rows.born(row) < epoch
+    }
+    pub fn lives(&self, row: RowId) -> bool {
+        self.shard.rows.died(row) == LIVE
+    }
+
+    /// Adds row `i` of the batch, born in `epoch`. The caller has killed a live row of the same identity.
+    pub fn insert(&mut self, batch: &Batch, i: usize, weight: i64, epoch: u32) -> Result<RowId> {
+        let shard = &mut *self.shard;
+        let hash = batch.hashes[i];
+        let new = NewRow { bytes: batch.rows.bytes(i), weight, born: epoch, hash: short(hash) };
+        // An earlier version of the row, still in the indexes, knows the lists of the new one.
+        let earlier = shard.fixed_links.contains(&true).then(|| {
+            let key = batch.keys.bytes(i);
+            shard.identity.find(hash, |row| shard.rows.bytes(RowId(row)).starts_with(key))
+        });
+        let earlier = earlier.flatten();
+        let row = shard.rows.insert(new)?;
+        shard.identity.insert(hash, row.0);
+        for (k, keys) in batch.links.iter().enumerate() {
+            let (group, position) = match earlier.filter(|_| shard.fixed_links[k]) {
+                Some(earlier) => {
+                    let (group, _) = shard.rows.link(RowId(earlier), k);
+                    (group, shard.links[k].push(group, row))
+                }
+                None => shard.links[k].add(hash_key(keys.bytes(i)), keys.bytes(i), row),
+            };
+            shard.rows.set_link(row, k, group, position);
+        }
+        shard.live_rows += weight;
+        Ok(row)
+    }
+
+    /// Ends a row at `epoch`: readers of `epoch` and later do not see it.
+    pub fn kill(&mut self, row: RowId, epoch: u32) {
+        let shard = &mut *self.shard;
+        shard.live_rows -= shard.rows.weight(row);
+        shard.rows.set_died(row, epoch);
+        shard.dead.push_back((epoch, row));
+    }
+}
+
+impl Shard {
+    pub fn new(layout: &Layout) -> Self {
+        Shard {
+            rows: RowStore::new(layout.links.len()),
+            identity: HashIndex::new(),
+            links: layout.links.iter().map(|_| PostingLists::new()).collect(),
+            fixed_links: layout.links.iter().map(|l| l.iter().all(|c| layout.identity.contains(c))).collect(),
+            dead: VecDeque::new(),
+            oldest: 0,
+            live_rows: 0,
+        }
+    }
+
+    /// Bytes held: rows, indexes, free space.
+    pub fn size(&self) -> usize {
+        let links: usize = self.links.iter().map(PostingLists::size).sum();
+        self.rows.size() + self.identity.size() + links + self.dead.capacity() * size_of::<(u32, RowId)>()
+    }
+
+    /// Adds the rows that an index (None: the identity) has under a key and a reader at `epoch` sees; gives the number
+    /// of rows looked at.
+    pub fn rows_of<'a>(
+        &'a self,
+        index: Option<usize>,
+        key: &[u8],
+        epoch: u32,
+        found: &mut Vec<(&'a Shard, RowId)>,
+    ) -> u64 {
+        let mut looked_at = 0;
+        match index {
+            Some(k) => {
+                let list = self.links[k].rows(hash_key(key), key);
+                looked_at += list.len() as u64;
+                found.extend(list.iter().filter(|&&row| self.rows.visible(row, epoch)).map(|&row| (self, row)));
+            }
+            None => {
+                let same = |row: u32| {
+                    looked_at += 1;
+                    self.rows.visible(RowId(row), epoch) && self.rows.bytes(RowId(row)).starts_with(key)
+                };
+                found.extend(self.identity.find(hash_key(key), same).map(|row| (self, RowId(row))));
+            }
+        }
+        looked_at
+    }
+
+    /// Whether a reader at `epoch` sees a row under a key, and the number of rows looked at.
+    pub fn exists(&self, index: Option<usize>, key: &[u8], epoch: u32) -> (bool, u64) {
+        let mut looked_at = 0;
+        let mut sees = |row: RowId| {
+            looked_at += 1;
+            self.rows.visible(row, epoch)
+        };
+        let found = match index {
+            Some(k) => self.links[k].rows(hash_key(key), key).iter().any(|&row| sees(row)),
+            None => {
+                let same = |row: u32| sees(RowId(row)) && self.rows.bytes(RowId(row)).starts_with(key);
+                self.identity.find(hash_key(key), same).is_some()
+            }
+        };
+        (found, looked_at)
+    }
+    /// Takes out rows that died at or before `oldest`, at most `limit`; gives their number.
+    pub fn reclaim(&mut self, oldest: u32, limit: usize) -> usize {
+        let mut count = 0;
+        while count < limit {
+            match self.dead.front() {
+                Some(&(epoch, row)) if epoch <= oldest => {
+                    self.dead.pop_front();
+                    self.forget(row);
+                    count += 1;
+                }
+                _ => break,
+            }
+        }
+        count
+    }
+
+    /// Takes a row out of every index and frees its space.
+    fn forget(&mut self, row: RowId) {
+        self.identity.remove(widen(self.rows.hash(row)), row.0);
+        for k in 0..self.links.len() {
+            let (group, position) = self.rows.link(row, k);
+            if let Some(moved) = self.links[k].remove(group, position) {
+                self.rows.set_link(moved, k, group, position);
+            }
+        }
+        self.rows.reclaim(row);
+    }
+
+    /// Closes up one sparse chunk: the rows moved. None: there is none.
+    pub fn compact_one(&mut self) -> Result<Option<usize>> {
+        let Some(moved) = self.rows.compact_one()? else {
+            return Ok(None);
+        };
+        let mut dead: HashMap<RowId, RowId> = HashMap::new();
+        for &(old, new) in &moved {
+            self.identity.replace(widen(self.rows.hash(new)), old.0, new.0);
+            for k in 0..self.links.len() {
+                let (group, position) = self.rows.link(new, k);
+                self.links[k].replace(group, position, new);
+            }
+            if self.rows.died(new) != LIVE {
+                dead.insert(old, new);
+            }
+        }
+        if !dead.is_empty() {
+            for (_, row) in &mut self.dead {
+                *row = dead.get(row).copied().unwrap_or(*row);
+            }
+        }
+        Ok(Some(moved.len()))
+    }
+}
