@@ -229,7 +229,14 @@ impl Dataflow {
 
     /// All saved tables are given back: what they hold need not be saved again.
     pub fn loaded(&mut self) -> Result<()> {
-        if self.saving.on { self.take_totals().map(|_| ()) } else { Ok(()) }
+        if !self.saving.on {
+            return Ok(());
+        }
+        // Others may have got rows of operators further up.
+        let totals = self.take_totals()?;
+        let computed = |table: &usize| self.saving.loading.as_ref().is_some_and(|l| l.computed.contains(table));
+        let totals = totals.into_iter().filter(|(table, _)| computed(table)).collect();
+        self.saving.add(totals)
     }
 
     /// The tables (of Kafka) that saved tables which are not given back are computed from.

@@ -15,6 +15,7 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+mod partitions;
 mod range_filter;
 mod saved_totals;
 mod semi;

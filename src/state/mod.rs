@@ -8,11 +8,13 @@
 //! lists for further keys. Why, with figures: `DECISIONS.md` 2.
 
 mod arrangement;
+mod block;
 mod codec;
 mod index;
 mod keys;
 mod ordered;
-mod ranked;
+#[cfg(test)]
+mod ordered_tests;
 mod reader;
 mod rows;
 mod saved;
@@ -25,8 +27,7 @@ mod touched;
 pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Sharding};
 pub use codec::{ASCENDING, EncodedRows, RowCodec};
 pub use keys::KeyTable;
-pub use ordered::OrderedRows;
-pub use ranked::{RankedKey, RankedRows};
+pub use ordered::{OrderedRows, RankedRows};
 pub use reader::{Matches, Reader};
 pub use rows::RowId;
 pub use saved::{SavedRows, SavedTable, weighted_changes, weighted_rows};
