@@ -12,7 +12,8 @@ use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
-    HistorySettings, Log, LogEnd, Manifest, RollRecord, Store, TableForm, ViewForm, ViewIdentity, read_events, rolls,
+    HistorySettings, Log, LogEnd, Manifest, RollRecord, Store, TableForm, ViewForm, ViewIdentity, read_events,
+    remove_orphans, rolls,
 };
 
 /// What a start opens.
@@ -61,6 +62,11 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
     let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
+    if settings.enabled
+        && let Err(error) = remove_orphans(store, &rolled)
+    {
+        tracing::warn!(%error, "what nobody needs is not removed");
+    }
     let mut tables_after = log.newest.tables.clone();
     tables_after.extend(current);
     let (views_after, rebuilt) = next_views(&log.newest.views, views);
