@@ -40,7 +40,7 @@ pub use events::read_events;
 pub use log::{Commit, Log, LogEnd};
 pub use manifest::{CommitRange, Life, Manifest, RollerState, Section, Segment, ViewForm};
 pub use orphans::remove_orphans;
-pub use past::{Moment, PastView};
+pub use past::{Moment, PastView, moment_name};
 pub use paths::{Dataset, date_of, segment as segment_path};
 pub use reader::{HistoryPin, HistoryReader};
 pub use record::{EpochRecord, HistorySettings, ViewChanges, ViewIdentity, epoch_number};
