@@ -16,10 +16,11 @@ use crate::checkpoint::{Counted, Offsets};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest, RollerState, Segment,
-    SegmentWriter, Store, ViewChanges, check_storable, date_of, dead_letter_rows, epoch_number, event_rows, roll,
-    segment_path, view_rows,
+    Before, CheckpointMark, CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
+    RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, date_of, dead_letter_rows,
+    epoch_number, event_rows, next_state, roll, segment_path, view_rows,
 };
+use crate::state::SavedRows;
 
 /// Commits that may wait for a roll, however small they are: a start reads as many manifests.
 const UNROLLED_COMMITS_MAX: usize = 1_000;
@@ -34,6 +35,12 @@ pub struct Committer {
     position: Offsets,
     pending: Pending,
     in_flight: Option<InFlight>,
+    /// Changes of saved tables since the last checkpoint.
+    state: SavedRows,
+    /// A checkpoint that no commit has taken yet.
+    checkpoint: Option<StateDelta>,
+    /// This run has written a checkpoint.
+    own_state: bool,
     /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
     rolled: Option<BTreeMap<String, DeltaTable>>,
     last_commit: Instant,
@@ -60,6 +67,7 @@ struct Pending {
 struct InFlight {
     manifest: Manifest,
     segment: Option<Bytes>,
+    state: Option<Bytes>,
 }
 
 /// What a call of `commit` wrote.
@@ -69,6 +77,8 @@ pub struct CommitInfo {
     pub number: u64,
     /// Bytes of segments.
     pub bytes: u64,
+    /// Bytes of state files.
+    pub state_bytes: u64,
     pub rows: u64,
     /// Parquet files and their rows, when a roll was executed.
     pub rolled_files: u64,
@@ -90,6 +100,9 @@ impl Committer {
             position,
             pending,
             in_flight: None,
+            state: SavedRows::default(),
+            checkpoint: None,
+            own_state: false,
             rolled: None,
             last_commit,
             last_epoch: None,
@@ -102,7 +115,7 @@ impl Committer {
     /// Adds a published epoch. Refused, and a fault of ours, if its offsets go back or its rows lie outside them; after
     /// that nothing more is committed. The first epoch of a run must hold the full contents of every view that begins
     /// a generation.
-    pub fn add(&mut self, record: EpochRecord) -> Result<()> {
+    pub fn add(&mut self, mut record: EpochRecord) -> Result<()> {
         if !self.settings.enabled {
             return Ok(());
         }
@@ -115,10 +128,21 @@ impl Committer {
         step.holds(&counted(&record))?;
         self.position.extend(&step)?;
         self.add_rows(&record)?;
+        self.add_state(&mut record)?;
         self.pending.epoch = Some(record.epoch);
         self.pending.as_of_us = record.as_of_us;
         self.last_epoch = Some(record.epoch);
         self.whole = true;
+        Ok(())
+    }
+
+    fn add_state(&mut self, record: &mut EpochRecord) -> Result<()> {
+        self.state.append(std::mem::take(&mut record.state))?;
+        let Some(CheckpointMark { tables, loaded, errors }) = record.checkpoint.take() else { return Ok(()) };
+        let mut rows = self.checkpoint.take().map_or_else(SavedRows::default, |checkpoint| checkpoint.rows);
+        rows.append(std::mem::take(&mut self.state))?;
+        let epoch = epoch_number(self.end.log.run, record.epoch);
+        self.checkpoint = Some(StateDelta { epoch, rows, tables, loaded, errors });
         Ok(())
     }
 
@@ -219,7 +243,9 @@ impl Committer {
             self.last_commit = self.clock.instant();
             // At most two: the one left behind by an error, and one with what was added since.
             while self.in_flight.is_some() || self.prepare(roll_all)? {
+                let state = self.in_flight.as_ref().and_then(|commit| commit.state.as_ref()).map_or(0, Bytes::len);
                 let segment = self.write_in_flight()?;
+                info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
                 info.rows +=
                     segment.iter().flat_map(|segment| &segment.sections).map(|section| section.rows).sum::<u64>();
@@ -240,6 +266,13 @@ impl Committer {
             return Ok(false);
         }
         let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
+        let mut state = None;
+        if let Some(delta) = &self.checkpoint {
+            let (own, run) = (self.own_state, self.end.log.run);
+            let stored = Before { state: before.state.as_ref(), own, commit: number, run };
+            let (form, bytes) = next_state(&self.store, stored, delta)?;
+            (manifest.state, state) = (Some(form), bytes);
+        }
         manifest.run = self.end.log.run;
         let pending = std::mem::take(&mut self.pending);
         self.whole = false;
@@ -257,7 +290,8 @@ impl Committer {
             manifest.segment = Some(Segment { path, bytes: bytes.len() as u64, sections });
         }
         let segment = manifest.segment.is_some().then_some(bytes);
-        self.in_flight = Some(InFlight { manifest, segment });
+        self.own_state |= self.checkpoint.take().is_some();
+        self.in_flight = Some(InFlight { manifest, segment, state });
         Ok(true)
     }
 
@@ -290,9 +324,14 @@ impl Committer {
 
     /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
     fn write_in_flight(&mut self) -> Result<Option<Segment>> {
-        let Some(InFlight { manifest, segment: bytes }) = &self.in_flight else {
+        let Some(InFlight { manifest, segment: bytes, state }) = &self.in_flight else {
             return Ok(None);
         };
+        let newest_state = manifest.state.as_ref().and_then(|state| state.files.last());
+        if let (Some(file), Some(bytes)) = (newest_state, state) {
+            create_segment(&self.store, &file.file, bytes)?;
+        }
+        let writes_state = manifest.state != self.end.log.newest.state;
         if let (Some(segment), Some(bytes)) = (&manifest.segment, bytes) {
             create_segment(&self.store, segment, bytes)?;
         }
@@ -300,6 +339,9 @@ impl Committer {
         let marks_roll = manifest.roller.rolled_to > self.end.log.newest.roller.rolled_to;
         self.end.log.append(&self.store, manifest)?;
         self.in_flight = None;
+        if writes_state && let Err(error) = self.end.log.sweep_state(&self.store) {
+            tracing::warn!(%error, "old state files are not deleted yet");
+        }
         if marks_roll {
             self.rolled = None;
             // The commit holds all the same; the next mark, or the next start, sweeps again.

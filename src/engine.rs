@@ -54,7 +54,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::catalog::{CLOCK, Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
 use crate::changes::{Changes, clock_changes, newest_as_of};
 use crate::clock::Clock;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Loading};
 
 use crate::dataflow::{self, Dataflow, NodeStatistics, Output, ViewSpec, Workers};
 use crate::error::{Diagnostic, Error, Result};

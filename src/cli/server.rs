@@ -54,6 +54,7 @@ impl Server {
                 commit_every_ms: settings.commit_every_ms,
                 roll_bytes: settings.roll_bytes,
                 roll_after_ms: settings.roll_after_ms,
+                checkpoint_every_ms: settings.checkpoint_every_ms,
                 enabled: settings.history,
             },
             epoch_rows_max: settings.epoch_rows_max,

@@ -188,15 +188,12 @@ impl Dataflow {
     }
 
     /// Whether rows have the columns of a saved table.
-    pub fn fits(&self, table: &str, rows: &RecordBatch) -> bool {
-        let Some(at) = self.saving.tables.iter().position(|saved| *saved.name == *table) else { return false };
+    pub fn fits(&self, table: &SavedTable, rows: Option<&RecordBatch>) -> bool {
+        let Some(at) = self.saving.tables.iter().position(|saved| saved == table) else { return false };
         let of_table = |input: &&Input| input.saved.as_ref().is_some_and(|saved| saved.table == at);
-        match self.nodes.iter().flat_map(|node| &node.inputs).find(of_table) {
-            Some(input) if self.saving.tables[at].sums => {
-                weighted_changes(rows, &self.nodes[input.node].schema).is_ok()
-            }
-            input => input.is_some(),
-        }
+        let input = self.nodes.iter().flat_map(|node| &node.inputs).find(of_table);
+        let fits = |input: &Input, rows| weighted_changes(rows, &self.nodes[input.node].schema).is_ok();
+        rows.filter(|_| table.sums).zip(input).is_none_or(|(rows, input)| fits(input, rows))
     }
 
     /// Begins to load. `saved`: the tables that will be given back; the others are computed from events.

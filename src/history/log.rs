@@ -163,6 +163,22 @@ impl Log {
                 store.delete(&path)?;
             }
         }
+        self.sweep_state(store)
+    }
+
+    /// Deletes state files that no manifest names any more.
+    pub fn sweep_state(&self, store: &Store) -> Result<()> {
+        let files = self.newest.state.iter().flat_map(|state| &state.files);
+        let kept: BTreeSet<&str> = files.map(|file| &*file.file.path).collect();
+        for path in store.list_flat(&paths::states())? {
+            let old = match paths::log_object(&path) {
+                Some(LogObject::Segment(number)) => number <= self.newest.number,
+                _ => false,
+            };
+            if old && !kept.contains(path.as_ref()) {
+                store.delete(&path)?;
+            }
+        }
         Ok(())
     }
 }
@@ -231,6 +247,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),
             roller: RollerState::default(),
+            state: None,
         },
     }
 }

@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::delta::DeltaTable;
 use super::paths::Dataset;
 use super::record::epoch_number;
+use super::state::StateForm;
 use super::tables::TableForm;
 use crate::checkpoint::Offsets;
 use crate::error::{Error, Result};
@@ -45,6 +46,9 @@ pub struct Manifest {
     /// Every view that was ever kept in the history, by name.
     pub views: BTreeMap<String, ViewForm>,
     pub roller: RollerState,
+    /// What a start goes on from; None: from all events.
+    #[serde(default)]
+    pub state: Option<StateForm>,
 }
 
 impl Manifest {
@@ -215,6 +219,7 @@ mod tests {
             segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
+            state: None,
             roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }), delta: None },
         }
     }

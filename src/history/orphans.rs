@@ -20,7 +20,10 @@ use crate::error::Result;
 pub fn remove_orphans(store: &Store, rolled: &[RollRecord]) -> Result<usize> {
     let rolled_to = rolled.last().map_or(0, |record| record.commits.to);
     let known: BTreeSet<&str> = rolled.iter().flat_map(|record| &record.files).map(|file| &*file.path).collect();
-    let mut removed = store.remove_half_written(&paths::log())? + store.remove_half_written(&paths::runs())?;
+    let mut removed = 0;
+    for folder in [paths::log(), paths::runs(), paths::states()] {
+        removed += store.remove_half_written(&folder)?;
+    }
     for folder in paths::datasets() {
         removed += store.remove_half_written(&folder)?;
         for path in store.list(&folder)? {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::interleave_record_batch;
+use datafusion::arrow::compute::{filter_record_batch, interleave_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use hashbrown::HashMap;
 
@@ -98,13 +98,19 @@ impl SavedRows {
         self.tables.is_empty()
     }
 
-    /// Each table and its rows, summed up: no key twice.
-    pub fn summed(mut self) -> Result<Vec<(SavedTable, RecordBatch)>> {
+    /// Each table and its rows, summed up: no key twice. `whole`: nothing came before, so groups that are gone can go.
+    pub fn summed(mut self, whole: bool) -> Result<Vec<(SavedTable, RecordBatch)>> {
         let mut summed = vec![];
         for (name, mut waiting) in std::mem::take(&mut self.tables) {
             waiting.sum_up()?;
             let table = SavedTable { name, sums: waiting.sums };
-            summed.extend(waiting.batches.pop().map(|rows| (table, rows)));
+            let Some(mut rows) = waiting.batches.pop() else { continue };
+            if whole && !table.sums {
+                rows = without_gone(&rows)?;
+            }
+            if rows.num_rows() > 0 {
+                summed.push((table, rows));
+            }
         }
         Ok(summed)
     }
@@ -168,6 +174,14 @@ fn by_key(
         }
     }
     Ok(positions)
+}
+
+/// The groups that have rows: the others' words are zeros.
+fn without_gone(rows: &RecordBatch) -> Result<RecordBatch> {
+    let words = rows.columns().last().and_then(|words| words.as_fixed_size_binary_opt());
+    let words = words.ok_or_else(|| Error::data("saved totals without words"))?;
+    let live = words.iter().map(|words| Some(words.is_some_and(|words| words.iter().any(|&byte| byte != 0)))).collect();
+    Ok(filter_record_batch(rows, &live)?)
 }
 
 fn gather(batches: &[RecordBatch], positions: &[(usize, usize)]) -> Result<RecordBatch> {

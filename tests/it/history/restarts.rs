@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use object_store::path::Path;
 use rebateflow::catalog::Table;
 use rebateflow::error::ErrorKind;
-use rebateflow::history::{HistorySettings, Store, epoch_number, segment_path};
+use rebateflow::history::{Epochs, HistorySettings, Store, epoch_number, segment_path};
 use rebateflow::recovery;
 
 use super::world::{Files, Process, accepted, column, count_view, orders, parquet_rows, settings};
@@ -189,12 +189,16 @@ fn an_added_column_is_null_in_older_events() {
     let mut sizes = vec![];
     process
         .recovered
-        .replay(|batch| {
-            let size = batch.rows.column_by_name("size").unwrap().as_primitive::<Int64Type>().clone();
-            let offset = batch.rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>().clone();
-            sizes.extend((0..size.len()).map(|i| (offset.value(i), size.is_valid(i).then(|| size.value(i)))));
-            Ok(())
-        })
+        .replay(
+            |_| true,
+            Epochs::ALL,
+            |batch| {
+                let size = batch.rows.column_by_name("size").unwrap().as_primitive::<Int64Type>().clone();
+                let offset = batch.rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>().clone();
+                sizes.extend((0..size.len()).map(|i| (offset.value(i), size.is_valid(i).then(|| size.value(i)))));
+                Ok(())
+            },
+        )
         .unwrap();
     assert_eq!(sizes.len(), accepted(&process.offsets).len());
     assert!(sizes.iter().all(|(offset, size)| *size == (*offset >= 10).then_some(*offset)), "{sizes:?}");

@@ -15,8 +15,9 @@ use rebateflow::checkpoint::Offsets;
 use rebateflow::clock::Clock;
 use rebateflow::commit::Committer;
 use rebateflow::error::Result;
-use rebateflow::history::{EpochRecord, HistorySettings, Store, ViewChanges, ViewIdentity, read_archive};
+use rebateflow::history::{EpochRecord, Epochs, HistorySettings, Store, ViewChanges, ViewIdentity, read_archive};
 use rebateflow::recovery::{self, Opening, Recovered};
+use rebateflow::state::SavedRows;
 
 use super::delta::{assert_logs_are_complete, assert_logs_name_files};
 
@@ -123,7 +124,13 @@ pub struct Process {
 }
 
 pub fn settings() -> HistorySettings {
-    HistorySettings { commit_every_ms: 0, roll_bytes: 6_000, roll_after_ms: 300_000, enabled: true }
+    HistorySettings {
+        commit_every_ms: 0,
+        roll_bytes: 6_000,
+        roll_after_ms: 300_000,
+        checkpoint_every_ms: 10_000,
+        enabled: true,
+    }
 }
 
 pub fn count_view(fingerprint: &str) -> ViewIdentity {
@@ -148,12 +155,16 @@ impl Process {
             clock.set(manifest.committed_at_us);
         }
         let mut seen = vec![];
-        recovered.replay(|batch| {
-            assert!(batch.rows.num_rows() <= 65_536);
-            assert_eq!(batch.rows.schema(), table.event_schema());
-            seen.extend(positions(&batch.rows, "_partition", "_offset", "note"));
-            Ok(())
-        })?;
+        recovered.replay(
+            |_| true,
+            Epochs::ALL,
+            |batch| {
+                assert!(batch.rows.num_rows() <= 65_536);
+                assert_eq!(batch.rows.schema(), table.event_schema());
+                seen.extend(positions(&batch.rows, "_partition", "_offset", "note"));
+                Ok(())
+            },
+        )?;
         assert_exactly(seen, &accepted(&recovered.offsets), "replay");
         let counts = counts_at(&recovered.offsets);
         let committer = Committer::new(store.clone(), recovered.end.clone(), settings, clock.clone());
@@ -179,6 +190,8 @@ impl Process {
             view_changes: vec![ViewChanges { view: "counts".into(), generation, changes }],
             offsets: self.offsets.clone(),
             as_of_us: self.clock.now_us(),
+            state: SavedRows::default(),
+            checkpoint: None,
         }
     }
 
