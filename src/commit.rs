@@ -3,7 +3,7 @@
 //! A commit writes one segment (all rows), then one manifest (the truth). After `Unavailable` everything is kept and
 //! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,9 @@ use crate::checkpoint::{Counted, Offsets};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    CommitRange, Created, Dataset, EpochRecord, HistorySettings, LogEnd, Manifest, RollerState, Segment, SegmentWriter,
-    Store, ViewChanges, check_storable, dead_letter_rows, epoch_number, event_rows, roll, segment_path, view_rows,
+    CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest, RollerState, Segment,
+    SegmentWriter, Store, ViewChanges, check_storable, dead_letter_rows, epoch_number, event_rows, roll, segment_path,
+    view_rows,
 };
 
 /// Commits that may wait for a roll, however small they are: a start reads as many manifests.
@@ -33,11 +34,13 @@ pub struct Committer {
     position: Offsets,
     pending: Pending,
     in_flight: Option<InFlight>,
-    /// The decided roll is executed, but no manifest says so yet.
-    rolled: bool,
+    /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
+    rolled: Option<BTreeMap<String, DeltaTable>>,
     last_commit: Instant,
     /// The last epoch added in this run.
     last_epoch: Option<u32>,
+    /// The time of the last published epoch: in the history it never goes back, even if the clock does.
+    published_at_us: i64,
     /// Views whose columns are known to fit into Parquet.
     storable: BTreeSet<String>,
     /// False after an epoch was taken in part: from then on offsets would be ahead of rows (I3), so nothing more is
@@ -77,6 +80,7 @@ impl Committer {
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
         let last_commit = clock.instant();
+        let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
         Committer {
             store,
@@ -86,9 +90,10 @@ impl Committer {
             position,
             pending,
             in_flight: None,
-            rolled: false,
+            rolled: None,
             last_commit,
             last_epoch: None,
+            published_at_us,
             storable: BTreeSet::new(),
             whole: true,
         }
@@ -119,6 +124,11 @@ impl Committer {
 
     fn add_rows(&mut self, record: &EpochRecord) -> Result<()> {
         let epoch = epoch_number(self.end.log.run, record.epoch);
+        let published_at_us = record.published_at_us.max(self.published_at_us);
+        self.published_at_us = published_at_us;
+        if self.last_epoch.is_none() {
+            self.end.views.values_mut().for_each(|view| view.begin(epoch, published_at_us));
+        }
         for events in &record.events {
             self.check_known(events)?;
             let dataset = Dataset::Events(events.table.name.clone());
@@ -126,7 +136,7 @@ impl Committer {
         }
         for changes in &record.view_changes {
             self.check_generation(changes)?;
-            let rows = view_rows(changes, epoch, record.published_at_us)?;
+            let rows = view_rows(changes, epoch, published_at_us)?;
             let (name, generation) = (changes.view.to_string(), changes.generation);
             if !self.storable.contains(&name) {
                 check_storable(&rows.schema(), &format!("view {name}"))?;
@@ -190,7 +200,7 @@ impl Committer {
     /// Commits everything and rolls everything: afterwards the Parquet files hold all rows. Can be called again.
     pub fn close(&mut self) -> Result<CommitInfo> {
         let mut info = self.commit_and_roll(true)?;
-        while self.rolled {
+        while self.rolled.is_some() {
             let marked = self.commit_and_roll(true)?;
             info = CommitInfo {
                 number: marked.number,
@@ -224,7 +234,7 @@ impl Committer {
     fn prepare(&mut self, roll_all: bool) -> Result<bool> {
         let before = &self.end.log.newest;
         let number = before.number + 1;
-        let now_us = self.clock.now_us().max(before.committed_at_us);
+        let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let roller = self.next_roller(number, now_us, roll_all);
         if self.pending.epoch.is_none() && roller == before.roller {
             return Ok(false);
@@ -255,10 +265,10 @@ impl Committer {
     /// time. The next roll includes this commit.
     fn next_roller(&self, number: u64, now_us: i64, roll_all: bool) -> RollerState {
         let before = &self.end.log.newest.roller;
-        let rolled_to = match before.rolling {
-            Some(_) if !self.rolled => return before.clone(),
-            Some(range) => range.to,
-            None => before.rolled_to,
+        let (rolled_to, delta) = match (before.rolling, &self.rolled) {
+            (Some(_), None) => return before.clone(),
+            (Some(range), Some(delta)) => (range.to, Some(delta.clone())),
+            (None, _) => (before.rolled_to, before.delta.clone()),
         };
         let unrolled = || self.end.log.unrolled.iter().filter(|commit| commit.number > rolled_to);
         let segments = || unrolled().filter_map(|commit| Some((commit, commit.segment.as_ref()?)));
@@ -269,7 +279,7 @@ impl Committer {
         let due = roll_all || bytes >= self.settings.roll_bytes || age_ms >= self.settings.roll_after_ms;
         let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
         let rolling = (bytes > 0 && due || many).then_some(CommitRange { from: rolled_to + 1, to: number });
-        RollerState { rolled_to, rolling }
+        RollerState { rolled_to, rolling, delta }
     }
 
     /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
@@ -285,7 +295,7 @@ impl Committer {
         self.end.log.append(&self.store, manifest)?;
         self.in_flight = None;
         if marks_roll {
-            self.rolled = false;
+            self.rolled = None;
             // The commit holds all the same; the next mark, or the next start, sweeps again.
             if let Err(error) = self.end.log.sweep(&self.store) {
                 tracing::warn!(%error, "rolled segments are not deleted yet");
@@ -297,10 +307,10 @@ impl Committer {
     /// Executes the roll that is decided and not done.
     fn roll(&mut self, info: &mut CommitInfo) -> Result<()> {
         let log = &self.end.log;
-        let (Some(range), false) = (log.newest.roller.rolling, self.rolled) else {
+        let (Some(range), false) = (log.newest.roller.rolling, self.rolled.is_some()) else {
             return Ok(());
         };
-        let record = match roll(&self.store, range, &log.commits(range)?) {
+        let record = match roll(&self.store, &log.newest.roller, range, &log.commits(range)?) {
             Ok(record) => record,
             Err(error) if error.kind == ErrorKind::Data => {
                 // A newer writer may have done this roll and swept its segments.
@@ -309,9 +319,9 @@ impl Committer {
             }
             Err(error) => return Err(error),
         };
-        self.rolled = true;
         info.rolled_files = record.files.len() as u64;
         info.rolled_rows = record.files.iter().map(|file| file.rows).sum();
+        self.rolled = Some(record.delta);
         Ok(())
     }
 }

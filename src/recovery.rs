@@ -60,7 +60,7 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let current = forms(tables);
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
-    let rolled = if settings.enabled { rolls(store, log.newest.roller.rolled_to)? } else { vec![] };
+    let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
     let mut tables_after = log.newest.tables.clone();
     tables_after.extend(current);
     let (views_after, rebuilt) = next_views(&log.newest.views, views);
@@ -120,7 +120,8 @@ fn next_views(
                 before.get(name).map_or(0, |view| view.generation) + 1
             }
         };
-        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true };
+        let lives = before.get(name).map_or(vec![], |view| view.lives.clone());
+        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true, lives };
         next.insert(name.clone(), view);
     }
     (next, rebuilt)

@@ -14,15 +14,16 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
 use super::accumulator::{Accumulator, GroupedChanges, Picture, by_group};
+use super::saved_totals::Unsaved;
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::{AggregateKind, Function};
 use crate::state::{KeyTable, RowCodec, Touched, hash_key};
 
 /// What touched groups looked like: `stride` words each, and for each function the pictures of what is not in words.
-struct Pictures {
+pub(super) struct Pictures {
     words: Vec<i128>,
     values: Vec<Option<Vec<Picture>>>,
 }
@@ -33,15 +34,17 @@ pub struct Aggregate {
     schema: SchemaRef,
     functions: Vec<Function>,
     accumulators: Vec<Accumulator>,
-    key_codec: RowCodec,
-    keys: KeyTable,
+    pub(super) key_codec: RowCodec,
+    pub(super) keys: KeyTable,
     /// `stride` words a group; the first is the hidden count.
-    words: Vec<i128>,
-    stride: usize,
+    pub(super) words: Vec<i128>,
+    pub(super) stride: usize,
     /// Epoch of the last touch of each group.
     stamps: Vec<u32>,
+    /// What a checkpoint has to write; None: nobody asks.
+    pub(super) unsaved: Option<Unsaved>,
     /// There is no GROUP BY: one group that always exists; false until its first row was given.
-    global: Option<bool>,
+    pub(super) global: Option<bool>,
     errors: i64,
     touched: Touched,
 }
@@ -73,13 +76,14 @@ impl Aggregate {
             words: vec![],
             stride,
             stamps: vec![],
+            unsaved: None,
             errors: 0,
             touched: Touched::default(),
         })
     }
 
     /// The group number of each row, and each touched group once.
-    fn groups(&mut self, epoch: u32, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>)> {
+    pub(super) fn groups(&mut self, epoch: u32, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>)> {
         let numbers = self.keys.numbers(&self.key_codec.encode(rows)?);
         let mut touched = vec![];
         if numbers.is_empty() && self.global == Some(false) {
@@ -97,7 +101,7 @@ impl Aggregate {
         Ok((numbers, touched))
     }
 
-    fn pictures(&self, groups: &[u32]) -> Pictures {
+    pub(super) fn pictures(&self, groups: &[u32]) -> Pictures {
         let mut words = Vec::with_capacity(groups.len() * self.stride);
         for &number in groups {
             words.extend_from_slice(self.words_of(number));
@@ -105,7 +109,7 @@ impl Aggregate {
         Pictures { values: self.accumulators.iter().map(|a| a.pictures(&self.accumulators, groups)).collect(), words }
     }
 
-    fn words_of(&self, number: u32) -> &[i128] {
+    pub(super) fn words_of(&self, number: u32) -> &[i128] {
         let at = number as usize * self.stride;
         &self.words[at..at + self.stride]
     }
@@ -152,6 +156,30 @@ impl Aggregate {
             }
         }
         rows
+    }
+
+    /// The changes of touched groups; those without rows are gone afterwards.
+    pub(super) fn give(
+        &mut self,
+        touched: &[u32],
+        (before, after): (&Pictures, &Pictures),
+        started: bool,
+    ) -> Result<Changes> {
+        let rows = self.rows_to_give(before, after, touched.len(), started);
+        let changes = self.output(touched, (before, after), &rows)?;
+        for (i, &number) in touched.iter().enumerate() {
+            let gone = after.words[i * self.stride] == 0 && self.global.is_none();
+            if let Some(unsaved) = &mut self.unsaved {
+                unsaved.note(number, gone.then(|| self.keys.key(number)));
+            }
+            if gone {
+                let at = number as usize * self.stride;
+                self.words[at..at + self.stride].fill(0);
+                self.keys.remove(number);
+            }
+        }
+        self.global = self.global.map(|_| true);
+        Ok(changes)
     }
 
     /// The rows as changes. A row with a total that does not fit, or a failed function, is kept out and counted.
@@ -202,17 +230,17 @@ impl Operator for Aggregate {
         if after.words.iter().step_by(self.stride).any(|count| *count < 0) {
             return Err(Error::data("a row was taken out of a group that does not hold it (I5)"));
         }
-        let rows = self.rows_to_give(&before, &after, touched.len(), started);
-        let changes = self.output(&touched, (&before, &after), &rows)?;
-        for (i, &number) in touched.iter().enumerate() {
-            if after.words[i * self.stride] == 0 && self.global.is_none() {
-                let at = number as usize * self.stride;
-                self.words[at..at + self.stride].fill(0);
-                self.keys.remove(number);
-            }
-        }
-        self.global = self.global.map(|_| true);
-        Ok(changes)
+        self.give(&touched, (&before, &after), started)
+    }
+
+    fn keeps(&self) -> Keeps {
+        if self.accumulators.iter().any(Accumulator::keeps_rows) { Keeps::Inputs } else { Keeps::Totals }
+    }
+    fn changed_totals(&mut self) -> Result<Option<RecordBatch>> {
+        self.unsaved_totals()
+    }
+    fn set_totals(&mut self, epoch: u32, totals: &RecordBatch) -> Result<Changes> {
+        self.set_words(epoch, totals)
     }
 
     fn touched(&self) -> Touched {

@@ -7,8 +7,8 @@
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
 use super::partitions::{OutputRows, Partitions};
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::Result;
 use crate::state::Touched;
@@ -46,6 +46,9 @@ impl Operator for OrderedLatest {
         Ok(Changes::new(self.partitions.decode(&output)?, output.weights()))
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

@@ -9,7 +9,7 @@ use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::Operator as Comparison;
 
-use super::Operator;
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::Compared;
@@ -181,6 +181,9 @@ impl Operator for RangeFilter {
         Changes::concat(&self.schema, &parts)
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

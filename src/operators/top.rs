@@ -10,8 +10,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
 use super::partitions::{OutputRows, Part, Partitions};
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::Top as Plan;
@@ -136,6 +136,10 @@ impl Operator for Top {
         Ok(Changes::new(rows, output.weights()))
     }
 
+    fn keeps(&self) -> Keeps {
+        // Of rows that are never taken out only those that are shown are held.
+        if self.limits.insert_only && self.limits.from == 1 { Keeps::Output } else { Keeps::Inputs }
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

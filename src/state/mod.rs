@@ -17,6 +17,7 @@ mod ordered;
 mod ordered_tests;
 mod reader;
 mod rows;
+mod saved;
 mod shard;
 mod slot;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use keys::KeyTable;
 pub use ordered::{OrderedRows, RankedRows};
 pub use reader::{Matches, Reader};
 pub use rows::RowId;
+pub use saved::{SavedRows, SavedTable, weighted_changes, weighted_rows};
 pub use shard::Writer;
 pub use slot::{SLOTS, hash_key, shard_of, slot};
 pub use touched::Touched;
