@@ -178,7 +178,7 @@ fn measure(case: &Case, size: i64, keys: i64, options: &Options) -> Result<Figur
     }
     Ok(Figures {
         ns: times[(times.len() - 1) * options.percentile.min(100) / 100],
-        state_bytes: engine.state_bytes() as f64,
+        state_bytes: engine.state_bytes() as f64 / size as f64,
         arrow_bytes: kept + shown,
     })
 }
