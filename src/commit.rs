@@ -3,7 +3,7 @@
 //! A commit writes one segment (all rows), then one manifest (the truth). After `Unavailable` everything is kept and
 //! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,11 @@ use crate::checkpoint::{Counted, Offsets};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    CommitRange, Created, Dataset, EpochRecord, HistorySettings, LogEnd, Manifest, RollerState, Segment, SegmentWriter,
-    Store, ViewChanges, check_storable, dead_letter_rows, epoch_number, event_rows, roll, segment_path, view_rows,
+    Before, CheckpointMark, CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
+    RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, dead_letter_rows,
+    epoch_number, event_rows, next_state, roll, segment_path, view_rows,
 };
+use crate::state::SavedRows;
 
 /// Commits that may wait for a roll, however small they are: a start reads as many manifests.
 const UNROLLED_COMMITS_MAX: usize = 1_000;
@@ -33,11 +35,19 @@ pub struct Committer {
     position: Offsets,
     pending: Pending,
     in_flight: Option<InFlight>,
-    /// The decided roll is executed, but no manifest says so yet.
-    rolled: bool,
+    /// Changes of saved tables since the last checkpoint.
+    state: SavedRows,
+    /// A checkpoint that no commit has taken yet.
+    checkpoint: Option<StateDelta>,
+    /// This run has written a checkpoint.
+    own_state: bool,
+    /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
+    rolled: Option<BTreeMap<String, DeltaTable>>,
     last_commit: Instant,
     /// The last epoch added in this run.
     last_epoch: Option<u32>,
+    /// The time of the last published epoch: in the history it never goes back, even if the clock does.
+    published_at_us: i64,
     /// Views whose columns are known to fit into Parquet.
     storable: BTreeSet<String>,
     /// False after an epoch was taken in part: from then on offsets would be ahead of rows (I3), so nothing more is
@@ -57,6 +67,7 @@ struct Pending {
 struct InFlight {
     manifest: Manifest,
     segment: Option<Bytes>,
+    state: Option<Bytes>,
 }
 
 /// What a call of `commit` wrote.
@@ -66,6 +77,8 @@ pub struct CommitInfo {
     pub number: u64,
     /// Bytes of segments.
     pub bytes: u64,
+    /// Bytes of state files.
+    pub state_bytes: u64,
     pub rows: u64,
     /// Parquet files and their rows, when a roll was executed.
     pub rolled_files: u64,
@@ -77,6 +90,7 @@ impl Committer {
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
         let last_commit = clock.instant();
+        let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
         Committer {
             store,
@@ -86,9 +100,13 @@ impl Committer {
             position,
             pending,
             in_flight: None,
-            rolled: false,
+            state: SavedRows::default(),
+            checkpoint: None,
+            own_state: false,
+            rolled: None,
             last_commit,
             last_epoch: None,
+            published_at_us,
             storable: BTreeSet::new(),
             whole: true,
         }
@@ -97,7 +115,7 @@ impl Committer {
     /// Adds a published epoch. Refused, and a fault of ours, if its offsets go back or its rows lie outside them; after
     /// that nothing more is committed. The first epoch of a run must hold the full contents of every view that begins
     /// a generation.
-    pub fn add(&mut self, record: EpochRecord) -> Result<()> {
+    pub fn add(&mut self, mut record: EpochRecord) -> Result<()> {
         if !self.settings.enabled {
             return Ok(());
         }
@@ -110,6 +128,7 @@ impl Committer {
         step.holds(&counted(&record))?;
         self.position.extend(&step)?;
         self.add_rows(&record)?;
+        self.add_state(&mut record)?;
         self.pending.epoch = Some(record.epoch);
         self.pending.as_of_us = record.as_of_us;
         self.last_epoch = Some(record.epoch);
@@ -117,8 +136,23 @@ impl Committer {
         Ok(())
     }
 
+    fn add_state(&mut self, record: &mut EpochRecord) -> Result<()> {
+        self.state.append(std::mem::take(&mut record.state))?;
+        let Some(CheckpointMark { tables, loaded, errors }) = record.checkpoint.take() else { return Ok(()) };
+        let mut rows = self.checkpoint.take().map_or_else(SavedRows::default, |checkpoint| checkpoint.rows);
+        rows.append(std::mem::take(&mut self.state))?;
+        let epoch = epoch_number(self.end.log.run, record.epoch);
+        self.checkpoint = Some(StateDelta { epoch, rows, tables, loaded, errors });
+        Ok(())
+    }
+
     fn add_rows(&mut self, record: &EpochRecord) -> Result<()> {
         let epoch = epoch_number(self.end.log.run, record.epoch);
+        let published_at_us = record.published_at_us.max(self.published_at_us);
+        self.published_at_us = published_at_us;
+        if self.last_epoch.is_none() {
+            self.end.views.values_mut().for_each(|view| view.begin(epoch, published_at_us));
+        }
         for events in &record.events {
             self.check_known(events)?;
             let dataset = Dataset::Events(events.table.name.clone());
@@ -126,7 +160,7 @@ impl Committer {
         }
         for changes in &record.view_changes {
             self.check_generation(changes)?;
-            let rows = view_rows(changes, epoch, record.published_at_us)?;
+            let rows = view_rows(changes, epoch, published_at_us)?;
             let (name, generation) = (changes.view.to_string(), changes.generation);
             if !self.storable.contains(&name) {
                 check_storable(&rows.schema(), &format!("view {name}"))?;
@@ -190,7 +224,7 @@ impl Committer {
     /// Commits everything and rolls everything: afterwards the Parquet files hold all rows. Can be called again.
     pub fn close(&mut self) -> Result<CommitInfo> {
         let mut info = self.commit_and_roll(true)?;
-        while self.rolled {
+        while self.rolled.is_some() {
             let marked = self.commit_and_roll(true)?;
             info = CommitInfo {
                 number: marked.number,
@@ -209,7 +243,9 @@ impl Committer {
             self.last_commit = self.clock.instant();
             // At most two: the one left behind by an error, and one with what was added since.
             while self.in_flight.is_some() || self.prepare(roll_all)? {
+                let state = self.in_flight.as_ref().and_then(|commit| commit.state.as_ref()).map_or(0, Bytes::len);
                 let segment = self.write_in_flight()?;
+                info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
                 info.rows +=
                     segment.iter().flat_map(|segment| &segment.sections).map(|section| section.rows).sum::<u64>();
@@ -224,12 +260,19 @@ impl Committer {
     fn prepare(&mut self, roll_all: bool) -> Result<bool> {
         let before = &self.end.log.newest;
         let number = before.number + 1;
-        let now_us = self.clock.now_us().max(before.committed_at_us);
+        let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let roller = self.next_roller(number, now_us, roll_all);
         if self.pending.epoch.is_none() && roller == before.roller {
             return Ok(false);
         }
         let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
+        let mut state = None;
+        if let Some(delta) = &self.checkpoint {
+            let (own, run) = (self.own_state, self.end.log.run);
+            let stored = Before { state: before.state.as_ref(), own, commit: number, run };
+            let (form, bytes) = next_state(&self.store, stored, delta)?;
+            (manifest.state, state) = (Some(form), bytes);
+        }
         manifest.run = self.end.log.run;
         let pending = std::mem::take(&mut self.pending);
         self.whole = false;
@@ -247,7 +290,8 @@ impl Committer {
             manifest.segment = Some(Segment { path, bytes: bytes.len() as u64, sections });
         }
         let segment = manifest.segment.is_some().then_some(bytes);
-        self.in_flight = Some(InFlight { manifest, segment });
+        self.own_state |= self.checkpoint.take().is_some();
+        self.in_flight = Some(InFlight { manifest, segment, state });
         Ok(true)
     }
 
@@ -255,10 +299,10 @@ impl Committer {
     /// time. The next roll includes this commit.
     fn next_roller(&self, number: u64, now_us: i64, roll_all: bool) -> RollerState {
         let before = &self.end.log.newest.roller;
-        let rolled_to = match before.rolling {
-            Some(_) if !self.rolled => return before.clone(),
-            Some(range) => range.to,
-            None => before.rolled_to,
+        let (rolled_to, delta) = match (before.rolling, &self.rolled) {
+            (Some(_), None) => return before.clone(),
+            (Some(range), Some(delta)) => (range.to, Some(delta.clone())),
+            (None, _) => (before.rolled_to, before.delta.clone()),
         };
         let unrolled = || self.end.log.unrolled.iter().filter(|commit| commit.number > rolled_to);
         let segments = || unrolled().filter_map(|commit| Some((commit, commit.segment.as_ref()?)));
@@ -269,14 +313,19 @@ impl Committer {
         let due = roll_all || bytes >= self.settings.roll_bytes || age_ms >= self.settings.roll_after_ms;
         let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
         let rolling = (bytes > 0 && due || many).then_some(CommitRange { from: rolled_to + 1, to: number });
-        RollerState { rolled_to, rolling }
+        RollerState { rolled_to, rolling, delta }
     }
 
     /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
     fn write_in_flight(&mut self) -> Result<Option<Segment>> {
-        let Some(InFlight { manifest, segment: bytes }) = &self.in_flight else {
+        let Some(InFlight { manifest, segment: bytes, state }) = &self.in_flight else {
             return Ok(None);
         };
+        let newest_state = manifest.state.as_ref().and_then(|state| state.files.last());
+        if let (Some(file), Some(bytes)) = (newest_state, state) {
+            create_segment(&self.store, &file.file, bytes)?;
+        }
+        let writes_state = manifest.state != self.end.log.newest.state;
         if let (Some(segment), Some(bytes)) = (&manifest.segment, bytes) {
             create_segment(&self.store, segment, bytes)?;
         }
@@ -284,8 +333,11 @@ impl Committer {
         let marks_roll = manifest.roller.rolled_to > self.end.log.newest.roller.rolled_to;
         self.end.log.append(&self.store, manifest)?;
         self.in_flight = None;
+        if writes_state && let Err(error) = self.end.log.sweep_state(&self.store) {
+            tracing::warn!(%error, "old state files are not deleted yet");
+        }
         if marks_roll {
-            self.rolled = false;
+            self.rolled = None;
             // The commit holds all the same; the next mark, or the next start, sweeps again.
             if let Err(error) = self.end.log.sweep(&self.store) {
                 tracing::warn!(%error, "rolled segments are not deleted yet");
@@ -297,10 +349,10 @@ impl Committer {
     /// Executes the roll that is decided and not done.
     fn roll(&mut self, info: &mut CommitInfo) -> Result<()> {
         let log = &self.end.log;
-        let (Some(range), false) = (log.newest.roller.rolling, self.rolled) else {
+        let (Some(range), false) = (log.newest.roller.rolling, self.rolled.is_some()) else {
             return Ok(());
         };
-        let record = match roll(&self.store, range, &log.commits(range)?) {
+        let record = match roll(&self.store, &log.newest.roller, range, &log.commits(range)?) {
             Ok(record) => record,
             Err(error) if error.kind == ErrorKind::Data => {
                 // A newer writer may have done this roll and swept its segments.
@@ -309,9 +361,9 @@ impl Committer {
             }
             Err(error) => return Err(error),
         };
-        self.rolled = true;
         info.rolled_files = record.files.len() as u64;
         info.rolled_rows = record.files.iter().map(|file| file.rows).sum();
+        self.rolled = Some(record.delta);
         Ok(())
     }
 }

@@ -42,6 +42,8 @@ pub struct Settings {
     /// Bytes of committed segments after which they are rolled into Parquet files.
     pub roll_bytes: u64,
     pub roll_after_ms: u64,
+    /// Milliseconds between checkpoints of the state.
+    pub checkpoint_every_ms: u64,
     /// Kibibytes of messages that the Kafka client may hold for each partition.
     pub fetch_queued_kbytes_max: u64,
     /// Bytes of state; consumption stops at this size.
@@ -71,6 +73,7 @@ impl Default for Settings {
             commit_every_ms: 2_000,
             roll_bytes: 134_217_728,
             roll_after_ms: 300_000,
+            checkpoint_every_ms: 10_000,
             fetch_queued_kbytes_max: 32_768,
             memory_budget_bytes: 4_294_967_296,
             max_rows_recompute: 1_000_000,
@@ -83,7 +86,7 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 18] = [
+pub const KEYS: [&str; 19] = [
     "brokers",
     "sql",
     "schemas",
@@ -95,6 +98,7 @@ pub const KEYS: [&str; 18] = [
     "commit_every_ms",
     "roll_bytes",
     "roll_after_ms",
+    "checkpoint_every_ms",
     "fetch_queued_kbytes_max",
     "memory_budget_bytes",
     "max_rows_recompute",
@@ -111,6 +115,7 @@ const EPOCH_ROWS: RangeInclusive<u64> = 1..=1_048_576;
 const EPOCH_MS: RangeInclusive<u64> = 1..=10_000;
 const COMMIT_MS: RangeInclusive<u64> = 10..=600_000;
 const ROLL_BYTES: RangeInclusive<u64> = 65_536..=17_179_869_184;
+const CHECKPOINT_MS: RangeInclusive<u64> = 100..=3_600_000;
 const ROLL_MS: RangeInclusive<u64> = 100..=86_400_000;
 /// The upper end is the client library's own.
 const FETCH_KBYTES: RangeInclusive<u64> = 1_024..=2_097_151;
@@ -241,6 +246,7 @@ impl Settings {
             "commit_every_ms" => self.commit_every_ms = number(COMMIT_MS)?,
             "roll_bytes" => self.roll_bytes = number(ROLL_BYTES)?,
             "roll_after_ms" => self.roll_after_ms = number(ROLL_MS)?,
+            "checkpoint_every_ms" => self.checkpoint_every_ms = number(CHECKPOINT_MS)?,
             "fetch_queued_kbytes_max" => self.fetch_queued_kbytes_max = number(FETCH_KBYTES)?,
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,

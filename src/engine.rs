@@ -41,10 +41,12 @@
 //! `query::Sql` answers SQL over `hot().snapshot()`, which holds all views at one epoch. Nothing is durable here: the
 //! pipeline's history is what a process starts again from.
 
+mod checkpoint;
+mod views;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::tokenizer::Span;
 use xxhash_rust::xxh3::xxh3_64;
@@ -52,12 +54,15 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::catalog::{CLOCK, Catalog, Definition, History, SourceFile, Table, View, parse_definitions};
 use crate::changes::{Changes, clock_changes, newest_as_of};
 use crate::clock::Clock;
-use crate::dataflow::{self, Dataflow, Found, NodeStatistics, Output, ViewSpec, Workers};
+pub use checkpoint::{Checkpoint, Loading};
+
+use crate::dataflow::{self, Dataflow, NodeStatistics, Output, ViewSpec, Workers};
 use crate::error::{Diagnostic, Error, Result};
-use crate::explain::{Class, Explanation};
+use crate::explain::Explanation;
 use crate::history::ViewIdentity;
-use crate::hot::{Hot, HotTable, Link, PartitionOffset, Published, Snapshot, ViewState};
+use crate::hot::{Hot, PartitionOffset, Snapshot, ViewState};
 use crate::planner::{Planner, ViewPlan};
+use crate::state::SavedRows;
 
 /// The epochs of one run are numbered with 32 bits: at a hundred a second they last for more than a year.
 const EPOCH_MAX: u32 = u32::MAX - 1;
@@ -103,6 +108,9 @@ pub struct Engine {
     clock_is_new: bool,
     /// Everything applied, when views may still be added (in memory only).
     log: Option<Vec<BTreeMap<Arc<str>, Changes>>>,
+    /// Checkpoints are kept: in memory, `saved` is all that they need so far.
+    saves: bool,
+    saved: SavedRows,
 }
 
 impl Engine {
@@ -131,6 +139,8 @@ impl Engine {
             as_of_us: 0,
             clock_is_new: true,
             log: Some(vec![]),
+            saves: false,
+            saved: SavedRows::default(),
         })
     }
 
@@ -298,10 +308,13 @@ impl Engine {
         self.as_of_us = self.first_as_of_us;
         self.clock_is_new = true;
         self.flow = flow;
+        if self.saves {
+            self.keep_checkpoints()?;
+        }
         let views: BTreeMap<&str, &Arc<View>> = self.specs.iter().map(|s| (s.view.name.as_str(), &s.view)).collect();
         let tables = self.flow.outputs().map(|output| {
             let class = self.flow.class(&output.name);
-            hot_table(output, views[&*output.name], class)
+            views::hot_table(output, views[&*output.name], class)
         });
         self.hot.set_tables(tables)
     }
@@ -380,6 +393,10 @@ impl Engine {
             self.as_of_us = newest_as_of(moved).unwrap_or(self.as_of_us);
         }
         let views = self.flow.run(self.epoch, tables, &self.clock)?;
+        if self.saves && self.log.is_some() {
+            let unsaved = self.flow.unsaved(false)?;
+            self.saved.append(unsaved)?;
+        }
         Ok(EpochOutput { epoch: self.epoch, views })
     }
 
@@ -451,43 +468,5 @@ impl Engine {
     /// Figures of each operator.
     pub fn statistics(&self) -> Vec<NodeStatistics> {
         self.flow.statistics()
-    }
-
-    /// All rows of a view at the published epoch, each as often as its weight, in no particular order.
-    pub fn rows(&self, view: &str) -> Result<RecordBatch> {
-        self.rows_at(&self.hot.snapshot(), view)
-    }
-
-    /// All rows of a view at an epoch that the caller holds.
-    pub fn rows_at(&self, published: &Published, view: &str) -> Result<RecordBatch> {
-        let table = published.table(view).ok_or_else(|| Error::not_found(format!("there is no view {view}")))?;
-        let reader = table.arrangement.read(published.epoch)?;
-        let rows: Vec<&[u8]> = (0..crate::state::SLOTS).flat_map(|slot| reader.scan(slot)).collect();
-        let batch = reader.decode(&rows)?;
-        let columns = table.columns.iter().map(|&c| batch.column(c).clone()).collect();
-        // The arrangement may be shared with a view that names its columns differently.
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(table.schema.clone(), columns, &options)?)
-    }
-}
-
-fn hot_table(output: &Output, view: &View, class: Class) -> HotTable {
-    let link = |found: Option<Found>| {
-        found.map(|f| match f {
-            Found::Identity => Link::Identity,
-            Found::Link(k) => Link::Further(k),
-        })
-    };
-    HotTable {
-        name: output.name.clone(),
-        schema: output.schema.clone(),
-        key: output.key.clone(),
-        unique: output.unique,
-        on_error: view.on_error,
-        class: class.to_string(),
-        arrangement: output.arrangement.clone(),
-        columns: output.columns.clone(),
-        key_link: link(output.by_key),
-        first_link: link(output.by_first),
     }
 }

@@ -6,14 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
+
 use crate::catalog::Table;
 use crate::changes::EventBatch;
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
-    HistorySettings, Log, LogEnd, Manifest, RollRecord, Store, TableForm, ViewForm, ViewIdentity, read_events, rolls,
+    Epochs, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm, ViewIdentity,
+    read_events, read_state, rolls,
 };
+use crate::state::SavedTable;
 
 /// What a start opens.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +64,7 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let current = forms(tables);
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
-    let rolled = if settings.enabled { rolls(store, log.newest.roller.rolled_to)? } else { vec![] };
+    let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
     let mut tables_after = log.newest.tables.clone();
     tables_after.extend(current);
     let (views_after, rebuilt) = next_views(&log.newest.views, views);
@@ -120,20 +124,40 @@ fn next_views(
                 before.get(name).map_or(0, |view| view.generation) + 1
             }
         };
-        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true };
+        let lives = before.get(name).map_or(vec![], |view| view.lives.clone());
+        let view = ViewForm { fingerprint: fingerprint.clone(), generation, sql: sql.clone(), live: true, lives };
         next.insert(name.clone(), view);
     }
     (next, rebuilt)
 }
 
 impl Recovered {
-    /// Hands on all events of the open tables up to the newest manifest, table by table, in the order in which they
-    /// were committed, in batches of at most 65,536 rows. To be called before the first commit of this run: later the
-    /// segments may be rolled away.
-    pub fn replay(&self, mut emit: impl FnMut(EventBatch) -> Result<()>) -> Result<Replayed> {
+    /// The state to go on from, if there is some that this version can use.
+    pub fn state(&self) -> Option<&StateForm> {
+        self.manifest.as_ref()?.state.as_ref().filter(|state| state.is_usable())
+    }
+
+    /// The saved tables of that state.
+    pub fn saved_tables(&self) -> Result<Vec<(SavedTable, Option<RecordBatch>)>> {
+        self.state().map_or(Ok(vec![]), |state| read_state(&self.store, state))
+    }
+
+    /// Hands on the events of these epochs and tables up to the newest manifest, table by table, in the order in which
+    /// they were committed, in batches of at most 65,536 rows. To be called before the first commit of this run: later
+    /// the segments may be rolled away.
+    pub fn replay(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+        epochs: Epochs,
+        mut emit: impl FnMut(EventBatch) -> Result<()>,
+    ) -> Result<Replayed> {
         let mut replayed = Replayed::default();
-        for table in &self.tables {
-            read_events(&self.store, table, (&self.rolled, &self.end.log.unrolled), |rows| {
+        // Rows after the state are in its commit or in later ones, those before in its commit or in earlier ones.
+        let state = self.state().map(|state| (state.epoch, state.commit));
+        let later = |to: u64| state.is_none_or(|(epoch, commit)| epochs.after < epoch || to >= commit);
+        let rolled: Vec<RollRecord> = self.rolled.iter().filter(|roll| later(roll.commits.to)).cloned().collect();
+        for table in self.tables.iter().filter(|table| wanted(&table.name)) {
+            read_events(&self.store, table, (&rolled, &self.end.log.unrolled, epochs), |rows| {
                 replayed.rows += rows.num_rows() as u64;
                 replayed.batches += 1;
                 emit(EventBatch { table: table.clone(), rows })

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests and the benchmark need beside Rust: a C compiler, make, Java, Maven, wrk, a Python
-# environment with DuckDB and Polars, and Apache Kafka's jars. Does nothing, and quickly, when everything is there.
+# environment with DuckDB, Polars and deltalake, and Apache Kafka's jars. Does nothing, and quickly, when everything is
+# there.
 #
 #   tests/setup.sh        uses apt (as root) only for what is missing
 #
@@ -9,7 +10,7 @@ set -euo pipefail
 
 cache=${REBATEFLOW_CACHE:-$HOME/.cache/rebateflow}
 kafka_version=4.4.0
-python_packages=(duckdb==2.0.0 polars==2.1.0 pyarrow==26.0.1 confluent-kafka==2.16.1)
+python_packages=(deltalake==1.6.6 duckdb==2.0.0 polars==2.1.0 pyarrow==26.0.1 confluent-kafka==2.16.1)
 
 # A command of the system and the Debian package that has it.
 missing=()

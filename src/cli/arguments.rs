@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{check, demo, explain, run, test};
+use super::{check, demo, explain, history, run, test};
 use crate::config::{Overrides, Settings};
 use crate::error::Result;
 
@@ -26,6 +26,8 @@ enum Command {
     Check(check::CheckArguments),
     /// Print the operators of a view, what each keeps, and what a change costs.
     Explain(explain::ExplainArguments),
+    /// Print a view as it was at a time or an epoch.
+    History(history::HistoryArguments),
     /// Run test scripts (.slt) under every schedule, compared with the batch answer.
     Test(test::TestArguments),
 }
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::History(arguments) => history::history(&arguments),
         Command::Test(arguments) => test::test(&arguments),
     };
     match result {

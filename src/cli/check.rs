@@ -77,12 +77,8 @@ fn warnings(engine: &Engine, view: &View) -> Vec<String> {
 
 /// What a start on the data directory would do with each kept view.
 fn stored(engine: &Engine, catalog: &Catalog, data: &str) -> Result<BTreeMap<String, String>> {
-    let is_local = !data.contains("://");
-    if is_local && !std::path::Path::new(data).is_dir() {
-        return Err(Error::not_found(format!("there is no data directory {data}")).hint("name it with --data"));
-    }
     let views = engine.kept_views();
-    let rebuilt = recovery::would_rebuild(&Store::open(data)?, &catalog.tables, &views)?;
+    let rebuilt = recovery::would_rebuild(&Store::open_existing(data)?, &catalog.tables, &views)?;
     let fate = |name: &str| match &rebuilt {
         None => "nothing is stored yet".to_string(),
         Some(rebuilt) if rebuilt.contains(name) => "new or changed: the next start begins a new generation".to_string(),

@@ -7,6 +7,7 @@ mod ask;
 mod check;
 mod demo;
 mod explain;
+mod history;
 mod run;
 mod server;
 mod test;

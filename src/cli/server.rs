@@ -11,8 +11,9 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::history::{HistorySettings, Store};
+use crate::history::{HistoryReader, HistorySettings, Store};
 use crate::pipeline::{self, FlowSummary, Pipeline, PipelineOptions, Shared};
+use crate::query::{Sql, SqlLimits};
 use crate::serve::{AppState, app, serve};
 use crate::tasks::{Stop, spawn_task};
 use crate::telemetry::{Metrics, NotReady, Readiness};
@@ -53,6 +54,7 @@ impl Server {
                 commit_every_ms: settings.commit_every_ms,
                 roll_bytes: settings.roll_bytes,
                 roll_after_ms: settings.roll_after_ms,
+                checkpoint_every_ms: settings.checkpoint_every_ms,
                 enabled: settings.history,
             },
             epoch_rows_max: settings.epoch_rows_max,
@@ -66,7 +68,11 @@ impl Server {
         };
         let pipeline = pipeline::start(&options, &shared)?;
         let (hot, readiness) = (pipeline.hot().clone(), shared.readiness.clone());
-        let state = AppState::new(hot, readiness, shared.metrics.clone(), shared.clock.clone())?;
+        let mut state = AppState::new(hot, readiness, shared.metrics.clone(), shared.clock.clone())?;
+        if settings.history {
+            let sql = Sql::new(SqlLimits::default())?;
+            state.sql = Arc::new(sql.with_history(HistoryReader::new(options.store.clone())));
+        }
         let (stopping, mut stopped) = watch::channel(false);
         let shutdown = async move {
             // An error means that the sender is gone: that is a stop, too.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::describe::Described;
 use super::exchange::Exchange;
@@ -44,8 +45,10 @@ pub fn build(views: &[ViewSpec], recompute_rows_max: usize, workers: Arc<Workers
         let shards = (0..workers.shards()).map(|shard| operator(node, &at, shard)).collect::<Result<_>>()?;
         let exchange = |(takes, schema): (&Takes, &SchemaRef)| exchange(takes, schema);
         let inputs = node.inputs.iter().copied().zip(node.takes.iter().zip(&inputs).map(exchange));
-        let inputs = inputs.map(|(node, exchange)| Ok(Input { node, exchange: exchange? })).collect::<Result<_>>()?;
-        nodes.push(Node::new(node.draft.describe(&at), shards, inputs, node.schema.clone()));
+        let inputs = inputs
+            .map(|(node, exchange)| Ok(Input { node, exchange: exchange?, saved: None }))
+            .collect::<Result<_>>()?;
+        nodes.push(Node::new((node.draft.describe(&at), node.fingerprint), shards, inputs, node.schema.clone()));
     }
     let outputs = served.into_iter().map(|Served { node, arrangement, draft }| {
         let OutputDraft { name, schema, key, unique, columns, by_key, by_first } = draft;
@@ -62,6 +65,8 @@ struct DraftNode {
     takes: Vec<Takes>,
     spread: Spread,
     schema: SchemaRef,
+    /// Equal ones compute the same.
+    fingerprint: u64,
 }
 
 struct Served {
@@ -84,10 +89,13 @@ struct Drafting<'a> {
 }
 
 impl<'a> Drafting<'a> {
-    fn add(&mut self, draft: Draft, inputs: Vec<usize>, schema: SchemaRef) -> usize {
+    /// `text`: what tells this operator from others over the same inputs.
+    fn add(&mut self, (draft, text): (Draft, &str), inputs: Vec<usize>, schema: SchemaRef) -> usize {
+        let before: Vec<u64> = inputs.iter().map(|&n| self.nodes[n].fingerprint).collect();
+        let fingerprint = xxh3_64(format!("{text} of {before:?}").as_bytes());
         let spreads: Vec<Spread> = inputs.iter().map(|&n| self.nodes[n].spread.clone()).collect();
         let (takes, spread) = place(&draft, (&spreads, schema.fields().len()), &self.arrangements);
-        self.nodes.push(DraftNode { draft, inputs, takes, spread, schema });
+        self.nodes.push(DraftNode { draft, inputs, takes, spread, schema, fingerprint });
         self.nodes.len() - 1
     }
 
@@ -103,9 +111,10 @@ impl<'a> Drafting<'a> {
             return Ok(node);
         }
         let schema = plan.schema.clone();
+        let text = &plan.own_text();
         let node = match &plan.op {
             Op::Table(name) => {
-                let node = self.add(Draft::Source, vec![], schema);
+                let node = self.add((Draft::Source, text), vec![], schema);
                 self.sources.insert(name.clone(), node);
                 node
             }
@@ -115,11 +124,11 @@ impl<'a> Drafting<'a> {
             Op::Linear { input, filter, project, columns } => {
                 let input = self.node(input)?;
                 let (filter, project, columns) = (filter.clone(), project.clone(), columns.clone());
-                self.add(Draft::Linear { filter, project, columns }, vec![input], schema)
+                self.add((Draft::Linear { filter, project, columns }, text), vec![input], schema)
             }
             Op::Union(inputs) => {
                 let inputs = inputs.iter().map(|input| self.node(input)).collect::<Result<Vec<_>>>()?;
-                self.add(Draft::Union, inputs, schema)
+                self.add((Draft::Union, text), inputs, schema)
             }
             Op::Latest { input, partition, order } => {
                 let (node, partition, order) = (self.node(input)?, partition.clone(), order.clone());
@@ -131,22 +140,24 @@ impl<'a> Drafting<'a> {
                 } else {
                     Draft::OrderedLatest { partition, order }
                 };
-                self.add(draft, vec![node], schema)
+                self.add((draft, text), vec![node], schema)
             }
             Op::Top(top) => {
                 let node = self.node(&top.input)?;
-                self.add(Draft::Top(top.clone()), vec![node], schema)
+                self.add((Draft::Top(top.clone()), text), vec![node], schema)
             }
             Op::Window { input, partition, order, rest, functions } => {
                 let (partition, order, rest) = (partition.clone(), order.clone(), rest.clone());
                 let node = self.node(input)?;
-                self.add(Draft::Window(WindowOrder { partition, order, rest }, functions.clone()), vec![node], schema)
+                let draft = Draft::Window(WindowOrder { partition, order, rest }, functions.clone());
+                self.add((draft, text), vec![node], schema)
             }
             Op::Join(join) => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();
                 let (left_node, left) = self.side(&join.left, left_key)?;
                 let (right_node, right) = self.side(&join.right, right_key)?;
-                self.add(Draft::Join(Box::new((left, right)), join.null_equal), vec![left_node, right_node], schema)
+                let draft = Draft::Join(Box::new((left, right)), join.null_equal);
+                self.add((draft, text), vec![left_node, right_node], schema)
             }
             Op::Semi(semi) => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = semi.on.iter().copied().unzip();
@@ -154,20 +165,20 @@ impl<'a> Drafting<'a> {
                 let (right_node, right) = self.side(&semi.right, right_key)?;
                 let (null_equal, anti) = (semi.null_equal, semi.anti);
                 let draft = Draft::Semi { sides: Box::new((left, right)), null_equal, anti };
-                self.add(draft, vec![left_node, right_node], schema)
+                self.add((draft, text), vec![left_node, right_node], schema)
             }
             Op::RangeFilter { rows, bounds, compared } => {
                 let inputs = vec![self.node(rows)?, self.node(bounds)?];
-                self.add(Draft::RangeFilter(compared.clone()), inputs, schema)
+                self.add((Draft::RangeFilter(compared.clone()), text), inputs, schema)
             }
-            Op::OneRow => self.add(Draft::OneRow, vec![], schema),
+            Op::OneRow => self.add((Draft::OneRow, text), vec![], schema),
             Op::Unnest { input, unnest } => {
                 let input = self.node(input)?;
-                self.add(Draft::Unnest(unnest.clone()), vec![input], schema)
+                self.add((Draft::Unnest(unnest.clone()), text), vec![input], schema)
             }
             Op::Aggregate { input, functions, .. } => {
                 let input = self.node(input)?;
-                self.add(Draft::Aggregate(functions.clone()), vec![input], schema)
+                self.add((Draft::Aggregate(functions.clone()), text), vec![input], schema)
             }
         };
         self.by_number.insert(number, node);
@@ -210,7 +221,8 @@ impl<'a> Drafting<'a> {
             shard_by: spread.unwrap_or(by_key),
         };
         let arrangement = self.arrangement(draft);
-        let kept = self.add(Draft::Arrange(arrangement), vec![node], schema);
+        let text = format!("arrange {identity:?}");
+        let kept = self.add((Draft::Arrange(arrangement), &text), vec![node], schema);
         self.arranged_by.insert((node, identity), (kept, arrangement));
         (kept, Arranged { arrangement, columns })
     }

@@ -11,6 +11,7 @@ mod explain;
 mod graph;
 mod placement;
 mod run;
+mod saving;
 mod workers;
 
 pub use build::{build, check_key};

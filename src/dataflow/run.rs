@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use super::describe::Description;
 use super::exchange::{self, Exchange, Parts, at_home, home};
 use super::graph::Output;
+use super::saving::{SavedInput, Saving};
 use super::workers::Workers;
 use crate::changes::Changes;
 use crate::clock::Clock;
@@ -20,14 +21,18 @@ use crate::state::Touched;
 pub(super) struct Input {
     pub node: usize,
     pub exchange: Exchange,
+    /// What a checkpoint keeps instead of this input.
+    pub saved: Option<SavedInput>,
 }
 
 pub(super) struct Node {
     pub description: Description,
+    /// Equal ones compute the same.
+    pub fingerprint: u64,
     /// The operator, once a shard.
-    shards: Vec<Box<dyn Operator>>,
+    pub shards: Vec<Box<dyn Operator>>,
     pub inputs: Vec<Input>,
-    schema: SchemaRef,
+    pub schema: SchemaRef,
     /// Why the operator is broken.
     pub failed: Option<String>,
     pub meter: Meter,
@@ -56,12 +61,12 @@ fn weight(parts: &[Changes]) -> i64 {
 
 impl Node {
     pub fn new(
-        description: Description,
+        (description, fingerprint): (Description, u64),
         shards: Vec<Box<dyn Operator>>,
         inputs: Vec<Input>,
         schema: SchemaRef,
     ) -> Self {
-        Node { description, shards, inputs, schema, failed: None, meter: Meter::default() }
+        Node { description, fingerprint, shards, inputs, schema, failed: None, meter: Meter::default() }
     }
 
     /// Runs the operator, shard by shard or all at once. `first`: it has not run yet.
@@ -84,6 +89,19 @@ impl Node {
                 return Ok(Changes::empty(schema.clone()));
             }
             operator.apply(epoch, &inputs)
+        })
+    }
+
+    /// Gives saved totals back to the shards of their groups.
+    fn set_totals(&mut self, epoch: u32, totals: &RecordBatch, workers: &Workers) -> Result<Parts> {
+        let parts = at_home(Changes::inserts(totals.clone()), workers.shards());
+        let parts = self.inputs[0].exchange.apply(&parts, &totals.schema(), workers)?;
+        let schema = &self.schema;
+        workers.each(totals.num_rows(), self.shards.iter_mut().collect(), |shard, operator: &mut Box<dyn Operator>| {
+            match parts[shard].is_empty() {
+                true => Ok(Changes::empty(schema.clone())),
+                false => operator.set_totals(epoch, &parts[shard].rows),
+            }
         })
     }
 
@@ -132,8 +150,9 @@ pub struct Dataflow {
     pub(super) outputs: Vec<OutputNode>,
     /// The nodes that each output depends on.
     pub(super) upstream: Vec<Vec<usize>>,
-    workers: Arc<Workers>,
+    pub(super) workers: Arc<Workers>,
     started: bool,
+    pub(super) saving: Saving,
 }
 
 /// What a dataflow is built of.
@@ -146,9 +165,10 @@ pub(super) struct Graph {
 
 impl Dataflow {
     pub(super) fn new(graph: Graph, workers: Arc<Workers>) -> Self {
-        let Graph { nodes, sources, one_row, outputs } = graph;
+        let Graph { mut nodes, sources, one_row, outputs } = graph;
         let upstream = outputs.iter().map(|o| ancestors(&nodes, o.node)).collect();
-        Dataflow { nodes, sources, one_row, outputs, upstream, workers, started: false }
+        let saving = Saving::of(&mut nodes, &sources);
+        Dataflow { nodes, sources, one_row, outputs, upstream, workers, started: false, saving }
     }
 
     pub fn outputs(&self) -> impl Iterator<Item = &Output> {
@@ -169,6 +189,7 @@ impl Dataflow {
         clock: &Clock,
     ) -> Result<Vec<(Arc<str>, Changes)>> {
         let mut given = self.given(tables)?;
+        let mut noted = vec![];
         let mut values: Vec<Option<Parts>> = Vec::with_capacity(self.nodes.len());
         let nothing = |schema: &SchemaRef| vec![Changes::empty(schema.clone()); self.workers.shards()];
         for i in 0..self.nodes.len() {
@@ -187,20 +208,27 @@ impl Dataflow {
                 node.meter.rows_out = node.meter.rows_in;
                 continue;
             }
-            if self.started && node.inputs.iter().all(|input| values[input.node].is_none()) {
+            let given: Vec<Option<&[Changes]>> =
+                node.inputs.iter().map(|input| self.saving.input(input, values[input.node].as_deref())).collect();
+            let totals = self.saving.totals(node);
+            if self.started && totals.is_none() && given.iter().all(Option::is_none) {
                 continue;
             }
             let schemas: Vec<&SchemaRef> = node.inputs.iter().map(|input| &before[input.node].schema).collect();
             let empty: Vec<Parts> = schemas.iter().map(|schema| nothing(schema)).collect();
-            let given = node.inputs.iter().map(|input| values[input.node].as_deref());
-            let inputs: Vec<&[Changes]> = given.zip(&empty).map(|(parts, empty)| parts.unwrap_or(empty)).collect();
+            let inputs: Vec<&[Changes]> =
+                given.iter().zip(&empty).map(|(parts, empty)| parts.unwrap_or(empty)).collect();
             inputs.iter().for_each(|parts| node.meter.add_input(parts));
             let inputs: Vec<(&[Changes], &SchemaRef)> = inputs.into_iter().zip(schemas).collect();
             let start = clock.instant();
-            let output = node.apply(epoch, &inputs, (!self.started, &self.workers));
+            let output = match totals {
+                Some(totals) => node.set_totals(epoch, totals, &self.workers),
+                None => node.apply(epoch, &inputs, (!self.started, &self.workers)),
+            };
             node.meter.time += clock.instant().saturating_duration_since(start);
             match output {
                 Ok(parts) => {
+                    noted.extend(self.saving.note(node, &inputs, &parts)?);
                     node.meter.rows_out += weight(&parts);
                     values[i] = (exchange::len(&parts) > 0).then_some(parts);
                 }
@@ -211,6 +239,7 @@ impl Dataflow {
             }
         }
         self.started = true;
+        self.saving.add(noted)?;
         self.changed(values)
     }
 

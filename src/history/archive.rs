@@ -9,9 +9,11 @@ use bytes::Bytes;
 use datafusion::arrow::array::{RecordBatch, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::manifest::CommitRange;
@@ -88,17 +90,26 @@ pub fn check_storable(schema: &Schema, dataset: &str) -> Result<()> {
 /// The rows of a file, in batches of at most `BATCH_ROWS_MAX` rows; fewer where rows are large.
 pub fn read_archive(bytes: Bytes) -> Result<ParquetRecordBatchReader> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(file_error)?;
-    let metadata = builder.metadata();
+    let rows = rows_of_a_batch(builder.metadata());
+    builder.with_batch_size(rows).build().map_err(file_error)
+}
+
+/// Rows of a batch read, so that its bytes stay below `READ_BATCH_BYTES`.
+pub(super) fn rows_of_a_batch(metadata: &ParquetMetaData) -> usize {
     let held: i64 = metadata.row_groups().iter().map(|group| group.total_byte_size()).sum();
     let row_bytes = held / metadata.file_metadata().num_rows().max(1) + 1;
     let rows = (READ_BATCH_BYTES / row_bytes).clamp(1, BATCH_ROWS_MAX as i64);
-    builder.with_batch_size(usize::try_from(rows).unwrap_or(1)).build().map_err(file_error)
+    usize::try_from(rows).unwrap_or(1)
+}
+
+/// The footer of a file.
+pub fn archive_footer(bytes: &Bytes) -> Result<ArrowReaderMetadata> {
+    ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new()).map_err(file_error)
 }
 
 /// Number of rows of a file.
-pub fn archive_rows(bytes: Bytes) -> Result<u64> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(file_error)?;
-    Ok(builder.metadata().file_metadata().num_rows().unsigned_abs())
+pub fn archive_rows(footer: &ArrowReaderMetadata) -> u64 {
+    footer.metadata().file_metadata().num_rows().unsigned_abs()
 }
 
 fn file_error(error: parquet::errors::ParquetError) -> Error {
@@ -131,7 +142,7 @@ mod tests {
         let parts = [0..10, 10..100_000];
         let bytes = written(&parts);
         assert_eq!(bytes, written(&parts));
-        assert_eq!(archive_rows(bytes.clone()).unwrap(), 100_000);
+        assert_eq!(archive_rows(&archive_footer(&bytes).unwrap()), 100_000);
         let batches = read_archive(bytes.clone()).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [65_536, 34_464]);
         assert_eq!(batches[1].column(1).as_ref(), batch(65_536..100_000).column(1).as_ref());

@@ -1,8 +1,8 @@
 //! Reading the event history back: all accepted events of a table, in the order of their commits.
 
-use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::{concat_batches, filter_record_batch};
+use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 
 use super::archive::read_archive;
 use super::log::Commit;
@@ -12,18 +12,40 @@ use super::rows::{BATCH_ROWS_MAX, fitted};
 use super::segment::read_section;
 use super::store::Store;
 use crate::catalog::Table;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Bytes that are joined into one batch at most, so that 32-bit string offsets cannot overflow.
 const JOINED_BYTES_MAX: usize = 64 << 20;
 
-/// Hands on all events of a table with the columns of `Table::event_schema`: first those of the rolled files, then
+/// Epochs as rows of the history name them.
+#[derive(Clone, Copy, Debug)]
+pub struct Epochs {
+    pub after: i64,
+    pub up_to: i64,
+}
+
+impl Epochs {
+    pub const ALL: Epochs = Epochs { after: i64::MIN, up_to: i64::MAX };
+
+    /// The rows of these epochs.
+    fn of(self, rows: RecordBatch) -> Result<RecordBatch> {
+        let epochs = rows.column_by_name("_epoch").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let epochs = epochs.ok_or_else(|| Error::data("events without an epoch"))?;
+        if epochs.values().iter().all(|&epoch| epoch > self.after && epoch <= self.up_to) {
+            return Ok(rows);
+        }
+        let inside = epochs.values().iter().map(|&epoch| Some(epoch > self.after && epoch <= self.up_to)).collect();
+        Ok(filter_record_batch(&rows, &inside)?)
+    }
+}
+
+/// Hands on the events of a table and of some epochs with the columns of `Table::event_schema`: first those of the rolled files, then
 /// those of the commits that are not rolled, in batches of at most `BATCH_ROWS_MAX` rows. Columns that a row was
 /// stored without are NULL. Holds one file or one section in memory.
 pub fn read_events(
     store: &Store,
     table: &Table,
-    (rolled, unrolled): (&[RollRecord], &[Commit]),
+    (rolled, unrolled, epochs): (&[RollRecord], &[Commit], Epochs),
     emit: impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let dataset = Dataset::Events(table.name.clone());
@@ -31,13 +53,13 @@ pub fn read_events(
     let mut joiner = Joiner { schema: schema.clone(), waiting: vec![], rows: 0, bytes: 0, emit };
     for file in rolled.iter().flat_map(|record| &record.files).filter(|file| file.dataset == dataset) {
         for rows in read_archive(read_rolled(store, file)?)? {
-            joiner.push(fitted(&rows?, &schema)?)?;
+            joiner.push(fitted(&epochs.of(rows?)?, &schema)?)?;
         }
     }
     for segment in unrolled.iter().filter_map(|commit| commit.segment.as_ref()) {
         for section in segment.sections.iter().filter(|section| section.dataset == dataset) {
             for rows in read_section(store, segment, section)? {
-                joiner.push(fitted(&rows?, &schema)?)?;
+                joiner.push(fitted(&epochs.of(rows?)?, &schema)?)?;
             }
         }
     }

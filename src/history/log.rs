@@ -22,6 +22,9 @@ const OPEN_ATTEMPTS_MAX: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     pub number: u64,
+    /// As `epoch_number`: all rows of this commit are of this epoch or an earlier one, and of a later one than those of
+    /// the commit before.
+    pub epoch: i64,
     pub committed_at_us: i64,
     pub segment: Option<Segment>,
 }
@@ -45,9 +48,10 @@ pub struct LogEnd {
 }
 
 impl Commit {
-    fn of(manifest: &Manifest) -> Commit {
+    pub(super) fn of(manifest: &Manifest) -> Commit {
         let Manifest { number, committed_at_us, segment, .. } = manifest;
-        Commit { number: *number, committed_at_us: *committed_at_us, segment: segment.clone() }
+        let epoch = manifest.epoch_number();
+        Commit { number: *number, epoch, committed_at_us: *committed_at_us, segment: segment.clone() }
     }
 }
 
@@ -82,6 +86,21 @@ impl Log {
     /// The newest manifest, for those who only look: nothing is claimed. None: the store is empty.
     pub fn peek(store: &Store) -> Result<Option<Manifest>> {
         newest(store)
+    }
+
+    /// The commit of a number, for those who only look. `Data` if it is missing: swept, perhaps.
+    pub(super) fn commit(store: &Store, number: u64) -> Result<Commit> {
+        let path = paths::manifest(number);
+        let bytes = store.read(&path).map_err(|e| match e.kind {
+            ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
+            _ => e,
+        })?;
+        Ok(Commit::of(&manifest::decode(&path, &bytes)?))
+    }
+
+    /// Whether there is a newer manifest than this one.
+    pub(super) fn is_continued(store: &Store, newest: &Manifest) -> Result<bool> {
+        Ok(Log::peek(store)?.is_some_and(|now| now.number > newest.number))
     }
 
     /// A log that is never written.
@@ -141,6 +160,22 @@ impl Log {
                 None => false,
             };
             if gone {
+                store.delete(&path)?;
+            }
+        }
+        self.sweep_state(store)
+    }
+
+    /// Deletes state files that no manifest names any more.
+    pub fn sweep_state(&self, store: &Store) -> Result<()> {
+        let files = self.newest.state.iter().flat_map(|state| &state.files);
+        let kept: BTreeSet<&str> = files.map(|file| &*file.file.path).collect();
+        for path in store.list_flat(&paths::states())? {
+            let old = match paths::log_object(&path) {
+                Some(LogObject::Segment(number)) => number <= self.newest.number,
+                _ => false,
+            };
+            if old && !kept.contains(path.as_ref()) {
                 store.delete(&path)?;
             }
         }
@@ -212,20 +247,12 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),
             roller: RollerState::default(),
+            state: None,
         },
     }
 }
 
 fn unrolled(store: &Store, newest: &Manifest) -> Result<Vec<Commit>> {
-    let mut commits = vec![];
-    for number in newest.roller.rolled_to + 1..newest.number {
-        let path = paths::manifest(number);
-        let bytes = store.read(&path).map_err(|e| match e.kind {
-            ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
-            _ => e,
-        })?;
-        commits.push(Commit::of(&manifest::decode(&path, &bytes)?));
-    }
-    commits.push(Commit::of(newest));
-    Ok(commits)
+    let before = (newest.roller.rolled_to + 1..newest.number).map(|number| Log::commit(store, number));
+    before.chain([Ok(Commit::of(newest))]).collect()
 }

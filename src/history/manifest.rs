@@ -11,7 +11,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::delta::DeltaTable;
 use super::paths::Dataset;
+use super::record::epoch_number;
+use super::state::StateForm;
 use super::tables::TableForm;
 use crate::checkpoint::Offsets;
 use crate::error::{Error, Result};
@@ -43,6 +46,21 @@ pub struct Manifest {
     /// Every view that was ever kept in the history, by name.
     pub views: BTreeMap<String, ViewForm>,
     pub roller: RollerState,
+    /// What a start goes on from; None: from all events.
+    #[serde(default)]
+    pub state: Option<StateForm>,
+}
+
+impl Manifest {
+    /// The last epoch that is included, as the rows of the history name it.
+    pub fn epoch_number(&self) -> i64 {
+        epoch_number(self.run, self.epoch)
+    }
+
+    /// The same as answers name it: `run.epoch`.
+    pub fn epoch_name(&self) -> String {
+        format!("{}.{}", self.run, self.epoch)
+    }
 }
 
 /// The log segment of a commit.
@@ -87,6 +105,30 @@ pub struct ViewForm {
     /// Whether its changes up to this commit are all in the history. A view that was dropped and comes back begins a
     /// new generation.
     pub live: bool,
+    /// When it began and ended to be kept, in order.
+    #[serde(default)]
+    pub lives: Vec<Life>,
+}
+
+/// From an epoch on a view has a generation, or is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// None: the view is not there any more.
+    pub generation: Option<u32>,
+    /// As `epoch_number`.
+    pub epoch: i64,
+    /// Microseconds since 1970-01-01 UTC.
+    pub published_at_us: i64,
+}
+
+impl ViewForm {
+    /// Notes what the view is from this epoch on, if that is new.
+    pub fn begin(&mut self, epoch: i64, published_at_us: i64) {
+        let generation = self.live.then_some(self.generation);
+        if self.lives.last().is_none_or(|life| life.generation != generation) {
+            self.lives.push(Life { generation, epoch, published_at_us });
+        }
+    }
 }
 
 /// Commits `from` to `to`, both included.
@@ -97,12 +139,22 @@ pub struct CommitRange {
 }
 
 /// What became of the committed segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollerState {
     /// The rows of all commits up to this one are in Parquet files; 0: none.
     pub rolled_to: u64,
     /// The roll that is decided and not known to be done: it is redone after a crash.
     pub rolling: Option<CommitRange>,
+    /// The ends of the Delta logs of the rolled files, by the folder of the dataset. None: the files were rolled by a
+    /// version that wrote no such logs.
+    #[serde(default)]
+    pub delta: Option<BTreeMap<String, DeltaTable>>,
+}
+
+impl Default for RollerState {
+    fn default() -> Self {
+        RollerState { rolled_to: 0, rolling: None, delta: Some(BTreeMap::new()) }
+    }
 }
 
 /// The checksum of some bytes, as the manifests write it.
@@ -167,7 +219,8 @@ mod tests {
             segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
-            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }) },
+            state: None,
+            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }), delta: None },
         }
     }
 

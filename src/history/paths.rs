@@ -4,6 +4,7 @@
 //! runs/000001                                             one a start of a writer
 //! log/000000000012.json                                   manifest of commit 12
 //! log/000000000012-000001.seg                             its segment, written by run 1
+//! state/000000000012-000001.seg                           saved state, written with commit 12
 //! log/rolls/000000000001-000000000012.json                what the roll of commits 1 to 12 wrote
 //! events/<table>/_date=2026-03-01/000000000001-000000000012.parquet
 //! views/<view>/gen=1/_date=2026-03-01/000000000001-000000000012.parquet
@@ -28,6 +29,8 @@ pub enum Dataset {
         generation: u32,
     },
     DeadLetters,
+    /// A saved table; only in state files.
+    State(String),
 }
 
 impl Dataset {
@@ -39,6 +42,7 @@ impl Dataset {
                 Path::from_iter(["views", name.as_str(), &format!("gen={generation}")])
             }
             Dataset::DeadLetters => Path::from("dead_letters"),
+            Dataset::State(table) => Path::from_iter(["state", table.as_str()]),
         }
     }
 
@@ -77,6 +81,15 @@ pub fn manifest(number: u64) -> Path {
 /// The run is part of the name, so that what an earlier run left behind without a manifest is never in the way.
 pub fn segment(number: u64, run: u32) -> Path {
     Path::from(format!("log/{number:012}-{run:06}.seg"))
+}
+
+/// The folder of the state files.
+pub fn states() -> Path {
+    Path::from("state")
+}
+
+pub fn state(number: u64, run: u32) -> Path {
+    Path::from(format!("state/{number:012}-{run:06}.seg"))
 }
 
 pub fn rolls() -> Path {

@@ -1,9 +1,11 @@
 //! What the dataflow hands to the history after each published epoch, and the settings of the history.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::changes::{Changes, DeadLetter, EventBatch};
 use crate::checkpoint::Offsets;
+use crate::state::{SavedRows, SavedTable};
 
 /// Everything that one published epoch adds to the history.
 #[derive(Clone, Debug)]
@@ -21,6 +23,20 @@ pub struct EpochRecord {
     pub offsets: Offsets,
     /// The row of the table `clock`, in microseconds since 1970-01-01 UTC.
     pub as_of_us: i64,
+    /// Changes of saved tables.
+    pub state: SavedRows,
+    /// A checkpoint is to be made of this epoch: `state` has the totals, too.
+    pub checkpoint: Option<CheckpointMark>,
+}
+
+/// What a checkpoint holds beside the changes of saved tables.
+#[derive(Clone, Debug)]
+pub struct CheckpointMark {
+    /// All saved tables.
+    pub tables: Vec<SavedTable>,
+    /// Those that were given back at the start of this run; the others were computed anew.
+    pub loaded: Arc<BTreeSet<Arc<str>>>,
+    pub errors: BTreeMap<String, i64>,
 }
 
 /// Changes of one view in one epoch.
@@ -51,13 +67,21 @@ pub struct HistorySettings {
     pub roll_bytes: u64,
     /// Milliseconds after which even a small segment is rolled.
     pub roll_after_ms: u64,
+    /// Milliseconds between two checkpoints of the state.
+    pub checkpoint_every_ms: u64,
     /// Off: nothing at all is written, and a start finds nothing.
     pub enabled: bool,
 }
 
 impl Default for HistorySettings {
     fn default() -> Self {
-        HistorySettings { commit_every_ms: 2_000, roll_bytes: 128 << 20, roll_after_ms: 300_000, enabled: true }
+        HistorySettings {
+            commit_every_ms: 2_000,
+            roll_bytes: 128 << 20,
+            roll_after_ms: 300_000,
+            checkpoint_every_ms: 10_000,
+            enabled: true,
+        }
     }
 }
 

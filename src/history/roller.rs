@@ -12,11 +12,12 @@ use chrono::NaiveDate;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::archive::{ArchiveWriter, archive_rows};
+use super::archive::{ArchiveWriter, archive_footer, archive_rows};
+use super::delta::{self, AddedFile, DeltaTable, Entry};
 use super::log::Commit;
-use super::manifest::{self, CommitRange, FORMAT, Section, Segment, checksum};
+use super::manifest::{self, CommitRange, FORMAT, RollerState, Section, Segment, checksum};
 use super::paths::{self, Dataset};
-use super::rows::{expand_weights, expanded_schema, fitted};
+use super::rows::{Expanded, expanded_schema, fitted};
 use super::segment::read_section;
 use super::store::{Created, Store};
 use crate::error::{Error, Result};
@@ -27,6 +28,9 @@ pub struct RollRecord {
     pub format: u32,
     pub commits: CommitRange,
     pub files: Vec<RolledFile>,
+    /// The ends of the Delta logs after it, by the folder of the dataset.
+    #[serde(default)]
+    pub delta: BTreeMap<String, DeltaTable>,
 }
 
 /// One Parquet file.
@@ -40,41 +44,71 @@ pub struct RolledFile {
     pub checksum: String,
 }
 
-/// Executes a roll over the commits of its range: writes each file, then the record. A roll without rows has a record
-/// without files.
-pub fn roll(store: &Store, range: CommitRange, commits: &[Commit]) -> Result<RollRecord> {
-    let mut files = vec![];
+/// Executes a roll over the commits of its range, as a manifest with this state decided it: writes each file, then the
+/// Delta logs, then the record. A roll without rows has a record without files.
+pub fn roll(store: &Store, before: &RollerState, range: CommitRange, commits: &[Commit]) -> Result<RollRecord> {
+    let mut added: BTreeMap<Dataset, Vec<AddedFile>> = BTreeMap::new();
     for ((dataset, date), parts) in parts_by_file(commits) {
-        let path = dataset.file(date, range);
-        let (bytes, rows) = encode(store, range, &parts)?;
-        let stored = match store.create(&path, bytes.clone())? {
-            Created::New => bytes,
-            Created::Exists => store.read(&path)?,
-        };
-        if archive_rows(stored.clone())? != rows {
-            return Err(Error::data(format!("{path} exists and does not hold the {rows} rows of its commits"))
-                .hint("move this file away: it was not written by a roll of these commits"));
-        }
-        let (bytes, checksum) = (stored.len() as u64, checksum(&stored));
-        files.push(RolledFile { path: path.to_string(), dataset, rows, bytes, checksum });
+        let file = write(store, range, dataset.file(date, range), (&dataset, &parts))?;
+        added.entry(dataset).or_default().push(file);
     }
-    let record = RollRecord { format: FORMAT, commits: range, files };
+    let files = added.values().flatten().map(|added| added.file.clone()).collect();
+    if before.delta.is_none() {
+        add_earlier(store, before.rolled_to, &mut added)?;
+    }
+    let mut delta = before.delta.clone().unwrap_or_default();
+    let at_ms = commits.last().map_or(0, |commit| commit.committed_at_us.div_euclid(1_000));
+    for (dataset, files) in &added {
+        let folder = dataset.folder().to_string();
+        let end = delta::append(store, dataset, files, delta.get(&folder), &Entry { commits: range, at_ms })?;
+        delta.extend(end.map(|end| (folder, end)));
+    }
+    let record = RollRecord { format: FORMAT, commits: range, files, delta };
     let path = paths::roll(range);
     if store.create(&path, manifest::encode(&record)?.into())? == Created::Exists {
         let there: RollRecord = manifest::decode(&path, &store.read(&path)?)?;
-        if there != record {
+        if there.files != record.files {
             return Err(Error::data(format!("{path} does not describe the files of its commits")));
         }
     }
     Ok(record)
 }
 
-/// The records of all rolls up to a commit, in order. `Data` if one is missing.
-pub fn rolls(store: &Store, rolled_to: u64) -> Result<Vec<RollRecord>> {
+/// Creates one Parquet file, or finds it there.
+fn write(store: &Store, range: CommitRange, path: Path, (dataset, parts): (&Dataset, &Parts)) -> Result<AddedFile> {
+    let (bytes, rows) = encode(store, range, parts)?;
+    let stored = match store.create(&path, bytes.clone())? {
+        Created::New => bytes,
+        Created::Exists => store.read(&path)?,
+    };
+    let footer = archive_footer(&stored)?;
+    if archive_rows(&footer) != rows {
+        return Err(Error::data(format!("{path} exists and does not hold the {rows} rows of its commits"))
+            .hint("move this file away: it was not written by a roll of these commits"));
+    }
+    let (path, bytes, checksum) = (path.to_string(), stored.len() as u64, checksum(&stored));
+    Ok(AddedFile { file: RolledFile { path, dataset: dataset.clone(), rows, bytes, checksum }, footer })
+}
+
+/// Puts the files of earlier rolls, which have no Delta log, before those of this one.
+fn add_earlier(store: &Store, rolled_to: u64, added: &mut BTreeMap<Dataset, Vec<AddedFile>>) -> Result<()> {
+    for file in rolls(store, 0, rolled_to)?.into_iter().rev().flat_map(|record| record.files.into_iter().rev()) {
+        let footer = archive_footer(&read_rolled(store, &file)?)?;
+        added.entry(file.dataset.clone()).or_default().insert(0, AddedFile { file, footer });
+    }
+    Ok(())
+}
+
+/// The records of the rolls of the commits after `after`, where a roll ended, up to `rolled_to`, in order. `Data` if
+/// one is missing.
+pub fn rolls(store: &Store, after: u64, rolled_to: u64) -> Result<Vec<RollRecord>> {
     let mut records: Vec<RollRecord> = vec![];
-    let mut next = 1;
+    if after == rolled_to {
+        return Ok(records);
+    }
+    let mut next = after + 1;
     for path in store.list_flat(&paths::rolls())? {
-        let Some(range) = paths::range_of(&path).filter(|range| range.to <= rolled_to) else {
+        let Some(range) = paths::range_of(&path).filter(|range| range.from > after && range.to <= rolled_to) else {
             continue;
         };
         if range.from != next {
@@ -121,7 +155,10 @@ fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(bytes::By
     for (segment, section) in parts {
         for rows in read_section(store, segment, section)? {
             let rows = fitted(&rows?, &stored)?;
-            if is_view { expand_weights(&rows, |rows| writer.write(&rows))? } else { writer.write(&rows)? }
+            match is_view {
+                true => Expanded::new(rows)?.try_for_each(|rows| writer.write(&rows?))?,
+                false => writer.write(&rows)?,
+            }
         }
     }
     writer.finish()

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt32Array, new_null_array,
+    ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMicrosecondArray, UInt32Array, new_null_array,
 };
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit};
@@ -45,17 +45,20 @@ pub fn view_rows(changes: &ViewChanges, epoch: i64, published_at_us: i64) -> Res
         ))
         .hint("give the column another name, or take history = 'changes' away"));
     }
-    let fields: Fields = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
-    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), rows.columns().to_vec())?;
     let count = rows.num_rows();
-    let published: ArrayRef = Arc::new(TimestampMicrosecondArray::from_value(published_at_us, count));
-    let weights: ArrayRef = Arc::new(Int64Array::from(changes.changes.weights.clone()));
-    let extra = [
-        (Field::new("_weight", DataType::Int64, false), weights),
-        (Field::new("_epoch", DataType::Int64, false), repeated(epoch, count)),
-        (Field::new("_published_at", MICROSECONDS, false), published),
-    ];
-    with_columns(&rows, extra)
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from(changes.changes.weights.clone())));
+    columns.push(repeated(epoch, count));
+    columns.push(Arc::new(TimestampMicrosecondArray::from_value(published_at_us, count)));
+    Ok(RecordBatch::try_new(section_schema(&schema), columns)?)
+}
+
+/// The columns of a section of a view with these columns.
+pub fn section_schema(columns: &Schema) -> SchemaRef {
+    let fields = columns.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true));
+    let extra = [("_weight", DataType::Int64), ("_epoch", DataType::Int64), ("_published_at", MICROSECONDS)];
+    let extra = extra.map(|(name, data_type)| Field::new(name, data_type, false));
+    Arc::new(Schema::new(fields.chain(extra).collect::<Fields>()))
 }
 
 fn repeated(value: i64, rows: usize) -> ArrayRef {
@@ -122,23 +125,44 @@ fn headers_text(headers: &[(String, Option<Vec<u8>>)]) -> String {
     Value::Array(headers.iter().map(header).collect()).to_string()
 }
 
-/// Rows of a view's section as rows of its Parquet files: each row as often as its weight says, in the same order.
-/// They are handed on in batches of at most `BATCH_ROWS_MAX` rows.
-pub fn expand_weights(rows: &RecordBatch, mut emit: impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-    let schema = rows.schema();
-    let (at, _) = schema.column_with_name("_weight").ok_or_else(|| Error::data("a view's section has no _weight"))?;
-    let weights = rows.column(at).as_primitive::<Int64Type>();
-    let mut positions: Vec<u32> = vec![];
-    for (position, weight) in (0u32..).zip(weights.values()) {
-        for _ in 0..weight.unsigned_abs() {
-            positions.push(position);
-            if positions.len() == BATCH_ROWS_MAX {
-                emit(taken(rows, at, &positions)?)?;
-                positions.clear();
-            }
-        }
+/// Rows of a view's section as rows of its Parquet files: each row as often as its weight says, in the same order, in
+/// batches of at most `BATCH_ROWS_MAX` rows.
+pub struct Expanded {
+    rows: RecordBatch,
+    /// The column `_weight`.
+    at: usize,
+    /// The next row, and how often it was given already.
+    next: (usize, u64),
+}
+
+impl Expanded {
+    pub fn new(rows: RecordBatch) -> Result<Expanded> {
+        let schema = rows.schema();
+        let (at, _) =
+            schema.column_with_name("_weight").ok_or_else(|| Error::data("a view's section has no _weight"))?;
+        Ok(Expanded { rows, at, next: (0, 0) })
     }
-    if positions.is_empty() { Ok(()) } else { emit(taken(rows, at, &positions)?) }
+}
+
+impl Iterator for Expanded {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        let weights = self.rows.column(self.at).as_primitive::<Int64Type>().values();
+        let mut positions: Vec<u32> = vec![];
+        while let Some(weight) = weights.get(self.next.0) {
+            let (row, given) = self.next;
+            let room = (BATCH_ROWS_MAX - positions.len()) as u64;
+            let count = (weight.unsigned_abs() - given).min(room);
+            positions.extend(std::iter::repeat_n(row as u32, count as usize));
+            if given + count < weight.unsigned_abs() {
+                self.next = (row, given + count);
+                break;
+            }
+            self.next = (row + 1, 0);
+        }
+        (!positions.is_empty()).then(|| taken(&self.rows, self.at, &positions))
+    }
 }
 
 /// The schema of a view's Parquet files.
@@ -165,7 +189,9 @@ pub fn fitted(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         Some(column) => column.clone(),
         None => new_null_array(field.data_type(), rows.num_rows()),
     };
-    Ok(RecordBatch::try_new(schema.clone(), schema.fields().iter().map(column).collect())?)
+    let columns = schema.fields().iter().map(column).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
 /// Fingerprint of a schema: 16 hexadecimal digits.
@@ -188,12 +214,7 @@ mod tests {
     #[test]
     fn a_weight_is_that_many_rows() {
         let rows = view_rows(&view_changes(&["a", "b", "c"], &[2, -1, 70_000]), 7, 9).unwrap();
-        let mut batches = vec![];
-        expand_weights(&rows, |batch| {
-            batches.push(batch);
-            Ok(())
-        })
-        .unwrap();
+        let batches: Vec<_> = Expanded::new(rows.clone()).unwrap().map(|batch| batch.unwrap()).collect();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [65_536, 4_467]);
         let first = &batches[0];
         let text = |name: &str| first.column_by_name(name).unwrap().as_string::<i32>().clone();

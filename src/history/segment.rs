@@ -124,15 +124,28 @@ pub type SectionRows = StreamReader<Cursor<Bytes>>;
 /// Opens a section, after checking its bytes. Holds the whole section in memory. `Data` that names the segment if it
 /// is missing or damaged.
 pub fn read_section(store: &Store, segment: &Segment, section: &Section) -> Result<SectionRows> {
+    match find_section(store, segment, section)? {
+        Some(rows) => Ok(rows),
+        None => Err(missing(segment)),
+    }
+}
+
+pub(super) fn missing(segment: &Segment) -> Error {
+    Error::data(format!("{} is missing", segment.object())).hint("restore the file from a copy")
+}
+
+/// As `read_section`; None: there is no such segment, perhaps because it was rolled meanwhile.
+pub(super) fn find_section(store: &Store, segment: &Segment, section: &Section) -> Result<Option<SectionRows>> {
     let path = segment.object();
-    let bytes = store.read_range(&path, section.offset..section.offset + section.length).map_err(|e| match e.kind {
-        ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
-        _ => e,
-    })?;
+    let bytes = match store.read_range(&path, section.offset..section.offset + section.length) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
     if checksum(&bytes) != section.checksum {
         return Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"));
     }
-    Ok(StreamReader::try_new(Cursor::new(bytes), None)?)
+    Ok(Some(StreamReader::try_new(Cursor::new(bytes), None)?))
 }
 
 #[cfg(test)]

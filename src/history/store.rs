@@ -54,6 +54,21 @@ impl Store {
         }
     }
 
+    /// As `open`, but a directory that is not there is `NotFound`.
+    pub fn open_existing(url: &str) -> Result<Store> {
+        let path = match url.split_once("://") {
+            Some(("file", path)) => Some(path),
+            Some(_) => None,
+            None => Some(url),
+        };
+        match path {
+            Some(path) if !FilePath::new(path).is_dir() => {
+                Err(Error::not_found(format!("there is no data directory {path}")).hint("name it with --data"))
+            }
+            _ => Store::open(url),
+        }
+    }
+
     /// A store over any object store.
     pub fn over(objects: Arc<dyn ObjectStore>, name: &str) -> Store {
         Store { objects, root: None, name: name.into() }

@@ -1,9 +1,11 @@
 //! What the history remembers of a table, and which changes of it are accepted.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Table;
+use crate::catalog::{METADATA, Table};
 use crate::error::{Error, Result};
 
 /// The form of a table whose events are stored: a change of anything here changes what stored events mean.
@@ -42,6 +44,22 @@ impl TableForm {
             version: table.upsert.as_ref().and_then(|upsert| upsert.version).map(name),
             deleted: table.upsert.as_ref().and_then(|upsert| upsert.deleted).map(name),
         }
+    }
+
+    /// The columns of its stored events.
+    pub fn event_schema(&self) -> Result<SchemaRef> {
+        let is_key = |name: &String| self.key.is_empty() || self.key.contains(name);
+        let mut fields = vec![];
+        for column in &self.columns {
+            let data_type = arrow_type(&column.data_type).ok_or_else(|| {
+                Error::data(format!("column {} has the type {}, which is not known", column.name, column.data_type))
+                    .hint("start the version that wrote it, or a newer one")
+            })?;
+            fields.push(Field::new(&column.name, data_type, column.nullable || !is_key(&column.name)));
+        }
+        fields.extend(METADATA.into_iter().map(|(name, data_type, nullable)| Field::new(name, data_type, nullable)));
+        fields.push(Field::new("_epoch", DataType::Int64, false));
+        Ok(Arc::new(Schema::new(fields)))
     }
 
     /// Whether events stored as `stored` can be read as events of this table: it may have more columns at the end,
@@ -104,9 +122,28 @@ fn sql_type(data_type: &DataType) -> String {
     }
 }
 
+/// The type that `sql_type` gave this name.
+fn arrow_type(name: &str) -> Option<DataType> {
+    let decimal = || {
+        let (precision, scale) = name.strip_prefix("DECIMAL(")?.strip_suffix(')')?.split_once(',')?;
+        Some(DataType::Decimal128(precision.parse().ok()?, scale.parse().ok()?))
+    };
+    match name {
+        "VARCHAR" => Some(DataType::Utf8),
+        "BIGINT" => Some(DataType::Int64),
+        "INTEGER" => Some(DataType::Int32),
+        "DOUBLE" => Some(DataType::Float64),
+        "BOOLEAN" => Some(DataType::Boolean),
+        "DATE" => Some(DataType::Date32),
+        "TIMESTAMP(6)" => Some(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        _ => decimal(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{Column, KeyFormat, UnknownFields, Upsert};
     use crate::error::ErrorKind;
 
     fn form(columns: &[(&str, &str, bool)]) -> TableForm {
@@ -139,6 +176,34 @@ mod tests {
                 }
                 (result, expected) => panic!("{columns:?}: {result:?}, expected {expected:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_columns_of_stored_events_come_back_from_the_form() {
+        let types = [
+            DataType::Utf8,
+            DataType::Int64,
+            DataType::Int32,
+            DataType::Float64,
+            DataType::Boolean,
+            DataType::Date32,
+            DataType::Decimal128(18, 2),
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+        ];
+        let column = |(i, data_type): (usize, &DataType)| Column {
+            name: format!("c{i}"),
+            data_type: data_type.clone(),
+            nullable: i % 2 == 1,
+        };
+        for key in [None, Some(vec![0, 2])] {
+            let upsert = key.map(|key| Upsert { key, version: None, deleted: None, key_format: KeyFormat::Json });
+            let columns = types.iter().enumerate().map(column).collect();
+            let (name, topic, sql) = ("t".to_string(), "t".to_string(), String::new());
+            let table = Table { name, topic, columns, upsert, unknown_fields: UnknownFields::Keep, sql };
+            let mut expected = table.event_schema().fields().to_vec();
+            expected.push(Arc::new(Field::new("_epoch", DataType::Int64, false)));
+            assert_eq!(TableForm::of(&table).event_schema().unwrap().fields().to_vec(), expected);
         }
     }
 

@@ -19,18 +19,26 @@ pub(super) enum Accumulator {
     Total(Total),
     /// The same with DISTINCT.
     Distinct(Distinct),
-    /// MIN or MAX: the values of each group, in order, after the group's number.
+    /// MIN or MAX: the values of each group, in order.
     Extreme {
         last: bool,
         codec: RowCodec,
         /// NULL, encoded.
         null: Vec<u8>,
-        values: OrderedRows,
+        values: Values,
     },
     /// BIT_AND, BIT_OR, BIT_XOR.
     Bits(Bits),
     /// Every other function.
     Folds(Folds),
+}
+
+/// Where the values of a MIN or MAX are.
+#[derive(Debug)]
+pub(super) enum Values {
+    Own(OrderedRows),
+    /// With the function at this place, which is a MIN or MAX of the same.
+    Of(usize),
 }
 
 /// The value of a group that is not in its words.
@@ -44,11 +52,35 @@ pub(super) enum Picture {
     Failed,
 }
 
+impl Picture {
+    /// Bytes held beside its own.
+    pub fn size(&self) -> usize {
+        if let Picture::Value(bytes) = self { bytes.len() } else { 0 }
+    }
+}
+
 /// The changes of an epoch with the group of each row: its number and where its words begin.
 pub(super) struct GroupedChanges<'a> {
     pub input: &'a Changes,
     pub numbers: &'a [u32],
     pub starts: &'a [usize],
+    /// Positions of the rows, by `by_group`; empty if no function keeps rows.
+    pub order: &'a [u32],
+}
+
+/// Groups whose memory is loaded ahead of their use.
+pub(super) const WARM_ROWS: usize = 256;
+
+/// Positions of rows, those of a group together, so that its memory is visited once. Insertions come first, because a
+/// row may come and go in one epoch, in any order.
+pub(super) fn by_group(numbers: &[u32], weights: &[i64]) -> Vec<u32> {
+    const REMOVAL: u64 = 1 << 31;
+    let key = |(i, (&number, &weight)): (usize, (&u32, &i64))| {
+        u64::from(number) << 32 | if weight > 0 { 0 } else { REMOVAL } | i as u64
+    };
+    let mut keys: Vec<u64> = numbers.iter().zip(weights).enumerate().map(key).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|key| (key & (REMOVAL - 1)) as u32).collect()
 }
 
 impl GroupedChanges<'_> {
@@ -62,23 +94,19 @@ impl GroupedChanges<'_> {
         }
     }
 
-    /// Calls `f` with the position and the encoded row, after its group's number, of each row that counts; insertions
-    /// first, because a row may come and go in one epoch, in any order.
-    pub fn each(
+    /// Adds each row that counts to those of its group. `f` is told its position and the weight that it has now.
+    pub fn keep(
         &self,
+        held: &mut OrderedRows,
         codec: &RowCodec,
         counts: impl Fn(usize) -> bool,
-        mut f: impl FnMut(usize, &[u8]) -> Result<()>,
+        mut f: impl FnMut(usize, i64),
     ) -> Result<()> {
         let encoded = codec.encode(&self.input.rows)?;
-        let mut row = vec![];
-        for insertions in [true, false] {
-            let of_kind = |&i: &usize| (self.input.weights[i] > 0) == insertions && counts(i);
-            for i in (0..self.input.len()).filter(of_kind) {
-                row.clear();
-                row.extend_from_slice(&self.numbers[i].to_be_bytes());
-                row.extend_from_slice(encoded.bytes(i));
-                f(i, &row)?;
+        for part in self.order.chunks(WARM_ROWS) {
+            std::hint::black_box(held.warm(part.iter().map(|&i| self.numbers[i as usize])));
+            for i in part.iter().map(|&i| i as usize).filter(|&i| counts(i)) {
+                f(i, held.add(self.numbers[i], encoded.bytes(i), self.input.weights[i])?);
             }
         }
         Ok(())
@@ -86,8 +114,15 @@ impl GroupedChanges<'_> {
 }
 
 impl Accumulator {
-    /// `at`: the next free word of a group; `rows_max`: rows of a group that a fold reads at most.
-    pub fn new(function: &Function, input: &SchemaRef, at: usize, rows_max: usize) -> Result<Self> {
+    /// `at`: the next free word of a group; `rows_max`: rows of a group that a fold reads at most; `same`: the place of
+    /// a MIN or MAX over the same values.
+    pub fn new(
+        function: &Function,
+        input: &SchemaRef,
+        at: usize,
+        rows_max: usize,
+        same: Option<usize>,
+    ) -> Result<Self> {
         let first = function.arguments.first();
         match &function.kind {
             AggregateKind::Fold(folding, order) => {
@@ -101,7 +136,8 @@ impl Accumulator {
                 let null = new_null_array(input.field(column).data_type(), 1);
                 let null = codec.encode_arrays(&[null], 1)?.bytes(0).to_vec();
                 let last = matches!(function.kind, AggregateKind::Max);
-                Ok(Accumulator::Extreme { last, codec, null, values: OrderedRows::default() })
+                let values = same.map_or_else(|| Values::Own(OrderedRows::default()), Values::Of);
+                Ok(Accumulator::Extreme { last, codec, null, values })
             }
             AggregateKind::Count | AggregateKind::Sum | AggregateKind::Avg => {
                 let argument = first.map_or(DataType::Int64, |&c| input.field(c).data_type().clone());
@@ -117,7 +153,7 @@ impl Accumulator {
 
     /// Whether it keeps rows or values beside the words.
     pub fn keeps_rows(&self) -> bool {
-        !matches!(self, Accumulator::Total(_))
+        !matches!(self, Accumulator::Total(_) | Accumulator::Extreme { values: Values::Of(_), .. })
     }
 
     /// Words that it takes of each group.
@@ -136,31 +172,24 @@ impl Accumulator {
             Accumulator::Distinct(distinct) => distinct.add(words, changes, rows),
             Accumulator::Bits(bits) => bits.add(changes, &rows),
             Accumulator::Folds(folds) => folds.add(changes, &rows),
-            Accumulator::Extreme { codec, values, .. } => changes.each(
-                codec,
-                |i| rows.counts(i),
-                |i, row| {
-                    values.add(row, rows.weights[i])?;
-                    Ok(())
-                },
-            ),
+            Accumulator::Extreme { codec, values: Values::Own(values), .. } => {
+                changes.keep(values, codec, |i| rows.counts(i), |_, _| ())
+            }
+            Accumulator::Extreme { values: Values::Of(_), .. } => Ok(()),
         }
     }
 
-    /// The values of these groups; None: they are in the words.
-    pub fn pictures(&self, groups: &[u32]) -> Option<Vec<Picture>> {
+    /// The values of these groups; None: they are in the words. `all`: the accumulators of all functions.
+    pub fn pictures(&self, all: &[Accumulator], groups: &[u32]) -> Option<Vec<Picture>> {
         match self {
             Accumulator::Total(_) | Accumulator::Distinct(_) => None,
             Accumulator::Bits(bits) => Some(groups.iter().map(|&group| bits.picture(group)).collect()),
             Accumulator::Folds(folds) => Some(groups.iter().map(|&group| folds.picture(group)).collect()),
-            Accumulator::Extreme { last, values, .. } => {
-                let picture = |number: &u32| {
-                    let group = number.to_be_bytes();
-                    let value = if *last { values.last(&group) } else { values.first(&group) };
-                    value.map_or(Picture::Nothing, |v| Picture::Value(v[group.len()..].into()))
-                };
-                Some(groups.iter().map(picture).collect())
-            }
+            Accumulator::Extreme { last, values: Values::Own(values), .. } => Some(extremes(values, *last, groups)),
+            Accumulator::Extreme { last, values: Values::Of(at), .. } => match &all[*at] {
+                Accumulator::Extreme { values: Values::Own(values), .. } => Some(extremes(values, *last, groups)),
+                _ => None,
+            },
         }
     }
 
@@ -188,11 +217,25 @@ impl Accumulator {
         match self {
             Accumulator::Total(_) => 0,
             Accumulator::Distinct(distinct) => distinct.size(),
-            Accumulator::Extreme { values, .. } => values.size(),
+            Accumulator::Extreme { values: Values::Own(values), .. } => values.size(),
+            Accumulator::Extreme { values: Values::Of(_), .. } => 0,
             Accumulator::Bits(bits) => bits.size(),
             Accumulator::Folds(folds) => folds.size(),
         }
     }
+}
+
+/// The first or the last value of each of these groups.
+fn extremes(values: &OrderedRows, last: bool, groups: &[u32]) -> Vec<Picture> {
+    let mut pictures = Vec::with_capacity(groups.len());
+    for part in groups.chunks(WARM_ROWS) {
+        std::hint::black_box(values.warm(part.iter().copied()));
+        pictures.extend(part.iter().map(|&group| {
+            let value = if last { values.last(group) } else { values.first(group) };
+            value.map_or(Picture::Nothing, |v| Picture::Value(v.into()))
+        }));
+    }
+    pictures
 }
 
 fn decoded(codec: &RowCodec, nothing: &[u8], pictures: &[&Picture], fits: &mut [bool]) -> Result<ArrayRef> {

@@ -6,7 +6,7 @@
 //! A touched group retracts its old row and gives its new one, or nothing if both are equal. A total that does not fit
 //! its type, or a function that fails, keeps the group's row out, counted, until that is over. Without GROUP BY there
 //! is always one row.
-//! Cost: one probe a change, two rows a touched group; MIN, MAX and DISTINCT add a logarithm of the values held, the
+//! Cost: one probe a change, two rows a touched group; MIN, MAX and DISTINCT add a logarithm of the group's values, the
 //! other functions the rows of each touched group.
 
 use std::sync::Arc;
@@ -14,18 +14,16 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
-use super::accumulator::{Accumulator, GroupedChanges, Picture};
+use super::accumulator::{Accumulator, GroupedChanges, Picture, by_group};
+use super::saved_totals::Unsaved;
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
-use crate::planner::Function;
+use crate::planner::{AggregateKind, Function};
 use crate::state::{KeyTable, RowCodec, Touched, hash_key};
 
-/// Groups whose memory is loaded ahead of their use.
-const WARM_ROWS: usize = 256;
-
 /// What touched groups looked like: `stride` words each, and for each function the pictures of what is not in words.
-struct Pictures {
+pub(super) struct Pictures {
     words: Vec<i128>,
     values: Vec<Option<Vec<Picture>>>,
 }
@@ -36,15 +34,17 @@ pub struct Aggregate {
     schema: SchemaRef,
     functions: Vec<Function>,
     accumulators: Vec<Accumulator>,
-    key_codec: RowCodec,
-    keys: KeyTable,
+    pub(super) key_codec: RowCodec,
+    pub(super) keys: KeyTable,
     /// `stride` words a group; the first is the hidden count.
-    words: Vec<i128>,
-    stride: usize,
+    pub(super) words: Vec<i128>,
+    pub(super) stride: usize,
     /// Epoch of the last touch of each group.
     stamps: Vec<u32>,
+    /// What a checkpoint has to write; None: nobody asks.
+    pub(super) unsaved: Option<Unsaved>,
     /// There is no GROUP BY: one group that always exists; false until its first row was given.
-    global: Option<bool>,
+    pub(super) global: Option<bool>,
     errors: i64,
     touched: Touched,
 }
@@ -60,8 +60,9 @@ impl Aggregate {
     ) -> Result<Self> {
         let groups: Vec<usize> = (0..schema.fields().len() - functions.len()).collect();
         let (mut accumulators, mut stride) = (vec![], 1);
-        for function in &functions {
-            let accumulator = Accumulator::new(function, input, stride, recompute_rows_max)?;
+        for (at, function) in functions.iter().enumerate() {
+            let same = functions[..at].iter().position(|other| same_values(other, function));
+            let accumulator = Accumulator::new(function, input, stride, recompute_rows_max, same)?;
             stride += accumulator.words();
             accumulators.push(accumulator);
         }
@@ -75,33 +76,24 @@ impl Aggregate {
             words: vec![],
             stride,
             stamps: vec![],
+            unsaved: None,
             errors: 0,
             touched: Touched::default(),
         })
     }
 
     /// The group number of each row, and each touched group once.
-    fn groups(&mut self, epoch: u32, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>)> {
-        let encoded = self.key_codec.encode(rows)?;
-        let (mut numbers, mut touched) = (Vec::with_capacity(encoded.len()), vec![]);
-        let global = self.global == Some(false);
-        let hashes: Vec<u64> = (0..encoded.len()).map(|i| hash_key(encoded.bytes(i))).collect();
-        for i in 0..encoded.len().max(usize::from(global)) {
-            if i % WARM_ROWS == 0 {
-                std::hint::black_box(self.keys.warm(&hashes[i..encoded.len().min(i + WARM_ROWS)]));
-            }
-            let (hash, key) = if i < encoded.len() { (hashes[i], encoded.bytes(i)) } else { (hash_key(&[]), &[][..]) };
-            let number = self.keys.number(hash, key);
-            if self.keys.capacity() > self.stamps.len() {
-                self.stamps.push(0);
-                self.words.resize(self.stamps.len() * self.stride, 0);
-            }
-            if self.stamps[number as usize] != epoch {
-                self.stamps[number as usize] = epoch;
+    pub(super) fn groups(&mut self, epoch: u32, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>)> {
+        let numbers = self.keys.numbers(&self.key_codec.encode(rows)?);
+        let mut touched = vec![];
+        if numbers.is_empty() && self.global == Some(false) {
+            touched.push(self.keys.number(hash_key(&[]), &[]));
+        }
+        self.stamps.resize(self.keys.capacity(), 0);
+        self.words.resize(self.keys.capacity() * self.stride, 0);
+        for &number in &numbers {
+            if std::mem::replace(&mut self.stamps[number as usize], epoch) != epoch {
                 touched.push(number);
-            }
-            if i < encoded.len() {
-                numbers.push(number);
             }
         }
         // The group of each row, and what each touched group looks like before and after.
@@ -109,15 +101,15 @@ impl Aggregate {
         Ok((numbers, touched))
     }
 
-    fn pictures(&self, groups: &[u32]) -> Pictures {
+    pub(super) fn pictures(&self, groups: &[u32]) -> Pictures {
         let mut words = Vec::with_capacity(groups.len() * self.stride);
         for &number in groups {
             words.extend_from_slice(self.words_of(number));
         }
-        Pictures { values: self.accumulators.iter().map(|a| a.pictures(groups)).collect(), words }
+        Pictures { values: self.accumulators.iter().map(|a| a.pictures(&self.accumulators, groups)).collect(), words }
     }
 
-    fn words_of(&self, number: u32) -> &[i128] {
+    pub(super) fn words_of(&self, number: u32) -> &[i128] {
         let at = number as usize * self.stride;
         &self.words[at..at + self.stride]
     }
@@ -127,7 +119,9 @@ impl Aggregate {
         for (&start, &weight) in starts.iter().zip(&input.weights) {
             self.words[start] += i128::from(weight);
         }
-        let changes = GroupedChanges { input, numbers, starts: &starts };
+        let keeps_rows = self.accumulators.iter().any(Accumulator::keeps_rows);
+        let order = if keeps_rows { by_group(numbers, &input.weights) } else { vec![] };
+        let changes = GroupedChanges { input, numbers, starts: &starts, order: &order };
         for (function, accumulator) in self.functions.iter().zip(&mut self.accumulators) {
             accumulator.add(function, &mut self.words, &changes)?;
             accumulator.refresh(&mut self.touched)?;
@@ -164,6 +158,30 @@ impl Aggregate {
         rows
     }
 
+    /// The changes of touched groups; those without rows are gone afterwards.
+    pub(super) fn give(
+        &mut self,
+        touched: &[u32],
+        (before, after): (&Pictures, &Pictures),
+        started: bool,
+    ) -> Result<Changes> {
+        let rows = self.rows_to_give(before, after, touched.len(), started);
+        let changes = self.output(touched, (before, after), &rows)?;
+        for (i, &number) in touched.iter().enumerate() {
+            let gone = after.words[i * self.stride] == 0 && self.global.is_none();
+            if let Some(unsaved) = &mut self.unsaved {
+                unsaved.note(number, gone.then(|| self.keys.key(number)));
+            }
+            if gone {
+                let at = number as usize * self.stride;
+                self.words[at..at + self.stride].fill(0);
+                self.keys.remove(number);
+            }
+        }
+        self.global = self.global.map(|_| true);
+        Ok(changes)
+    }
+
     /// The rows as changes. A row with a total that does not fit, or a failed function, is kept out and counted.
     fn output(
         &mut self,
@@ -195,6 +213,12 @@ impl Aggregate {
     }
 }
 
+/// Whether both are MIN or MAX of the same values, which then are kept once.
+fn same_values(a: &Function, b: &Function) -> bool {
+    let extreme = |f: &Function| matches!(f.kind, AggregateKind::Min | AggregateKind::Max);
+    extreme(a) && extreme(b) && a.arguments == b.arguments && a.filter == b.filter
+}
+
 impl Operator for Aggregate {
     fn apply(&mut self, epoch: u32, inputs: &[&Changes]) -> Result<Changes> {
         let input = inputs[0];
@@ -206,17 +230,17 @@ impl Operator for Aggregate {
         if after.words.iter().step_by(self.stride).any(|count| *count < 0) {
             return Err(Error::data("a row was taken out of a group that does not hold it (I5)"));
         }
-        let rows = self.rows_to_give(&before, &after, touched.len(), started);
-        let changes = self.output(&touched, (&before, &after), &rows)?;
-        for (i, &number) in touched.iter().enumerate() {
-            if after.words[i * self.stride] == 0 && self.global.is_none() {
-                let at = number as usize * self.stride;
-                self.words[at..at + self.stride].fill(0);
-                self.keys.remove(number);
-            }
-        }
-        self.global = self.global.map(|_| true);
-        Ok(changes)
+        self.give(&touched, (&before, &after), started)
+    }
+
+    fn keeps(&self) -> Keeps {
+        if self.accumulators.iter().any(Accumulator::keeps_rows) { Keeps::Inputs } else { Keeps::Totals }
+    }
+    fn changed_totals(&mut self) -> Result<Option<RecordBatch>> {
+        self.unsaved_totals()
+    }
+    fn set_totals(&mut self, epoch: u32, totals: &RecordBatch) -> Result<Changes> {
+        self.set_words(epoch, totals)
     }
 
     fn touched(&self) -> Touched {

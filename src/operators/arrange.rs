@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{MAINTAIN_ROWS_MAX, Operator};
+use super::{Keeps, MAINTAIN_ROWS_MAX, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::state::{Arrangement, Batch, LOCK_ROWS, Touched};
@@ -90,6 +90,9 @@ impl Operator for Arrange {
         Ok(changes)
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

@@ -6,7 +6,6 @@
 //! that count all values, BIT_XOR those with an odd count: the word of the last digit.
 //! Cost: a change, at most one step a word.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, UInt64Array};
@@ -18,16 +17,14 @@ use super::totals::TotalRows;
 use crate::error::{Error, Result};
 use crate::planner::BitFunction;
 
-/// Bytes of a group's entry beside its words.
-const ENTRY_BYTES: usize = 48;
-
 /// The counts of all groups for one function.
 #[derive(Debug)]
 pub(super) struct Bits {
     function: BitFunction,
     output: DataType,
-    /// Groups that are not here have no values.
-    groups: HashMap<u32, BitCounts>,
+    /// By the number of the group; those behind the end have no values.
+    groups: Vec<BitCounts>,
+    /// Words that the groups have room for.
     words: usize,
 }
 
@@ -40,24 +37,21 @@ struct BitCounts {
 
 impl Bits {
     pub fn new(function: BitFunction, output: DataType) -> Self {
-        Bits { function, output, groups: HashMap::new(), words: 0 }
+        Bits { function, output, groups: vec![], words: 0 }
     }
 
     pub fn add(&mut self, changes: &GroupedChanges<'_>, rows: &TotalRows<'_>) -> Result<()> {
         let argument = rows.arguments.first().ok_or_else(|| Error::internal("BIT_AND without an argument"))?;
         let bits = self.bits(argument)?;
-        // Insertions first: a row may come and go in one epoch, in any order.
-        for insertions in [true, false] {
-            for i in (0..bits.len()).filter(|&i| (rows.weights[i] > 0) == insertions && rows.counts(i)) {
-                let group = changes.numbers[i];
-                let counts = self.groups.entry(group).or_default();
-                self.words -= counts.digits.len();
-                counts.add(bits[i], rows.weights[i])?;
-                self.words += counts.digits.len();
-                if counts.values == 0 {
-                    self.groups.remove(&group);
-                }
+        for i in changes.order.iter().map(|&i| i as usize).filter(|&i| rows.counts(i)) {
+            let group = changes.numbers[i] as usize;
+            if group >= self.groups.len() {
+                self.groups.resize_with(group + 1, BitCounts::default);
             }
+            let counts = &mut self.groups[group];
+            self.words -= counts.digits.capacity();
+            counts.add(bits[i], rows.weights[i])?;
+            self.words += counts.digits.capacity();
         }
         Ok(())
     }
@@ -72,9 +66,9 @@ impl Bits {
     }
 
     pub fn picture(&self, group: u32) -> Picture {
-        match self.groups.get(&group) {
-            Some(counts) => Picture::Value(counts.value(self.function).to_le_bytes().into()),
-            None => Picture::Nothing,
+        match self.groups.get(group as usize) {
+            Some(counts) if counts.values > 0 => Picture::Value(counts.value(self.function).to_le_bytes().into()),
+            _ => Picture::Nothing,
         }
     }
 
@@ -94,7 +88,7 @@ impl Bits {
     }
 
     pub fn size(&self) -> usize {
-        self.groups.len() * ENTRY_BYTES + self.words * size_of::<u64>()
+        self.groups.capacity() * size_of::<BitCounts>() + self.words * size_of::<u64>()
     }
 }
 
@@ -122,6 +116,9 @@ impl BitCounts {
         }
         while self.digits.last() == Some(&0) {
             self.digits.pop();
+        }
+        if self.values == 0 {
+            self.digits = vec![];
         }
         Ok(())
     }

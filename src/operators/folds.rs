@@ -3,14 +3,14 @@
 //! Keeps the rows of each group in the fold's order, and the value of each group. A group whose rows changed is read
 //! again, in order, and its value computed by DataFusion's function, as the batch oracle does (`Folding`). Of
 //! FIRST_VALUE, LAST_VALUE, NTH_VALUE, BOOL_AND, BOOL_OR, and MIN and MAX of doubles only the rows at that end are
-//! read; of MEDIAN and PERCENTILE_CONT the one or two values that they are made of, found by counting (`RankedRows`).
+//! read; of MEDIAN and PERCENTILE_CONT the one or two values that they are made of, found by counting.
 //! A function that fails keeps its group's row out until the group changes.
 //! Cost: a logarithm a change, and for a touched group the rows that are read, of which there may be `rows_max`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -19,26 +19,15 @@ use super::accumulator::{GroupedChanges, Picture};
 use super::totals::TotalRows;
 use crate::error::{Error, Result};
 use crate::planner::{Folding, Function, Reads};
-use crate::state::{OrderedRows, RankedRows, RowCodec, Touched};
+use crate::state::{OrderedRows, RowCodec, Touched};
 
-/// Bytes of the number of a row's group.
-const GROUP_BYTES: usize = size_of::<u32>();
-/// Bytes of an entry of the values' table beside the value's own.
-const ENTRY_BYTES: usize = 48;
-
-/// The rows of all groups, each after the number of its group.
-#[derive(Debug)]
-enum Rows {
-    Ordered(OrderedRows),
-    /// Where rows are found by their number.
-    Ranked(RankedRows),
-}
+/// Rows that are decoded together, so that small groups share the cost of a call.
+const READ_ROWS: usize = 4_096;
 
 /// The rows and values of all groups for one function.
 #[derive(Debug)]
 pub(super) struct Folds {
     folding: Arc<Folding>,
-    /// The rows, after the number of their group.
     codec: RowCodec,
     /// Where in a decoded row the arguments are.
     arguments: Vec<usize>,
@@ -48,12 +37,12 @@ pub(super) struct Folds {
     /// The value of no rows, encoded.
     nothing: Vec<u8>,
     rows_max: usize,
-    rows: Rows,
-    /// Groups that are not here have no rows.
-    values: HashMap<u32, Picture>,
+    rows: OrderedRows,
+    /// By the number of the group; of those behind the end there are no rows.
+    values: Vec<Picture>,
     value_bytes: usize,
-    /// Groups whose rows changed since the last `refresh`.
-    changed: BTreeSet<u32>,
+    /// Groups whose rows changed since the last `refresh`, in order.
+    changed: Vec<u32>,
 }
 
 impl Folds {
@@ -81,10 +70,6 @@ impl Folds {
         let output = RowCodec::ascending(Arc::new(Schema::new(vec![field])), &[0])?;
         let nothing = encoded(&output, &folding.value(&[], 0)?)?;
         let codec = RowCodec::new(input.clone(), &order)?;
-        let rows = match folding.reads {
-            Reads::Places => Rows::Ranked(RankedRows::new(GROUP_BYTES + row_bytes(&codec, input, &order)?)),
-            _ => Rows::Ordered(OrderedRows::default()),
-        };
         Ok(Folds {
             not_null: folding.skips_nulls && !function.arguments.is_empty(),
             folding,
@@ -93,10 +78,10 @@ impl Folds {
             output,
             nothing: nothing.into(),
             rows_max,
-            rows,
-            values: HashMap::new(),
+            rows: OrderedRows::default(),
+            values: vec![],
             value_bytes: 0,
-            changed: BTreeSet::new(),
+            changed: vec![],
         })
     }
 
@@ -110,115 +95,115 @@ impl Folds {
     pub fn add(&mut self, changes: &GroupedChanges<'_>, rows: &TotalRows<'_>) -> Result<()> {
         let not_null = self.not_null;
         let counts = |i: usize| rows.passes(i) && !(not_null && rows.arguments[0].is_null(i));
-        let Folds { codec, rows: held, changed, .. } = self;
-        changes.each(codec, counts, |i, row| {
-            match held {
-                Rows::Ordered(held) => _ = held.add(row, rows.weights[i])?,
-                Rows::Ranked(held) => held.add(row, rows.weights[i])?,
+        let changed = &mut self.changed;
+        let touch = |i: usize, _| {
+            if changed.last() != Some(&changes.numbers[i]) {
+                changed.push(changes.numbers[i]);
             }
-            changed.insert(changes.numbers[i]);
-            Ok(())
-        })
+        };
+        changes.keep(&mut self.rows, &self.codec, counts, touch)
     }
 
-    /// The value as of the last `refresh`.
     pub fn picture(&self, group: u32) -> Picture {
-        self.values.get(&group).cloned().unwrap_or(Picture::Nothing)
+        self.values.get(group as usize).cloned().unwrap_or(Picture::Nothing)
     }
 
     /// Computes the values of the groups that changed.
     ///
     /// Errors: `Data` when a group has more rows than may be read.
     pub fn refresh(&mut self, touched: &mut Touched) -> Result<()> {
-        for group in std::mem::take(&mut self.changed) {
-            if let Some(Picture::Value(bytes)) = self.values.remove(&group) {
-                self.value_bytes -= bytes.len();
-            }
-            let picture = self.compute(group, touched)?;
-            if let Picture::Value(bytes) = &picture {
-                self.value_bytes += bytes.len();
-            }
-            if picture != Picture::Nothing {
-                self.values.insert(group, picture);
+        let changed = std::mem::take(&mut self.changed);
+        let mut rest = &changed[..];
+        while !rest.is_empty() {
+            let pictures = self.compute(rest, touched)?;
+            let (groups, later) = rest.split_at(pictures.len());
+            rest = later;
+            for (&group, picture) in groups.iter().zip(pictures) {
+                let group = group as usize;
+                if group >= self.values.len() {
+                    self.values.resize(group + 1, Picture::Nothing);
+                }
+                self.value_bytes += picture.size();
+                self.value_bytes -= std::mem::replace(&mut self.values[group], picture).size();
             }
         }
         Ok(())
     }
 
-    fn compute(&self, group: u32, touched: &mut Touched) -> Result<Picture> {
-        let group = group.to_be_bytes();
-        let (value, read) = match &self.rows {
-            Rows::Ordered(rows) => {
-                let rows = self.read(rows, &group)?;
-                let count = rows.len();
-                if count == 0 {
-                    return Ok(Picture::Nothing);
-                }
-                (self.folding.value(&self.arguments(rows)?, count), count)
+    /// The pictures of the first of these groups, as many as `READ_ROWS` allows, but one at least.
+    fn compute(&self, groups: &[u32], touched: &mut Touched) -> Result<Vec<Picture>> {
+        // Where the rows of each group are, and how many the group has.
+        let (mut rows, mut found): (Vec<&[u8]>, Vec<(Range<usize>, usize)>) = (vec![], vec![]);
+        for &group in groups {
+            let start = rows.len();
+            let count = self.read(group, &mut rows)?;
+            found.push((start..rows.len(), count));
+            if rows.len() >= READ_ROWS {
+                break;
             }
-            Rows::Ranked(rows) => {
-                let rows = rows.key(&group, self.folding.distinct);
-                if rows.is_empty() {
-                    return Ok(Picture::Nothing);
-                }
-                let places = self.folding.places(rows.len());
-                let found: Vec<&[u8]> = places.filter_map(|n| Some(&rows.get(n)?[GROUP_BYTES..])).collect();
-                let read = found.len();
-                (self.folding.value_at_places(&self.arguments(found)?, rows.len()), read)
-            }
-        };
-        touched.read += read as u64;
-        Ok(match value {
-            Ok(value) => Picture::Value(encoded(&self.output, &value)?),
-            Err(_) => Picture::Failed,
-        })
-    }
-
-    /// The arguments of the function in these rows, which are without their group's number.
-    fn arguments(&self, rows: Vec<&[u8]>) -> Result<Vec<ArrayRef>> {
+        }
+        touched.read += rows.len() as u64;
         let decoded = self.codec.decode(rows.into_iter())?;
-        Ok(self.arguments.iter().map(|&c| decoded.column(c).clone()).collect())
+        let (mut pictures, mut values) = (Vec::with_capacity(found.len()), vec![]);
+        for (range, count) in found {
+            if count == 0 {
+                pictures.push(Picture::Nothing);
+                continue;
+            }
+            let slice = |&c: &usize| decoded.column(c).slice(range.start, range.len());
+            let arguments: Vec<ArrayRef> = self.arguments.iter().map(slice).collect();
+            let value = match self.folding.reads {
+                Reads::Places => self.folding.value_at_places(&arguments, count),
+                _ => self.folding.value(&arguments, count),
+            };
+            // What did not fail is filled in below.
+            pictures.push(Picture::Failed);
+            values.extend(value.ok().map(|value| (pictures.len() - 1, value)));
+        }
+        let (places, values): (Vec<usize>, Vec<ScalarValue>) = values.into_iter().unzip();
+        if !values.is_empty() {
+            let encoded = self.output.encode_arrays(&[ScalarValue::iter_to_array(values)?], places.len())?;
+            places.iter().enumerate().for_each(|(i, &place)| pictures[place] = Picture::Value(encoded.bytes(i).into()));
+        }
+        Ok(pictures)
     }
 
-    /// The rows of a group that decide its value, in order, without the group's number.
-    fn read<'a>(&self, held: &'a OrderedRows, group: &[u8]) -> Result<Vec<&'a [u8]>> {
+    /// Appends the rows of a group that decide its value, in order; gives the number of rows that it is the value of.
+    fn read<'a>(&'a self, group: u32, rows: &mut Vec<&'a [u8]>) -> Result<usize> {
         let (wanted, from_the_end) = match self.folding.reads {
-            Reads::All | Reads::Places => (usize::MAX, false),
+            Reads::Places => {
+                let ranked = self.rows.ranked(group, self.folding.distinct);
+                if !ranked.is_empty() {
+                    rows.extend(self.folding.places(ranked.len()).filter_map(|n| ranked.get(n)));
+                }
+                return Ok(ranked.len());
+            }
+            Reads::All => (usize::MAX, false),
             Reads::First(rows) => (rows, false),
             Reads::Last(rows) => (rows, true),
         };
-        let mut range = held.iter(group);
-        let mut rows = vec![];
-        while rows.len() < wanted {
+        let start = rows.len();
+        let mut range = self.rows.iter(group);
+        while rows.len() - start < wanted {
             let Some((row, weight)) = (if from_the_end { range.next_back() } else { range.next() }) else { break };
             let times = if self.folding.distinct { 1 } else { usize::try_from(weight).unwrap_or(usize::MAX) };
-            let times = times.min(wanted - rows.len());
-            if times > self.rows_max - rows.len() {
+            let count = rows.len() - start;
+            let times = times.min(wanted - count);
+            if times > self.rows_max - count {
                 let message = format!("a group has more than {} rows, which its function would read", self.rows_max);
                 return Err(Error::data(message).hint("raise max_rows_recompute, or group by more columns"));
             }
-            rows.resize(rows.len() + times, &row[group.len()..]);
+            rows.resize(rows.len() + times, row);
         }
         if from_the_end {
-            rows.reverse();
+            rows[start..].reverse();
         }
-        Ok(rows)
+        Ok(rows.len() - start)
     }
 
     pub fn size(&self) -> usize {
-        let rows = match &self.rows {
-            Rows::Ordered(rows) => rows.size(),
-            Rows::Ranked(rows) => rows.size(),
-        };
-        rows + self.value_bytes + self.values.len() * ENTRY_BYTES
+        self.rows.size() + self.value_bytes + self.values.capacity() * size_of::<Picture>()
     }
-}
-
-/// Bytes of every row without its group's number: numbers take the same bytes whatever they are, NULL included.
-fn row_bytes(codec: &RowCodec, input: &SchemaRef, order: &[(usize, SortOptions)]) -> Result<usize> {
-    let nulls: Vec<ArrayRef> =
-        order.iter().map(|(column, _)| new_null_array(input.field(*column).data_type(), 1)).collect();
-    Ok(codec.encode_arrays(&nulls, 1)?.bytes(0).len())
 }
 
 fn encoded(codec: &RowCodec, value: &ScalarValue) -> Result<Box<[u8]>> {

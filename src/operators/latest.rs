@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{MAINTAIN_ROWS_MAX, Operator};
+use super::{Keeps, MAINTAIN_ROWS_MAX, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::state::{Arrangement, LOCK_ROWS, RowId, Touched};
@@ -68,6 +68,9 @@ impl Operator for Latest {
         Ok(Changes::new(self.arrangement.rows(self.shard, &retracted)?, weights))
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Output
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

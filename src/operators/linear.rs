@@ -79,4 +79,7 @@ impl Operator for Linear {
     fn errors(&self) -> i64 {
         self.errors
     }
+    fn restore_errors(&mut self, errors: i64) {
+        self.errors = errors;
+    }
 }

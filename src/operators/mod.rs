@@ -15,7 +15,9 @@ mod join;
 mod latest;
 mod linear;
 mod ordered_latest;
+mod partitions;
 mod range_filter;
+mod saved_totals;
 mod semi;
 #[cfg(test)]
 mod tests;
@@ -40,9 +42,24 @@ pub use union::Union;
 pub use unnest::Unnest;
 pub use window::{Window, WindowOrder};
 
+use datafusion::arrow::array::RecordBatch;
+
 use crate::changes::Changes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::Touched;
+
+/// What has to be kept of an operator so that it can be made again. Rows that are given back as inputs, in any
+/// order and any split, bring it to the same state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    Nothing,
+    /// The sum of the changes of its inputs.
+    Inputs,
+    /// The sum of the changes of its output, of which the first columns are the input's.
+    Output,
+    /// `changed_totals`.
+    Totals,
+}
 
 /// One operator of a dataflow. Epochs come in order; an epoch's inputs come at once.
 pub trait Operator: Send {
@@ -63,6 +80,21 @@ pub trait Operator: Send {
     fn errors(&self) -> i64 {
         0
     }
+    /// See `Keeps`.
+    fn keeps(&self) -> Keeps {
+        Keeps::Nothing
+    }
+    /// `Keeps::Totals`: the groups that were touched since the last call, group columns and `_words`; a group that is
+    /// gone has zeros. The first call begins to count and gives nothing.
+    fn changed_totals(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+    /// `Keeps::Totals`: sets groups to what `changed_totals` gave; the changes of the output.
+    fn set_totals(&mut self, _epoch: u32, _totals: &RecordBatch) -> Result<Changes> {
+        Err(Error::internal("an operator without totals was given some"))
+    }
+    /// Sets the number of rows kept out, where the rows themselves are not given again.
+    fn restore_errors(&mut self, _errors: i64) {}
     /// Reclaims what no reader at `oldest` or later can see.
     fn maintain(&mut self, _oldest: u32) -> Result<()> {
         Ok(())

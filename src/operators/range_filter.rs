@@ -9,7 +9,7 @@ use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::Operator as Comparison;
 
-use super::Operator;
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::Compared;
@@ -25,6 +25,9 @@ struct Ordered {
     row_codec: RowCodec,
     rows: OrderedRows,
 }
+
+/// The rows of a comparison are one group.
+const ALL: u32 = 0;
 
 /// The one row: for each comparison its value, None if it is NULL.
 type Bounds = Vec<Option<Vec<u8>>>;
@@ -93,9 +96,9 @@ impl RangeFilter {
                     if a == b {
                         continue;
                     }
-                    o.rows.between(a.min(b), a.max(b))
+                    o.rows.between(ALL, a.min(b), a.max(b))
                 }
-                _ => o.rows.between(&[], &[]),
+                _ => o.rows.between(ALL, &[], &[]),
             };
             let (rows, weights): (Vec<&[u8]>, Vec<i64>) = range.unzip();
             self.touched.read += rows.len() as u64;
@@ -140,7 +143,7 @@ impl RangeFilter {
             // Insertions first: a row may come and go in one epoch, in any order.
             for insertions in [true, false] {
                 for i in (0..changes.len()).filter(|&i| (changes.weights[i] > 0) == insertions) {
-                    o.rows.add(encoded.bytes(i), changes.weights[i])?;
+                    o.rows.add(ALL, encoded.bytes(i), changes.weights[i])?;
                 }
             }
         }
@@ -178,6 +181,9 @@ impl Operator for RangeFilter {
         Changes::concat(&self.schema, &parts)
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
     fn touched(&self) -> Touched {
         self.touched
     }

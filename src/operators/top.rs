@@ -3,61 +3,72 @@
 //! Keeps every row in order of partition, order, all other columns; of rows that are never taken out only the first `to`
 //! of each partition, as no other can come in again. A touched partition compares its rows number `from` to `to` before
 //! and after. Where the number itself is not shown, a row whose number changes does not change.
-//! Cost: `to` rows of each touched partition, and a logarithm of the rows held a change; never the rows behind `to`.
+//! Cost: `to` rows of each touched partition, and a logarithm of its rows a change; never the rows behind `to`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
-use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::Operator;
+use super::partitions::{OutputRows, Part, Partitions};
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::Top as Plan;
-use crate::state::{OrderedRows, RowCodec, Touched};
+use crate::state::Touched;
 
 /// The first rows of each partition, or some of them.
 #[derive(Debug)]
 pub struct Top {
     schema: SchemaRef,
-    key_codec: RowCodec,
-    row_codec: RowCodec,
+    limits: Limits,
+    partitions: Partitions,
+    touched: Touched,
+}
+
+/// Which rows of a partition are shown, and how.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
     from: u64,
     to: u64,
     number: bool,
     insert_only: bool,
-    rows: OrderedRows,
-    touched: Touched,
 }
 
-/// Rows of a partition and their weights; each row's first number, if numbers are shown.
-type Shown = BTreeMap<(Box<[u8]>, Option<u64>), i64>;
+/// A row that is shown: its first number, if numbers are shown, and how often.
+struct Shown {
+    row: Box<[u8]>,
+    number: Option<u64>,
+    weight: i64,
+}
 
 impl Top {
     /// `schema`: the columns of the input, then the number if it is shown.
     pub fn new(input: &SchemaRef, schema: SchemaRef, plan: &Plan) -> Result<Self> {
-        let order: &[(usize, SortOptions)] = &plan.order;
+        let (from, to, number, insert_only) = (plan.from, plan.to, plan.number, plan.input.insert_only);
         Ok(Top {
             schema,
-            key_codec: RowCodec::ascending(input.clone(), &plan.partition)?,
-            row_codec: RowCodec::ordered(input.clone(), &plan.partition, order)?,
-            from: plan.from,
-            to: plan.to,
-            number: plan.number,
-            insert_only: plan.input.insert_only,
-            rows: OrderedRows::default(),
+            limits: Limits { from, to, number, insert_only },
+            partitions: Partitions::new(input, &plan.partition, &plan.order)?,
             touched: Touched::default(),
         })
     }
+}
 
-    /// Adds `weight` times the rows number `from` to `to` of a partition; gives the rows behind them, if none can come
-    /// back.
-    fn show(&mut self, key: &[u8], weight: i64, shown: &mut Shown) -> Vec<(Box<[u8]>, i64)> {
+impl Limits {
+    /// Adds `weight` times the rows number `from` to `to` of a partition to `shown`; gives the rows behind them, if none
+    /// can come back.
+    fn show(
+        self,
+        rows: impl Iterator<Item = (impl AsRef<[u8]>, i64)>,
+        weight: i64,
+        touched: &mut Touched,
+        shown: &mut Vec<Shown>,
+    ) -> Vec<(Box<[u8]>, i64)> {
         let (mut number, mut behind) = (0u64, vec![]);
-        for (row, copies) in self.rows.rows_of(key) {
-            self.touched.read += 1;
+        for (row, copies) in rows {
+            let row = row.as_ref();
+            touched.read += 1;
             if number >= self.to {
                 if !self.insert_only {
                     break;
@@ -72,64 +83,67 @@ impl Top {
                 continue;
             }
             if !self.number {
-                *shown.entry((row.into(), None)).or_default() += weight * (last - first + 1) as i64;
+                shown.push(Shown { row: row.into(), number: None, weight: weight * (last - first + 1) as i64 });
                 continue;
             }
-            for number in first..=last {
-                *shown.entry((row.into(), Some(number))).or_default() += weight;
-            }
+            shown.extend((first..=last).map(|number| Shown { row: row.into(), number: Some(number), weight }));
         }
         behind
     }
+}
 
-    fn output(&self, shown: Shown) -> Result<Changes> {
-        let shown: Vec<_> = shown.into_iter().filter(|(_, weight)| *weight != 0).collect();
-        let rows = self.row_codec.decode(shown.iter().map(|((row, _), _)| row.as_ref()))?;
-        let weights = shown.iter().map(|(_, weight)| *weight).collect();
-        if !self.number {
-            return Ok(Changes::new(rows, weights));
-        }
-        let numbers: UInt64Array = shown.iter().map(|((_, number), _)| *number).collect();
-        let mut arrays = rows.columns().to_vec();
-        arrays.push(Arc::new(numbers));
-        let options = RecordBatchOptions::new().with_row_count(Some(shown.len()));
-        Ok(Changes::new(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?, weights))
-    }
+/// What is shown before and after, added up.
+fn consolidate(shown: &mut Vec<Shown>) {
+    shown.sort_by(|a, b| (&a.row, a.number).cmp(&(&b.row, b.number)));
+    shown.dedup_by(|next, first| {
+        let same = next.row == first.row && next.number == first.number;
+        first.weight += if same { next.weight } else { 0 };
+        same
+    });
+    shown.retain(|row| row.weight != 0);
 }
 
 impl Operator for Top {
     fn apply(&mut self, _epoch: u32, inputs: &[&Changes]) -> Result<Changes> {
-        let input = inputs[0];
-        if self.insert_only && input.weights.iter().any(|&w| w <= 0) {
+        let (input, limits, touched) = (inputs[0], self.limits, &mut self.touched);
+        if limits.insert_only && input.weights.iter().any(|&w| w <= 0) {
             return Err(Error::data("a row was taken out of an insert-only input (I5)"));
         }
-        let keys = self.key_codec.encode(&input.rows)?;
-        let rows = self.row_codec.encode(&input.rows)?;
-        let touched: std::collections::BTreeSet<&[u8]> = (0..input.len()).map(|i| keys.bytes(i)).collect();
-        let mut shown = Shown::new();
-        for key in &touched {
-            self.show(key, -1, &mut shown);
-        }
-        // Insertions first: a row may be inserted and taken out in one epoch, in any order.
-        for insertions in [true, false] {
-            for i in (0..input.len()).filter(|&i| (input.weights[i] > 0) == insertions) {
-                self.rows.add(rows.bytes(i), input.weights[i])?;
-                self.touched.written += 1;
+        touched.written += input.len() as u64;
+        let (mut output, mut numbers, mut shown) = (OutputRows::default(), vec![], vec![]);
+        self.partitions.each(input, |partitions, changes, part: Part<'_>| {
+            shown.clear();
+            limits.show(partitions.rows(part), -1, touched, &mut shown);
+            partitions.add(changes, part)?;
+            for (row, copies) in limits.show(partitions.rows(part), 1, touched, &mut shown) {
+                partitions.take(part, &row, copies)?;
+                touched.written += 1;
             }
-        }
-        for key in &touched {
-            for (row, copies) in self.show(key, 1, &mut shown) {
-                self.rows.add(&row, -copies)?;
-                self.touched.written += 1;
+            consolidate(&mut shown);
+            for row in &shown {
+                partitions.give(part, &row.row, row.weight, &mut output);
+                numbers.push(row.number);
             }
+            Ok(())
+        })?;
+        let rows = self.partitions.decode(&output)?;
+        let mut arrays = rows.columns().to_vec();
+        if limits.number {
+            arrays.push(Arc::new(UInt64Array::from(numbers)));
         }
-        self.output(shown)
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?;
+        Ok(Changes::new(rows, output.weights()))
     }
 
+    fn keeps(&self) -> Keeps {
+        // Of rows that are never taken out only those that are shown are held.
+        if self.limits.insert_only && self.limits.from == 1 { Keeps::Output } else { Keeps::Inputs }
+    }
     fn touched(&self) -> Touched {
         self.touched
     }
     fn size(&self) -> usize {
-        self.rows.size()
+        self.partitions.size()
     }
 }

@@ -16,9 +16,9 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use hashbrown::HashMap;
 
-use super::Operator;
 use super::window_rows::{Held, Key, Place, Record, Span, Walk, WindowRows, row_of};
 use super::window_running::{Carried, go_on, state_types};
+use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::planner::{Bound as Distance, Reach, WindowFunction};
@@ -426,6 +426,9 @@ impl Operator for Window {
         self.output(&shown)
     }
 
+    fn keeps(&self) -> Keeps {
+        Keeps::Inputs
+    }
     fn touched(&self) -> Touched {
         Touched { read: self.rows.read(), written: self.written }
     }

@@ -11,22 +11,24 @@ use std::time::{Duration, Instant};
 use datafusion::arrow::compute::concat_batches;
 
 use super::budget::{Budget, MEASURE_EVENTS};
+use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
 use super::wiring::Shared;
 use crate::changes::{Changes, DeadLetter, EventBatch};
 use crate::checkpoint::Offsets;
 use crate::engine::{Engine, EpochOutput};
-use crate::error::{Error, Result};
-use crate::history::{EpochRecord, ViewChanges};
+use crate::error::Result;
+use crate::history::{CheckpointMark, EpochRecord, ViewChanges};
 use crate::hot::PartitionOffset;
 use crate::ingest::Fetched;
 use crate::recovery::Recovered;
+use crate::state::SavedRows;
 use crate::telemetry::{NotReady, TableEvents};
 
 /// How long the stage waits for a batch before it looks around.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// The clock moves by whole seconds, here in microseconds.
-const TICK_US: i64 = 1_000_000;
+pub(super) const TICK_US: i64 = 1_000_000;
 /// How often the views' figures, and the budget at the latest, are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,7 @@ pub(super) struct FlowOptions {
     pub memory_budget_bytes: u64,
     /// Whether epochs are handed to the commit stage.
     pub history: bool,
+    pub checkpoint_every: Duration,
     pub drain: bool,
     /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of_us: Option<i64>,
@@ -52,11 +55,11 @@ pub struct FlowSummary {
 
 /// The stage and its state.
 pub(super) struct Flow {
-    options: FlowOptions,
-    engine: Engine,
-    recovered: Option<Recovered>,
-    offsets: Offsets,
-    generations: BTreeMap<Arc<str>, u32>,
+    pub(super) options: FlowOptions,
+    pub(super) engine: Engine,
+    pub(super) recovered: Option<Recovered>,
+    pub(super) offsets: Offsets,
+    pub(super) generations: BTreeMap<Arc<str>, u32>,
     counters: HashMap<String, TableEvents>,
     summary: FlowSummary,
     /// A batch that did not fit into the last epoch.
@@ -66,6 +69,7 @@ pub(super) struct Flow {
     /// Events since the budget was looked at.
     unmeasured: usize,
     ticked: bool,
+    pub(super) checkpoints: Checkpoints,
 }
 
 /// What an epoch consists of.
@@ -94,12 +98,13 @@ impl Flow {
             looked: None,
             unmeasured: 0,
             ticked: false,
+            checkpoints: Checkpoints::default(),
         }
     }
 
-    /// Replays the history, then runs epochs until fetch ends.
+    /// Brings the views to where the commits stand, then runs epochs until fetch ends.
     pub fn run(mut self, fetched: &Receiver<Fetched>, out: &RecordSender, shared: &Shared) -> Result<FlowSummary> {
-        if !self.replay(out, shared)? {
+        if !self.start(out, shared)? {
             return Ok(self.summary);
         }
         loop {
@@ -107,7 +112,7 @@ impl Flow {
             if self.budget.over() {
                 match self.options.drain {
                     true => return Err(self.budget.error()),
-                    false if shared.stop.raised() => return Ok(self.summary),
+                    false if shared.stop.raised() => break,
                     false => shared.clock.sleep(IDLE_WAIT),
                 }
                 continue;
@@ -129,67 +134,29 @@ impl Flow {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(self.summary),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.last_checkpoint(out, shared)?;
+        Ok(self.summary)
     }
 
-    /// Brings the views to the committed offsets: every accepted event runs through them again. Nothing is published
-    /// before the end, so that no reader sees half of it. False when told to stop before the end.
-    fn replay(&mut self, out: &RecordSender, shared: &Shared) -> Result<bool> {
-        let Some(recovered) = self.recovered.take() else {
-            return Ok(true);
-        };
-        shared.readiness.add(NotReady::ReplayingHistory);
-        // The views come back as they were committed; the first tick then brings them up to date.
-        let committed = recovered.manifest.as_ref().map_or(0, |manifest| manifest.as_of_us);
-        let now = self.options.as_of_us.unwrap_or_else(|| shared.clock.now_us());
-        self.engine.begin_clock(if committed > 0 { committed } else { now - now.rem_euclid(TICK_US) });
-        shared.readiness.remove(NotReady::Starting);
-        let (engine, start) = (&mut self.engine, shared.clock.instant());
-        let mut stopped = false;
-        let replayed = recovered.replay(|events| {
-            if shared.stop.raised() {
-                stopped = true;
-                return Err(Error::unavailable("told to stop during the replay"));
-            }
-            let table: Arc<str> = events.table.name.as_str().into();
-            engine.apply(BTreeMap::from([(table, Changes::inserts(events.rows))]))?;
-            engine.maintain_unpublished()
-        });
-        if stopped {
-            return Ok(false);
+    /// The next start need not run again what was run since the last checkpoint.
+    fn last_checkpoint(&mut self, out: &RecordSender, shared: &Shared) -> Result<()> {
+        if !self.options.history || self.checkpoints.events == 0 {
+            return Ok(());
         }
-        let replayed = replayed?;
-        if replayed.rows > 0 {
-            tracing::info!(events = replayed.rows, took = ?(shared.clock.instant() - start), "replayed the history");
-        }
-        // One empty epoch: views without GROUP BY have a row before any event.
-        let EpochOutput { epoch, .. } = self.engine.apply(BTreeMap::new())?;
-        self.publish(shared)?;
-        if self.options.history {
-            let mut view_changes = vec![];
-            for view in &recovered.rebuilt {
-                let changes = Changes::inserts(self.engine.rows(view)?);
-                if !changes.is_empty() {
-                    view_changes.push(ViewChanges { view: view.clone(), generation: self.generations[view], changes });
-                }
-            }
-            out.send(
-                EpochRecord {
-                    epoch,
-                    published_at_us: shared.clock.now_us(),
-                    events: vec![],
-                    dead_letters: vec![],
-                    view_changes,
-                    offsets: self.offsets.clone(),
-                    as_of_us: self.engine.as_of_us(),
-                },
-                &shared.clock,
-            )?;
-        }
-        shared.readiness.remove(NotReady::ReplayingHistory);
-        Ok(true)
+        self.checkpoints.now = true;
+        let output = self.engine.apply(BTreeMap::new())?;
+        self.finish_epoch(output, (vec![], vec![]), out, shared)
+    }
+
+    /// Changes of saved tables since the last call, and whether they make a checkpoint.
+    pub(super) fn unsaved(&mut self, shared: &Shared) -> Result<(SavedRows, Option<CheckpointMark>)> {
+        let now = shared.clock.instant();
+        let due = self.checkpoints.is_due(now, self.options.checkpoint_every);
+        let rows = self.engine.unsaved(due)?;
+        Ok((rows, due.then(|| self.checkpoints.mark(&self.engine, now))))
     }
 
     /// Moves the clock to the current second, if views go by it; a drain does it once, at its start.
@@ -294,13 +261,23 @@ impl Flow {
         let view_changes = views.into_iter().filter_map(kept).collect();
         let published_at_us = shared.clock.now_us();
         let (offsets, as_of_us) = (self.offsets.clone(), self.engine.as_of_us());
-        out.send(
-            EpochRecord { epoch, published_at_us, events, dead_letters, view_changes, offsets, as_of_us },
-            &shared.clock,
-        )
+        self.checkpoints.events += events.iter().map(|events| events.rows.num_rows()).sum::<usize>();
+        let (state, checkpoint) = self.unsaved(shared)?;
+        let record = EpochRecord {
+            epoch,
+            published_at_us,
+            events,
+            dead_letters,
+            view_changes,
+            offsets,
+            as_of_us,
+            state,
+            checkpoint,
+        };
+        out.send(record, &shared.clock)
     }
 
-    fn publish(&mut self, shared: &Shared) -> Result<()> {
+    pub(super) fn publish(&mut self, shared: &Shared) -> Result<()> {
         let offset =
             |(topic, partition, next): (&Arc<str>, i32, i64)| PartitionOffset { topic: topic.clone(), partition, next };
         self.engine.publish(self.offsets.iter().map(offset).collect())?;

@@ -9,9 +9,11 @@
 //! rolls. A stage that fails stops all.
 
 mod budget;
+mod checkpoints;
 mod commits;
 mod flow;
 mod records;
+mod start;
 mod wiring;
 
 pub use flow::FlowSummary;

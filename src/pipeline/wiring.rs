@@ -109,6 +109,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
         epoch_wait_max: options.epoch_wait_max,
         memory_budget_bytes: options.memory_budget_bytes,
         history: options.history.enabled,
+        checkpoint_every: Duration::from_millis(options.history.checkpoint_every_ms),
         drain: options.drain,
         as_of_us: options.as_of_us,
     };

@@ -198,7 +198,7 @@ impl Plan {
     }
 
     /// What tells this operator from others over the same inputs.
-    fn own_text(&self) -> String {
+    pub fn own_text(&self) -> String {
         match &self.op {
             Op::Table(name) => format!("table {name}"),
             Op::View(name) => format!("view {name}"),

@@ -1,4 +1,4 @@
-//! Reading hot tables: lookups by key, and SQL over them, each at one pinned epoch.
+//! Reading hot tables: lookups by key, and SQL over them, each at one pinned epoch; SQL also over the history.
 //!
 //! Contract: a lookup is synchronous, uses no SQL engine and costs what its rows cost; SQL is one SELECT within limits
 //! of rows, time, memory and number at once. Both refuse a view that does not serve, and say how many rows errors keep
@@ -6,6 +6,7 @@
 
 mod answer;
 mod from_datafusion;
+mod history;
 mod interrupt;
 mod json;
 mod key;

@@ -1,4 +1,5 @@
-//! `POST /v1/sql`: one SELECT over the hot tables at one pinned epoch, within limits.
+//! `POST /v1/sql`: one SELECT over the hot tables at one pinned epoch, and over the history up to one pinned commit, within
+//! limits.
 //!
 //! A query runs on a thread of its own, so that it takes turns with lookups by the scheduler's measure and not by its
 //! own; at most `concurrent` run at once, sharing `memory_bytes`. When the asker goes away or the time is over, the query
@@ -12,7 +13,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{
-    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
+    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
 use datafusion::execution::FunctionRegistry;
@@ -29,12 +30,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::answer::{serving, type_name};
 use super::from_datafusion::query_error;
+use super::history::{EVENTS, HISTORY, Pinned};
 use super::interrupt;
 use super::json::{JsonColumns, write_string};
 use super::lookup::write_epoch;
 use super::scan::TableScan;
 use super::statement;
 use crate::error::{Error, Result};
+use crate::history::HistoryReader;
 use crate::hot::{HotTable, Published};
 use crate::planner::{exact_avg, exact_sum};
 use crate::tasks::{self, Stop};
@@ -93,6 +96,8 @@ pub struct SqlAnswer {
     pub truncated: bool,
     /// Rows kept out of the views read, summed over them.
     pub errors: i64,
+    /// The epoch of the commit up to which the history was read; None: it was not.
+    pub history_epoch: Option<String>,
 }
 
 /// How a query ended.
@@ -111,11 +116,13 @@ pub struct Sql {
     limits: SqlLimits,
     state: SessionState,
     permits: Arc<Semaphore>,
+    history: Option<Arc<HistoryReader>>,
 }
 
 /// A query on its way, with the view of the world that it reads.
 struct Running {
     published: Arc<Published>,
+    history: Option<Arc<HistoryReader>>,
     query: String,
     format: Format,
     limit: usize,
@@ -178,7 +185,12 @@ impl Sql {
             state.deregister_udf(name)?;
             state.deregister_udtf(name)?;
         }
-        Ok(Sql { permits: Arc::new(Semaphore::new(limits.concurrent)), state, limits })
+        Ok(Sql { permits: Arc::new(Semaphore::new(limits.concurrent)), state, limits, history: None })
+    }
+
+    /// Queries can read this history, too.
+    pub fn with_history(self, history: HistoryReader) -> Self {
+        Sql { history: Some(Arc::new(history)), ..self }
     }
 
     pub fn limits(&self) -> &SqlLimits {
@@ -201,6 +213,7 @@ impl Sql {
         let running = Running {
             context: self.context(),
             published,
+            history: self.history.clone(),
             query: request.query,
             format: request.format,
             limit,
@@ -252,14 +265,14 @@ impl Running {
 
     async fn answer(&self) -> Result<SqlAnswer> {
         let statement = statement::parse(&self.query)?;
-        let errors = self.register(&statement)?;
+        let (errors, history_epoch) = self.register(&statement)?;
         let plan = self.context.state().statement_to_plan(statement).await.map_err(query_error)?;
         let only_select = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_select.verify_plan(&plan).map_err(query_error)?;
         let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
         check_names(&schema)?;
         let stream = self.execute(plan).await.map_err(query_error)?;
-        let mut answer = SqlAnswer { body: vec![], rows: 0, truncated: false, errors };
+        let mut answer = SqlAnswer { body: vec![], rows: 0, truncated: false, errors, history_epoch };
         match self.format {
             Format::Json => self.write_json(&schema, stream, &mut answer).await?,
             Format::Arrow => self.write_arrow(&schema, stream, &mut answer).await?,
@@ -277,26 +290,44 @@ impl Running {
         execute_stream(interrupt::yield_often(plan)?, self.context.task_ctx())
     }
 
-    /// Makes the views that the query names known. Returns the rows that errors keep out of them.
-    fn register(&self, statement: &Statement) -> Result<i64> {
-        let schema = Arc::new(MemorySchemaProvider::new());
-        let mut errors = 0;
-        for reference in self.context.state().resolve_table_references(statement).map_err(query_error)? {
-            let TableReference::Bare { table: name } = &reference else {
-                return Err(Error::invalid(format!("there is no schema in {reference}")).hint("write the view's name"));
-            };
-            let Some(table) = self.published.table(name) else {
-                let names: Vec<&str> = self.published.tables().keys().map(|name| &**name).collect();
-                let hint = format!("the views are: {}", names.join(", "));
-                return Err(Error::invalid(format!("there is no view {name}")).hint(hint));
-            };
-            errors += serving(&self.published, table)?;
-            schema.register_table(name.to_string(), self.provider(table)?).map_err(query_error)?;
-        }
+    /// Makes the relations that the query names known. Returns the rows that errors keep out of the views, and the epoch
+    /// of the history that is read.
+    fn register(&self, statement: &Statement) -> Result<(i64, Option<String>)> {
         let catalog = Arc::new(MemoryCatalogProvider::new());
-        catalog.register_schema(SCHEMA, schema).map_err(query_error)?;
+        for schema in [SCHEMA, HISTORY, EVENTS] {
+            catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new())).map_err(query_error)?;
+        }
+        let (mut errors, mut pinned) = (0, Pinned::default());
+        for reference in self.context.state().resolve_table_references(statement).map_err(query_error)? {
+            let (schema, name, provider): (&str, &str, Arc<dyn TableProvider>) = match &reference {
+                TableReference::Bare { table: name } => {
+                    let table = self.view(name)?;
+                    errors += serving(&self.published, table)?;
+                    (SCHEMA, name, self.provider(table)?)
+                }
+                TableReference::Partial { schema, table } if [HISTORY, EVENTS].contains(&&**schema) => {
+                    let provider = pinned.table(self.history.as_deref(), (schema, table), &self.published)?;
+                    (schema, table, provider)
+                }
+                other => {
+                    let hint = "write a view, history.<view> or events.<table>";
+                    return Err(Error::invalid(format!("there is no schema in {other}")).hint(hint));
+                }
+            };
+            if let Some(schema) = catalog.schema(schema) {
+                schema.register_table(name.to_string(), provider).map_err(query_error)?;
+            }
+        }
         self.context.register_catalog(CATALOG, catalog);
-        Ok(errors)
+        Ok((errors, pinned.epoch_name()))
+    }
+
+    fn view(&self, name: &str) -> Result<&Arc<HotTable>> {
+        self.published.table(name).ok_or_else(|| {
+            let names: Vec<&str> = self.published.tables().keys().map(|name| &**name).collect();
+            let hint = format!("the views are: {}", names.join(", "));
+            Error::invalid(format!("there is no view {name}")).hint(hint)
+        })
     }
 
     fn provider(&self, table: &Arc<HotTable>) -> Result<Arc<StreamingTable>> {
@@ -330,6 +361,10 @@ impl Running {
     ) -> Result<()> {
         let mut out = vec![b'{'];
         write_epoch(&mut out, &self.published);
+        if let Some(epoch) = &answer.history_epoch {
+            out.extend_from_slice(b",\"history_epoch\":");
+            write_string(&mut out, epoch);
+        }
         if answer.errors > 0 {
             out.extend_from_slice(format!(",\"errors\":{}", answer.errors).as_bytes());
         }

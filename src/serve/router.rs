@@ -35,7 +35,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// With the usual limits.
+    /// With the usual limits, and without a history.
     pub fn new(hot: Arc<Hot>, readiness: Arc<Readiness>, metrics: Arc<Metrics>, clock: Clock) -> Result<Self> {
         let sql = Arc::new(Sql::new(SqlLimits::default())?);
         Ok(AppState { hot, readiness, metrics, sql, clock, wait_max: WAIT_MAX })

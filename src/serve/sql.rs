@@ -20,6 +20,7 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Headers of an answer, for those who cannot read them in the body.
 const EPOCH: HeaderName = HeaderName::from_static("rebateflow-epoch");
+const HISTORY_EPOCH: HeaderName = HeaderName::from_static("rebateflow-history-epoch");
 const TRUNCATED: HeaderName = HeaderName::from_static("rebateflow-truncated");
 const ERRORS: HeaderName = HeaderName::from_static("rebateflow-errors");
 
@@ -58,9 +59,13 @@ async fn run(shared: &Shared, request: Request) -> Result<Response, Problem> {
     let headers = response.headers_mut();
     let content_type = if format == Format::Arrow { ARROW_STREAM } else { "application/json" };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let epoch = HeaderValue::from_str(&published.epoch_name())
-        .map_err(|e| Error::internal("an epoch is not a header value").caused_by(e))?;
-    headers.insert(EPOCH, epoch);
+    let epoch = |name: &str| {
+        HeaderValue::from_str(name).map_err(|e| Error::internal("an epoch is not a header value").caused_by(e))
+    };
+    headers.insert(EPOCH, epoch(&published.epoch_name())?);
+    if let Some(name) = &answer.history_epoch {
+        headers.insert(HISTORY_EPOCH, epoch(name)?);
+    }
     headers.insert(TRUNCATED, HeaderValue::from_static(if answer.truncated { "true" } else { "false" }));
     headers.insert(ERRORS, HeaderValue::from(answer.errors));
     Ok(response)

@@ -7,7 +7,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
 use sqllogictest::{DefaultColumnType, SortMode};
 
-use super::case::{Case, Item, may_retract};
+use super::case::{self, Case, Item, may_retract};
 use super::dml::{self, Tables};
 use super::events::{self, Event};
 use super::runner::Schedule;
@@ -70,6 +70,9 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let mut engine = Engine::planning(1, Clock::System, planner)?;
         given.workers.iter().for_each(|workers| engine.use_workers(workers.clone()));
+        if schedule == Schedule::Restart {
+            engine.keep_checkpoints()?;
+        }
         Ok(Run {
             session,
             truth,
@@ -129,8 +132,9 @@ impl<'a> Run<'a> {
         }
         if self.schedule == Schedule::Restart {
             self.flush()?;
-            self.given.items.push(Item::Restart);
-            self.engine.restart()?;
+            let seed = self.random.u64(..);
+            self.given.items.push(Item::Restart(seed));
+            case::restart(&mut self.engine, seed)?;
         }
         Ok(())
     }

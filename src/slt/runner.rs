@@ -22,7 +22,7 @@ pub enum Schedule {
     RowAnEpoch,
     /// Random epochs; what is never taken out also arrives in random order.
     Random(u64),
-    /// One epoch a statement, and the views built anew after each.
+    /// One epoch a statement, and a restart from a checkpoint after each.
     Restart,
     /// As `Random`, over several shards with a thread each, however small the epochs.
     Shards(u64),
@@ -47,7 +47,7 @@ impl fmt::Display for Schedule {
             Schedule::Together => f.write_str("all at once"),
             Schedule::RowAnEpoch => f.write_str("a row an epoch"),
             Schedule::Random(seed) => write!(f, "random epochs, seed {seed}"),
-            Schedule::Restart => f.write_str("restart after each statement"),
+            Schedule::Restart => f.write_str("restart from a checkpoint after each statement"),
             Schedule::Shards(seed) => write!(f, "{SHARDS} shards, random epochs, seed {seed}"),
         }
     }

@@ -16,7 +16,7 @@ pub(super) struct Smallest {
 pub(super) fn smallest(case: Case, fails: impl Fn(&Case) -> Option<String>) -> Option<Smallest> {
     let failure = fails(&case)?;
     let mut shrinking = Shrinking { smallest: Smallest { case, failure }, fails, trials: TRIALS_MAX };
-    shrinking.drop_each(|item| matches!(item, Item::Restart));
+    shrinking.drop_each(|item| matches!(item, Item::Restart(_)));
     shrinking.merge();
     shrinking.drop_rows();
     shrinking.merge();

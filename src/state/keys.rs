@@ -1,14 +1,54 @@
 //! Keys to dense numbers: the groups of an aggregate.
 
+use super::codec::EncodedRows;
 use super::index::HashIndex;
+use super::slot::hash_key;
+
+/// Keys whose memory is loaded ahead of their use.
+const WARM_KEYS: usize = 256;
+
+/// Bytes of a key that stand in the table itself.
+const SHORT_BYTES: usize = 22;
 
 /// Gives each key a number, reuses the numbers of keys that are gone.
 #[derive(Debug)]
 pub struct KeyTable {
     index: HashIndex,
-    keys: Vec<(u64, Box<[u8]>)>,
+    keys: Vec<Key>,
     free: Vec<u32>,
+    /// Bytes of the long keys.
     key_bytes: usize,
+}
+
+/// The bytes of a key: short ones need no allocation and no further read of memory.
+#[derive(Debug)]
+enum Key {
+    Short { length: u8, bytes: [u8; SHORT_BYTES] },
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    fn new(key: &[u8]) -> Self {
+        let mut bytes = [0; SHORT_BYTES];
+        match bytes.get_mut(..key.len()) {
+            Some(short) => {
+                short.copy_from_slice(key);
+                Key::Short { length: key.len() as u8, bytes }
+            }
+            None => Key::Long(key.into()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Key::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Key::Long(bytes) => bytes,
+        }
+    }
+
+    fn size(&self) -> usize {
+        if let Key::Long(bytes) = self { bytes.len() } else { 0 }
+    }
 }
 
 impl Default for KeyTable {
@@ -20,17 +60,18 @@ impl Default for KeyTable {
 impl KeyTable {
     /// The number of a key, which is added if it is not there.
     pub fn number(&mut self, hash: u64, key: &[u8]) -> u32 {
-        if let Some(number) = self.index.find(hash, |n| *self.keys[n as usize].1 == *key) {
+        if let Some(number) = self.index.find(hash, |n| self.keys[n as usize].bytes() == key) {
             return number;
         }
-        self.key_bytes += key.len();
+        let key = Key::new(key);
+        self.key_bytes += key.size();
         let number = match self.free.pop() {
             Some(number) => {
-                self.keys[number as usize] = (hash, key.into());
+                self.keys[number as usize] = key;
                 number
             }
             None => {
-                self.keys.push((hash, key.into()));
+                self.keys.push(key);
                 (self.keys.len() - 1) as u32
             }
         };
@@ -38,22 +79,36 @@ impl KeyTable {
         number
     }
 
+    /// The number of each of these keys; those that are not there are added.
+    pub fn numbers(&mut self, keys: &EncodedRows) -> Vec<u32> {
+        let hashes: Vec<u64> = (0..keys.len()).map(|i| hash_key(keys.bytes(i))).collect();
+        let mut numbers = Vec::with_capacity(keys.len());
+        for part in hashes.chunks(WARM_KEYS) {
+            std::hint::black_box(self.warm(part));
+            for &hash in part {
+                let key = keys.bytes(numbers.len());
+                numbers.push(self.number(hash, key));
+            }
+        }
+        numbers
+    }
+
     /// Loads what `number` will touch for these hashes: the misses overlap here and are hits afterwards.
-    pub fn warm(&self, hashes: &[u64]) -> u8 {
+    fn warm(&self, hashes: &[u64]) -> u8 {
         hashes.iter().fold(0, |sum, &hash| {
             let number = self.index.find(hash, |_| true);
-            sum ^ number.and_then(|n| self.keys[n as usize].1.first().copied()).unwrap_or(0)
+            sum ^ number.and_then(|n| self.keys[n as usize].bytes().first().copied()).unwrap_or(0)
         })
     }
 
     pub fn key(&self, number: u32) -> &[u8] {
-        &self.keys[number as usize].1
+        self.keys[number as usize].bytes()
     }
 
     pub fn remove(&mut self, number: u32) {
-        let (hash, key) = std::mem::take(&mut self.keys[number as usize]);
-        self.key_bytes -= key.len();
-        self.index.remove(hash, number);
+        let key = std::mem::replace(&mut self.keys[number as usize], Key::new(&[]));
+        self.key_bytes -= key.size();
+        self.index.remove(hash_key(key.bytes()), number);
         self.free.push(number);
     }
 
@@ -68,6 +123,6 @@ impl KeyTable {
         self.len() == 0
     }
     pub fn size(&self) -> usize {
-        self.index.size() + self.keys.capacity() * size_of::<(u64, Box<[u8]>)>() + self.key_bytes
+        self.index.size() + self.keys.capacity() * size_of::<Key>() + self.key_bytes
     }
 }

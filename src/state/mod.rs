@@ -8,13 +8,16 @@
 //! lists for further keys. Why, with figures: `DECISIONS.md` 2.
 
 mod arrangement;
+mod block;
 mod codec;
 mod index;
 mod keys;
 mod ordered;
-mod ranked;
+#[cfg(test)]
+mod ordered_tests;
 mod reader;
 mod rows;
+mod saved;
 mod shard;
 mod slot;
 #[cfg(test)]
@@ -24,10 +27,10 @@ mod touched;
 pub use arrangement::{Arrangement, Batch, LOCK_ROWS, Layout, Maintained, Sharding};
 pub use codec::{ASCENDING, EncodedRows, RowCodec};
 pub use keys::KeyTable;
-pub use ordered::OrderedRows;
-pub use ranked::{RankedKey, RankedRows};
+pub use ordered::{OrderedRows, RankedRows};
 pub use reader::{Matches, Reader};
 pub use rows::RowId;
+pub use saved::{SavedRows, SavedTable, weighted_changes, weighted_rows};
 pub use shard::Writer;
 pub use slot::{SLOTS, hash_key, shard_of, slot};
 pub use touched::Touched;

@@ -185,17 +185,3 @@ fn a_null_key_meets_nothing_but_can_be_looked_up() {
     assert_eq!(reader.probe(Some(0), &[null.clone()], 1, false).expect("probes").weights.len(), 0);
     assert_eq!(reader.lookup(Some(0), &[null]).expect("looks up").len(), 1);
 }
-
-#[test]
-fn ordered_rows_find_first_and_last_of_a_prefix_and_refuse_what_is_not_there() {
-    let mut rows = OrderedRows::default();
-    for row in [&b"a1"[..], b"a2", b"b1", b"\xff\xff1", b"\xff\xff2"] {
-        rows.add(row, 1).expect("inserts");
-    }
-    assert_eq!((rows.first(b"a"), rows.last(b"a")), (Some(&b"a1"[..]), Some(&b"a2"[..])));
-    assert_eq!((rows.first(b"\xff\xff"), rows.last(b"\xff\xff")), (Some(&b"\xff\xff1"[..]), Some(&b"\xff\xff2"[..])));
-    assert_eq!((rows.first(b"c"), rows.last(b"c")), (None, None));
-    rows.add(b"a1", -1).expect("it is there");
-    assert_eq!(rows.first(b"a"), Some(&b"a2"[..]));
-    assert_eq!(rows.add(b"a1", -1).err().map(|e| e.kind), Some(ErrorKind::Data));
-}

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Reads the Parquet of a data directory with DuckDB and with Polars, and compares it with what was produced.
+"""Reads the Parquet of a data directory with DuckDB and with Polars, and compares it with what was produced; and its
+Delta tables with deltalake and with Polars, and compares them with the files.
 
     check.py DATA [--produced FILE.json] [--view NAME=FILE]... [--events TABLE=FILE]...
 
 DATA        the directory that rebateflow was given with --data
 --produced  {"next_offsets": {TOPIC: {PARTITION: NEXT}}, "accepted": {TOPIC: N}, "unreadable": {TOPIC: N}}
             Every offset from 0 (or "first_offsets") up to NEXT must be in the events or in the dead letters, once.
-            "accepted" and "unreadable" may be left out.
+            "accepted" and "unreadable" may be left out. Without --produced a roll may have been interrupted: then the
+            Delta logs may lack the newest files.
 --view      the rows that the view must have: its changes, added up (insert +1, delete -1), must give exactly these
 --events    the rows that the events of a table must be, in any order
 
@@ -20,6 +22,7 @@ import json
 import os
 import sys
 
+import deltalake
 import duckdb
 import polars
 
@@ -76,7 +79,7 @@ class DuckReader:
         return [dict(zip(names, row)) for row in cursor.fetchall()]
 
     def scan(self, pattern, partitioned=False):
-        return f"read_parquet('{pattern}', hive_partitioning = {partitioned})"
+        return f"read_parquet('{pattern}', hive_partitioning = {partitioned}, union_by_name = true)"
 
     def columns(self, pattern):
         """Name and type of the columns that a user declared."""
@@ -110,7 +113,10 @@ class PolarsReader:
     name = "polars"
 
     def scan(self, pattern, partitioned=False):
-        return polars.scan_parquet(pattern, hive_partitioning=partitioned)
+        # A table to which a column was added has files with it and files without.
+        return polars.scan_parquet(
+            pattern, hive_partitioning=partitioned, missing_columns="insert", extra_columns="ignore"
+        )
 
     def places(self, sources):
         parts = [
@@ -148,6 +154,41 @@ def sources_of(data):
     if has_files(pattern):
         found.append(("dead letter", pattern, ("topic", '"partition"', '"offset"')))
     return found
+
+
+def folders_of(data):
+    """The folder of each dataset that has files."""
+    tops = [*glob.glob(f"{data}/events/*"), *glob.glob(f"{data}/views/*/gen=*"), f"{data}/dead_letters"]
+    return [folder for folder in sorted(tops) if has_files(f"{folder}/_date=*/*.parquet")]
+
+
+def check_delta(report, judge, data, complete):
+    """Each dataset as a Delta table has the rows of its files: all of them, or, before a roll has ended, no others."""
+    readers = {
+        "deltalake": lambda folder: deltalake.DeltaTable(folder).to_pyarrow_table(),
+        # Polars' own scan takes the directory gen=N above a view's table for a column of it.
+        "polars delta": lambda folder: polars.scan_delta(folder, use_pyarrow="/gen=" in folder).collect().to_arrow(),
+    }
+    for folder in folders_of(data):
+        name = os.path.relpath(folder, data)
+        if not glob.glob(f"{folder}/_delta_log/*.json"):
+            if complete:
+                report.equal("deltalake", f"{name}: entries of the Delta log", 0, "some")
+            continue
+        scan = f"read_parquet('{folder}/_date=*/*.parquet', hive_partitioning = true, union_by_name = true)"
+        found = [row["column_name"] for row in judge.rows(f"DESCRIBE SELECT * FROM {scan}")]
+        # The directory gen=N above a view's dataset is not part of it.
+        columns = [column for column in found if column != "gen"]
+        names = ", ".join(f'"{column}"' for column in columns)
+        for reader, read in readers.items():
+            table = read(folder)
+            print(f"{reader}: {name}: {table.num_rows} rows")
+            report.equal(reader, f"{name}: columns", sorted(table.column_names), sorted(columns))
+            judge.db.register("delta", table)
+            files, found = f"SELECT {names} FROM {scan}", f"SELECT {names} FROM delta"
+            report.check(reader, f"{name}: rows that no file has", judge.rows(f"{found} EXCEPT ALL {files}"))
+            if complete:
+                report.check(reader, f"{name}: rows of files only", judge.rows(f"{files} EXCEPT ALL {found}"))
 
 
 def check_places(report, reader, judge, data, produced):
@@ -277,6 +318,7 @@ def main():
         check_places(report, reader, judge, arguments.data, produced)
         for request in requests:
             check_rows(report, reader, judge, request)
+    check_delta(report, judge, arguments.data, produced is not None)
     print("all equal" if report.differences == 0 else f"{report.differences} differences")
     sys.exit(1 if report.differences else 0)
 

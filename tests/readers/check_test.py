@@ -5,10 +5,12 @@ import datetime
 import decimal
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 
+import deltalake
 import pyarrow
 import pyarrow.parquet
 
@@ -75,8 +77,15 @@ EXPECTED = [
 ]
 
 
-def run(accepted=(0, 1, 3), rejected=(2,), changes=GOOD, produced=4, expected=EXPECTED, qty=None):
-    """Makes the directory and runs check.py over it; exit code and output."""
+def add_logs(data):
+    """Makes a Delta table of each dataset."""
+    for folder in ("events/stock", "dead_letters", "views/balance/gen=9", "views/balance/gen=10"):
+        schema = deltalake.Schema([deltalake.Field("_date", "date", nullable=True)])
+        deltalake.convert_to_deltalake(f"{data}/{folder}", partition_by=schema, partition_strategy="hive")
+
+
+def run(accepted=(0, 1, 3), rejected=(2,), changes=GOOD, produced=4, expected=EXPECTED, qty=None, damage=None):
+    """Makes the directory and runs check.py over it; exit code and output. `damage` is done to it after the logs."""
     with tempfile.TemporaryDirectory() as top:
         half = len(accepted) // 2
         write(f"{top}/data/events/stock/{DAY}/1-1.parquet", event_columns(list(accepted)[:half]))
@@ -84,6 +93,9 @@ def run(accepted=(0, 1, 3), rejected=(2,), changes=GOOD, produced=4, expected=EX
         write(f"{top}/data/dead_letters/{DAY}/1-1.parquet", letter_columns(list(rejected)))
         write(f"{top}/data/views/balance/gen=9/{DAY}/1-1.parquet", change_columns([("old", 1, NOW, "insert")]))
         write(f"{top}/data/views/balance/gen=10/{DAY}/1-1.parquet", change_columns(changes))
+        add_logs(f"{top}/data")
+        if damage:
+            damage(f"{top}/data")
         with open(f"{top}/produced.json", "w", encoding="utf-8") as file:
             json.dump(
                 {"next_offsets": {"stock": {"0": produced}}, "accepted": {"stock": 3}, "unreadable": {"stock": 1}},
@@ -108,9 +120,34 @@ def run(accepted=(0, 1, 3), rejected=(2,), changes=GOOD, produced=4, expected=EX
         return done.returncode, done.stdout + done.stderr
 
 
-def expect(name, outcome, code, *texts):
+def late_letter(data):
+    """A file that no log names."""
+    write(f"{data}/dead_letters/{DAY}/2-2.parquet", letter_columns([4]))
+
+
+def double_letter(data):
+    """A log that names a file twice, the second time as a copy where no glob looks."""
+    copy, folder = f"{DAY}/copy/1-1.parquet", f"{data}/dead_letters"
+    os.mkdir(f"{folder}/{DAY}/copy")
+    shutil.copy(f"{folder}/{DAY}/1-1.parquet", f"{folder}/{copy}")
+    add = {
+        "path": copy,
+        "partitionValues": {"_date": DAY.split("=")[1]},
+        "size": os.path.getsize(f"{folder}/{copy}"),
+        "modificationTime": 0,
+        "dataChange": True,
+    }
+    with open(f"{folder}/_delta_log/{1:020}.json", "w", encoding="utf-8") as file:
+        file.write(json.dumps({"add": add}) + "\n")
+
+
+def no_log(data):
+    shutil.rmtree(f"{data}/events/stock/_delta_log")
+
+
+def expect(name, outcome, code, *texts, readers=("duckdb", "polars")):
     found, output = outcome
-    for reader in ("duckdb", "polars"):
+    for reader in readers:
         for text in texts:
             wanted = f"DIFFERENT {reader}: {text}"
             if wanted not in output:
@@ -152,6 +189,22 @@ def main():
         1,
         "view balance: rows with a negative weight: 1 rows",
     )
+    delta = ("deltalake", "polars delta")
+    expect(
+        "a file that no Delta log names",
+        run(damage=late_letter, produced=5),
+        1,
+        "dead_letters: rows of files only: 1 rows",
+        readers=delta,
+    )
+    expect(
+        "a Delta log that doubles a file",
+        run(damage=double_letter),
+        1,
+        "dead_letters: rows that no file has: 1 rows",
+        readers=delta,
+    )
+    expect("no Delta log", run(damage=no_log), 1, "events/stock: entries of the Delta log", readers=delta[:1])
     expect("a wrong event", run(qty=7), 1, "events of stock: found minus expected: 2 rows")
 
 

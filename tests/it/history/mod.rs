@@ -1,7 +1,10 @@
-//! Commits, rolls and restarts over memory, a directory, and stores that fail at every single write.
+//! Commits, rolls, restarts and readers over memory, a directory, and stores that fail at every single write.
 
 mod faulty;
 mod world;
 
 mod crashes;
+mod delta;
+mod past;
+mod reading;
 mod restarts;

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use object_store::path::Path;
 use rebateflow::catalog::Table;
 use rebateflow::error::ErrorKind;
-use rebateflow::history::{HistorySettings, Store, epoch_number, segment_path};
+use rebateflow::history::{Epochs, HistorySettings, Store, epoch_number, segment_path};
 use rebateflow::recovery;
 
 use super::world::{Files, Process, accepted, column, count_view, orders, parquet_rows, settings};
@@ -56,7 +56,7 @@ fn a_directory_holds_the_documented_files_and_nothing_else() {
     assert_eq!(log.iter().filter(|name| !name.contains("rolls")).count(), 1, "{log:?}");
     assert_eq!(names(&store, "runs"), ["runs/000001", "runs/000002"]);
     let days: BTreeSet<String> = names(&store, "events").iter().map(|n| n.split('/').nth(2).unwrap().into()).collect();
-    assert_eq!(days.into_iter().collect::<Vec<_>>(), ["_date=2026-03-01", "_date=2026-03-02"]);
+    assert_eq!(days.into_iter().collect::<Vec<_>>(), ["_date=2026-03-01", "_date=2026-03-02", "_delta_log"]);
     let files = walk(folder.path());
     assert!(files.iter().all(|name| !name.contains('#')), "{files:?}");
 }
@@ -133,7 +133,8 @@ fn a_roll_that_is_done_again_writes_the_same_bytes() {
         .iter()
         .flat_map(|folder| store.list(&Path::from(*folder)).unwrap())
         .collect();
-    assert_eq!(files.len(), 4, "{files:?}");
+    // Three Parquet files, their Delta logs, and the record.
+    assert_eq!(files.len(), 7, "{files:?}");
     let before: Vec<_> = files.iter().map(|path| store.read(path).unwrap()).collect();
     // As if the crash had come before all but the first file.
     files[1..].iter().for_each(|path| store.delete(path).unwrap());
@@ -188,12 +189,16 @@ fn an_added_column_is_null_in_older_events() {
     let mut sizes = vec![];
     process
         .recovered
-        .replay(|batch| {
-            let size = batch.rows.column_by_name("size").unwrap().as_primitive::<Int64Type>().clone();
-            let offset = batch.rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>().clone();
-            sizes.extend((0..size.len()).map(|i| (offset.value(i), size.is_valid(i).then(|| size.value(i)))));
-            Ok(())
-        })
+        .replay(
+            |_| true,
+            Epochs::ALL,
+            |batch| {
+                let size = batch.rows.column_by_name("size").unwrap().as_primitive::<Int64Type>().clone();
+                let offset = batch.rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>().clone();
+                sizes.extend((0..size.len()).map(|i| (offset.value(i), size.is_valid(i).then(|| size.value(i)))));
+                Ok(())
+            },
+        )
         .unwrap();
     assert_eq!(sizes.len(), accepted(&process.offsets).len());
     assert!(sizes.iter().all(|(offset, size)| *size == (*offset >= 10).then_some(*offset)), "{sizes:?}");

@@ -15,8 +15,11 @@ use rebateflow::checkpoint::Offsets;
 use rebateflow::clock::Clock;
 use rebateflow::commit::Committer;
 use rebateflow::error::Result;
-use rebateflow::history::{EpochRecord, HistorySettings, Store, ViewChanges, ViewIdentity, read_archive};
+use rebateflow::history::{EpochRecord, Epochs, HistorySettings, Store, ViewChanges, ViewIdentity, read_archive};
 use rebateflow::recovery::{self, Opening, Recovered};
+use rebateflow::state::SavedRows;
+
+use super::delta::{assert_logs_are_complete, assert_logs_name_files};
 
 /// Partition and offset.
 pub type At = (i32, i64);
@@ -121,7 +124,13 @@ pub struct Process {
 }
 
 pub fn settings() -> HistorySettings {
-    HistorySettings { commit_every_ms: 0, roll_bytes: 6_000, roll_after_ms: 300_000, enabled: true }
+    HistorySettings {
+        commit_every_ms: 0,
+        roll_bytes: 6_000,
+        roll_after_ms: 300_000,
+        checkpoint_every_ms: 10_000,
+        enabled: true,
+    }
 }
 
 pub fn count_view(fingerprint: &str) -> ViewIdentity {
@@ -146,12 +155,16 @@ impl Process {
             clock.set(manifest.committed_at_us);
         }
         let mut seen = vec![];
-        recovered.replay(|batch| {
-            assert!(batch.rows.num_rows() <= 65_536);
-            assert_eq!(batch.rows.schema(), table.event_schema());
-            seen.extend(positions(&batch.rows, "_partition", "_offset", "note"));
-            Ok(())
-        })?;
+        recovered.replay(
+            |_| true,
+            Epochs::ALL,
+            |batch| {
+                assert!(batch.rows.num_rows() <= 65_536);
+                assert_eq!(batch.rows.schema(), table.event_schema());
+                seen.extend(positions(&batch.rows, "_partition", "_offset", "note"));
+                Ok(())
+            },
+        )?;
         assert_exactly(seen, &accepted(&recovered.offsets), "replay");
         let counts = counts_at(&recovered.offsets);
         let committer = Committer::new(store.clone(), recovered.end.clone(), settings, clock.clone());
@@ -177,6 +190,8 @@ impl Process {
             view_changes: vec![ViewChanges { view: "counts".into(), generation, changes }],
             offsets: self.offsets.clone(),
             as_of_us: self.clock.now_us(),
+            state: SavedRows::default(),
+            checkpoint: None,
         }
     }
 
@@ -225,7 +240,7 @@ fn counts_at(offsets: &Offsets) -> Counts {
 }
 
 /// Positions of rows, each checked against the contents that its position stands for.
-fn positions(rows: &RecordBatch, partition: &str, offset: &str, content: &str) -> Vec<At> {
+pub fn positions(rows: &RecordBatch, partition: &str, offset: &str, content: &str) -> Vec<At> {
     let partitions = rows.column_by_name(partition).unwrap().as_primitive::<Int32Type>();
     let offsets = rows.column_by_name(offset).unwrap().as_primitive::<Int64Type>();
     let content = rows.column_by_name(content).unwrap();
@@ -250,7 +265,8 @@ pub fn assert_exactly(mut seen: Vec<At>, expected: &BTreeSet<At>, what: &str) {
 /// All rows of the Parquet files below a folder, file by file.
 pub fn parquet_rows(store: &Store, folder: &str) -> Vec<(Path, RecordBatch)> {
     let mut all = vec![];
-    for path in store.list(&Path::from(folder)).unwrap() {
+    let listed = store.list(&Path::from(folder)).unwrap();
+    for path in listed.into_iter().filter(|path| !path.as_ref().contains("/_delta_log/")) {
         assert!(path.as_ref().ends_with(".parquet"), "{path}");
         for rows in read_archive(store.read(&path).unwrap()).unwrap() {
             all.push((path.clone(), rows.unwrap()));
@@ -302,6 +318,7 @@ impl Files {
         assert_exactly(files.events, &accepted, "events");
         assert_exactly(files.dead, &consumed(&offsets).difference(&accepted).copied().collect(), "dead letters");
         assert_eq!(files.counts, counts_at(&offsets));
+        assert_logs_are_complete(store);
     }
 
     pub fn assert_nothing_twice(store: &Store) {
@@ -309,6 +326,7 @@ impl Files {
         for positions in [files.events, files.dead] {
             assert_eq!(positions.iter().collect::<BTreeSet<_>>().len(), positions.len());
         }
+        assert_logs_name_files(store);
     }
 }
 

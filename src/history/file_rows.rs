@@ -1,0 +1,160 @@
+//! Reading a rolled file in part: only the columns that are asked for, one row group after another.
+//!
+//! Memory: the encoded columns of one row group, and one batch. Unlike `read_rolled` this does not read the whole file,
+//! so it cannot check its checksum; what does not decode is an error that names the file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytes::buf::{Buf, Reader};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use object_store::path::Path;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::archive::rows_of_a_batch;
+use super::roller::RolledFile;
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of a file's end that are read first: the footer of most files.
+const FOOTER_BYTES: u64 = 64 << 10;
+
+/// A rolled file whose footer is read.
+pub(super) struct OpenFile {
+    store: Store,
+    path: Path,
+    bytes: u64,
+    metadata: ArrowReaderMetadata,
+}
+
+impl OpenFile {
+    pub fn open(store: &Store, file: &RolledFile) -> Result<OpenFile> {
+        let path = Path::from(file.path.as_str());
+        let mut wanted = FOOTER_BYTES.min(file.bytes);
+        loop {
+            let end = read(store, &path, file.bytes - wanted..file.bytes)?;
+            let mut reader = ParquetMetaDataReader::new();
+            match reader.try_parse_sized(&end, file.bytes).and_then(|()| reader.finish()) {
+                Ok(metadata) => {
+                    let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new());
+                    let metadata = metadata.map_err(|e| damaged(&path, e))?;
+                    return Ok(OpenFile { store: store.clone(), path, bytes: file.bytes, metadata });
+                }
+                Err(ParquetError::NeedMoreData(more)) if more as u64 > wanted && more as u64 <= file.bytes => {
+                    wanted = more as u64;
+                }
+                Err(e) => return Err(damaged(&path, e)),
+            }
+        }
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        self.metadata.schema()
+    }
+
+    /// The rows with these columns; those that the file does not have are left out.
+    pub fn rows(self, columns: &[&str]) -> FileRows {
+        let schema = self.metadata.schema();
+        let positions = columns.iter().filter_map(|name| Some(schema.column_with_name(name)?.0));
+        let projection = ProjectionMask::roots(self.metadata.parquet_schema(), positions);
+        FileRows { file: self, projection, next_group: 0, group: None }
+    }
+}
+
+fn read(store: &Store, path: &Path, range: std::ops::Range<u64>) -> Result<Bytes> {
+    store.read_range(path, range).map_err(|e| match e.kind {
+        ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
+        _ => e,
+    })
+}
+
+fn damaged(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::data(format!("{path} is damaged")).hint("restore the file from a copy").caused_by(error)
+}
+
+/// The rows of a file, row group by row group.
+pub(super) struct FileRows {
+    file: OpenFile,
+    projection: ProjectionMask,
+    next_group: usize,
+    group: Option<ParquetRecordBatchReader>,
+}
+
+impl FileRows {
+    /// The next rows, in order; None at the end. `reserve` is told the bytes that are about to be held.
+    pub fn next(&mut self, reserve: &mut dyn FnMut(u64) -> Result<()>) -> Result<Option<RecordBatch>> {
+        loop {
+            match self.group.as_mut().and_then(Iterator::next) {
+                Some(rows) => return rows.map(Some).map_err(|e| damaged(&self.file.path, e)),
+                None if self.next_group == self.file.metadata.metadata().num_row_groups() => return Ok(None),
+                None => self.group = Some(self.open_group(reserve)?),
+            }
+        }
+    }
+
+    fn open_group(&mut self, reserve: &mut dyn FnMut(u64) -> Result<()>) -> Result<ParquetRecordBatchReader> {
+        let OpenFile { store, path, bytes, metadata } = &self.file;
+        let group = metadata.metadata().row_group(self.next_group);
+        let ranges = (0..group.num_columns()).filter(|&leaf| self.projection.leaf_included(leaf));
+        let ranges: Vec<(u64, u64)> = ranges.map(|leaf| group.column(leaf).byte_range()).collect();
+        reserve(ranges.iter().map(|(_, length)| length).sum())?;
+        let mut chunks = Chunks { bytes: *bytes, at: BTreeMap::new() };
+        for (start, length) in ranges {
+            chunks.at.insert(start, read(store, path, start..start + length)?);
+        }
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
+            .with_projection(self.projection.clone())
+            .with_row_groups(vec![self.next_group])
+            .with_batch_size(rows_of_a_batch(metadata.metadata()));
+        self.next_group += 1;
+        builder.build().map_err(|e| damaged(path, e))
+    }
+}
+
+/// The column chunks that were read, at their places in the file.
+struct Chunks {
+    bytes: u64,
+    at: BTreeMap<u64, Bytes>,
+}
+
+impl Chunks {
+    /// What was read from `start` on.
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let chunk = self.at.range(..=start).next_back();
+        let found = chunk.and_then(|(at, bytes)| {
+            let before = usize::try_from(start - at).ok()?;
+            (before <= bytes.len()).then(|| bytes.slice(before..))
+        });
+        found.ok_or_else(|| ParquetError::General(format!("byte {start} is in no column")))
+    }
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Reader<Bytes>, ParquetError> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let found = self.from(start)?;
+        if found.len() < length {
+            return Err(ParquetError::EOF(format!("{length} bytes from byte {start} on are more than a column")));
+        }
+        Ok(found.slice(..length))
+    }
+}
