@@ -158,21 +158,21 @@ fn rows_in_order_count_what_they_hold() {
     assert_counted("range filter", true, ranges);
 }
 
-/// Bytes of the operator while 5,000 rows are there and after they went, each time anew.
-fn came_and_went(operator: &str, view: &str) -> Vec<(usize, usize)> {
+/// Bytes of the operator after the same 5,000 rows came or went, as often as there are weights.
+fn sizes(operator: &str, view: &str, weights: &[i64]) -> Vec<usize> {
     let mut engine = Engine::new(1, Clock::System).expect("an engine");
     engine.allow_retractions("t");
     let sql = format!("{TABLES} CREATE MATERIALIZED VIEW r AS {view}");
     engine.create(&SourceFile::new("memory.sql", sql)).expect("a maintained view");
     let rows = batch(&engine, "t", 0);
-    let mut apply = |weight: i64| {
+    let mut apply = |&weight: &i64| {
         let changes = Changes::new(rows.rows.clone(), vec![weight; rows.len()]);
         engine.apply(BTreeMap::from([("t".into(), changes)])).expect("an epoch");
         engine.publish(vec![]).expect("published");
         let nodes = engine.statistics().into_iter().filter(|node| node.name == operator);
         nodes.map(|node| node.bytes).sum()
     };
-    (0..8).map(|_| (apply(1), apply(-1))).collect()
+    weights.iter().map(&mut apply).collect()
 }
 
 #[test]
@@ -188,23 +188,23 @@ fn what_was_taken_out_is_not_counted_twice() {
         ("aggregate", "SELECT k, BIT_OR(v) AS o, BIT_XOR(v) AS x FROM t GROUP BY k"),
         ("aggregate", "SELECT k, ARRAY_AGG(v) AS a, MEDIAN(v) AS m FROM t GROUP BY k"),
     ] {
-        let sizes = came_and_went(operator, view);
-        assert_eq!(sizes[5], sizes[7], "what is free is used again: {view}: {sizes:?}");
-        let (there, gone) = sizes[7];
+        let sizes = sizes(operator, view, &[1, -1].repeat(8));
+        assert_eq!(sizes[10..12], sizes[14..], "what is free is used again: {view}: {sizes:?}");
+        let (there, gone) = (sizes[14], sizes[15]);
         assert!(operator == "arrange" || gone < there, "{view}: {gone} of {there} bytes stay");
     }
 }
 
-/// Bytes by which the operator of one view is greater than that of another, with 5,000 rows of 1,000 keys.
+/// Bytes by which the operator of one view is greater than that of another, with twice 5,000 rows of 1,000 keys.
 fn greater(operator: &str, view: &str, than: &str) -> usize {
-    came_and_went(operator, view)[0].0 - came_and_went(operator, than)[0].0
+    sizes(operator, view, &[1, 1])[1] - sizes(operator, than, &[1, 1])[1]
 }
 
 #[test]
 fn entries_are_counted_to_the_byte() {
     let of = |functions: &str| format!("SELECT k{functions} FROM t GROUP BY k");
-    // 1,000 entries of 48 bytes; five values need three words, those of key 0 have no bit.
-    assert_eq!(greater("aggregate", &of(", BIT_XOR(k) AS x"), &of("")), 1_000 * 48 + 999 * 3 * 8);
+    // 1,000 entries of 48 bytes; ten values need four words, those of key 0 have no bit.
+    assert_eq!(greater("aggregate", &of(", BIT_XOR(k) AS x"), &of("")), 1_000 * 48 + 999 * 4 * 8);
     // The rows are those of MIN; 1,000 values of 9 bytes and 48 beside each.
     let first = of(", FIRST_VALUE(v ORDER BY v) AS f");
     assert_eq!(greater("aggregate", &first, &of(", MIN(v) AS lo")), 1_000 * (9 + 48));
@@ -213,19 +213,27 @@ fn entries_are_counted_to_the_byte() {
     assert_eq!(greater("window", &sum("PARTITION BY k"), &sum("")), 1_000 * (9 + 40) - 40);
 }
 
-#[test]
-fn rows_behind_the_first_ones_are_forgotten() {
-    let first = "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) <= 2";
+/// Bytes of the operator after each of these parts of the table, which is only added to.
+fn growth(operator: &str, view: &str, parts: impl Iterator<Item = i64>) -> Vec<usize> {
     let mut engine = Engine::new(1, Clock::System).expect("an engine");
-    engine
-        .create(&SourceFile::new("memory.sql", format!("{TABLES} CREATE MATERIALIZED VIEW r AS {first}")))
-        .expect("a view");
-    let mut sizes = vec![];
-    for _ in 0..3 {
-        let rows = batch(&engine, "t", 0);
+    let sql = format!("{TABLES} CREATE MATERIALIZED VIEW r AS {view}");
+    engine.create(&SourceFile::new("memory.sql", sql)).expect("a maintained view");
+    let mut after = |part: i64| {
+        let rows = batch(&engine, "t", part * BATCH);
         engine.apply(BTreeMap::from([("t".into(), rows)])).expect("an epoch");
         engine.publish(vec![]).expect("published");
-        sizes.extend(engine.statistics().into_iter().filter(|node| node.name == "top-n").map(|node| node.bytes));
-    }
+        let nodes = engine.statistics().into_iter().filter(|node| node.name == operator);
+        nodes.map(|node| node.bytes).sum()
+    };
+    parts.map(&mut after).collect()
+}
+
+#[test]
+fn rows_that_cannot_come_back_are_forgotten() {
+    let two = "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) <= 2";
+    let sizes = growth("top-n", two, [0, 0, 0].into_iter());
     assert!(sizes[0] > 0 && sizes[1] == sizes[2], "{sizes:?}");
+    let newest = "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY at DESC) = 1";
+    let sizes = growth("latest-by-key (insert-only)", newest, 0..24);
+    assert_eq!(sizes[15], sizes[23], "{sizes:?}");
 }

@@ -66,6 +66,11 @@ fn functions_that_need_an_end_of_a_group_or_a_place_in_it_read_no_more() {
 fn joins_count_probes_and_matches() {
     assert_figures("inner join", true, "SELECT t.k, v, w FROM t JOIN u ON t.k = u.k", (200, 0));
     assert_figures("semi join", true, "SELECT k, v FROM t WHERE k IN (SELECT k FROM u)", (100, 0));
+    // Keys that come and go on the right bring and take the left rows.
+    let mut engine = engine("SELECT k, v FROM t WHERE k IN (SELECT k FROM u)", true);
+    apply(&mut engine, 0..5, 1);
+    apply(&mut engine, 0..5, -1);
+    assert!(touched(&engine).contains(&("semi join", 110, 0)), "{:?}", touched(&engine));
     let without = "SELECT k, v FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.k = t.k + 3)";
     assert_figures("anti join", true, without, (82, 0));
 }
