@@ -211,6 +211,9 @@ fn entries_are_counted_to_the_byte() {
     // Every partition fails: 1,000 keys of 9 bytes with 40 beside each, or one of none.
     let sum = |partition: &str| format!("SELECT k, SUM(9223372036854700000 + v) OVER ({partition}) AS s FROM t");
     assert_eq!(greater("window", &sum("PARTITION BY k"), &sum("")), 1_000 * (9 + 40) - 40);
+    // Two copies of each row, then one again.
+    let of_copies = sizes("window", "SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY v) AS s FROM t", &[1, 1, -1]);
+    assert_eq!(of_copies[0], of_copies[2], "{of_copies:?}");
 }
 
 /// Bytes of the operator after each of these parts of the table, which is only added to.
