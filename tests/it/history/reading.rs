@@ -78,6 +78,11 @@ fn assert_exact(pin: &HistoryPin) {
     assert_eq!(counts(pin), counts_at(offsets));
 }
 
+/// The same for whoever reads this store now.
+pub fn assert_readers_are_exact(store: &Store) {
+    HistoryReader::new(store.clone()).pin().unwrap().iter().for_each(assert_exact);
+}
+
 #[test]
 fn a_pin_reads_all_up_to_its_commit_at_every_step() {
     let store = Store::open("memory://").unwrap();
