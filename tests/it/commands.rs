@@ -107,7 +107,7 @@ fn check_says_everything_at_once() {
 }
 
 /// Views of a project with a key, and what proves it.
-const PROVED: [(&str, &str, &str, &str); 14] = [
+const PROVED: [(&str, &str, &str, &str); 16] = [
     ("by_shop", "SELECT shop, SUM(pieces) AS n FROM sale GROUP BY shop", "shop", "GROUP BY"),
     ("by_price", "SELECT price, COUNT(*) AS n FROM sale GROUP BY price", "price", "GROUP BY"),
     (
@@ -162,6 +162,18 @@ const PROVED: [(&str, &str, &str, &str); 14] = [
         "shop",
         "view by_shop",
     ),
+    (
+        "third",
+        "SELECT shop, pieces FROM sale QUALIFY ROW_NUMBER() OVER (PARTITION BY shop ORDER BY pieces) = 3",
+        "shop",
+        "its operator",
+    ),
+    (
+        "numbered",
+        "SELECT shop, pieces, ROW_NUMBER() OVER (PARTITION BY shop ORDER BY pieces) AS n FROM sale QUALIFY n <= 3",
+        "shop, n",
+        "its operator",
+    ),
     ("marked", "SELECT shop, n FROM by_shop WHERE n > 5 OR shop IN (SELECT shop FROM most)", "shop", "its operator"),
 ];
 
@@ -190,6 +202,7 @@ fn keys_of_joins_with_several_matches_are_not_unique() {
         ("SELECT a.shop, b.n FROM by_shop a LEFT JOIN by_shop b ON a.n = b.n", "shop"),
         ("SELECT b.shop, a.n FROM by_shop a RIGHT JOIN by_shop b ON a.n = b.n", "shop"),
         ("SELECT a.shop, b.n FROM by_shop a JOIN by_shop b ON a.n = b.n", "shop"),
+        ("SELECT shop, n FROM by_shop QUALIFY ROW_NUMBER() OVER (PARTITION BY n ORDER BY shop) <= 3", "n"),
         ("SELECT a.shop, b.n FROM by_shop a FULL JOIN by_shop b ON a.shop = b.shop", "shop"),
     ] {
         let keyed = format!("CREATE MATERIALIZED VIEW keyed WITH (key = '{key}') AS {sql};\n");
