@@ -253,7 +253,7 @@ fn test_runs_scripts_over_the_project() {
     let arguments = ["test", "tests", "--sql", "sql", "--schemas", "schemas"];
     let ran = run(directory.path(), &arguments);
     assert!(ran.succeeded, "{}", ran.err);
-    assert!(ran.out.starts_with("1 file, 1 query, 10 comparisons with the batch answer, 0 failed, "), "{}", ran.out);
+    assert!(ran.out.starts_with("1 file, 1 query, 12 comparisons with the batch answer, 0 failed, "), "{}", ran.out);
     fs::write(nested.join("wrong.slt"), script("a 4.50")).expect("written");
     let ran = run(directory.path(), &arguments);
     assert!(!ran.succeeded);
