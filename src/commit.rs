@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
     Before, CheckpointMark, CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
-    RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, dead_letter_rows,
+    RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, date_of, dead_letter_rows,
     epoch_number, event_rows, next_state, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
@@ -296,7 +296,8 @@ impl Committer {
     }
 
     /// What commit `number` says of the roller: the roll before it is done, and the next one is decided when it is
-    /// time. The next roll includes this commit.
+    /// time. The next roll includes this commit, unless a day has ended: a roll is of one day, so that it writes one file
+    /// of a dataset, and a glob sees all of its rows at once.
     fn next_roller(&self, number: u64, now_us: i64, roll_all: bool) -> RollerState {
         let before = &self.end.log.newest.roller;
         let (rolled_to, delta) = match (before.rolling, &self.rolled) {
@@ -310,9 +311,14 @@ impl Committer {
         let bytes = pending + segments().map(|(_, segment)| segment.bytes).sum::<u64>();
         let oldest_us = segments().map(|(commit, _)| commit.committed_at_us).next().unwrap_or(now_us);
         let age_ms = now_us.saturating_sub(oldest_us).unsigned_abs() / 1_000;
-        let due = roll_all || bytes >= self.settings.roll_bytes || age_ms >= self.settings.roll_after_ms;
+        let this = (pending > 0).then_some((number, now_us));
+        let mut dated = segments().map(|(commit, _)| (commit.number, commit.committed_at_us)).chain(this);
+        let next_day = dated.find(|(_, at_us)| date_of(*at_us) != date_of(oldest_us)).map(|(next, _)| next);
+        let enough = bytes >= self.settings.roll_bytes || age_ms >= self.settings.roll_after_ms;
+        let due = bytes > 0 && (roll_all || enough || next_day.is_some());
         let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
-        let rolling = (bytes > 0 && due || many).then_some(CommitRange { from: rolled_to + 1, to: number });
+        let to = next_day.map_or(number, |next| next - 1);
+        let rolling = (due || many).then_some(CommitRange { from: rolled_to + 1, to });
         RollerState { rolled_to, rolling, delta }
     }
 
@@ -352,8 +358,8 @@ impl Committer {
         let (Some(range), false) = (log.newest.roller.rolling, self.rolled.is_some()) else {
             return Ok(());
         };
-        let record = match roll(&self.store, &log.newest.roller, range, &log.commits(range)?) {
-            Ok(record) => record,
+        let (record, delta) = match roll(&self.store, &log.newest.roller, range, &log.commits(range)?) {
+            Ok(rolled) => rolled,
             Err(error) if error.kind == ErrorKind::Data => {
                 // A newer writer may have done this roll and swept its segments.
                 log.check_not_fenced(&self.store)?;
@@ -363,7 +369,7 @@ impl Committer {
         };
         info.rolled_files = record.files.len() as u64;
         info.rolled_rows = record.files.iter().map(|file| file.rows).sum();
-        self.rolled = Some(record.delta);
+        self.rolled = Some(delta);
         Ok(())
     }
 }

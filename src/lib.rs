@@ -28,8 +28,9 @@
 //!    `Plan`: operators, the key of the rows, and whether rows are ever taken out.
 //! 5. `dataflow::build` drafts one graph of all views. Equal plans become one operator; each arrangement collects the
 //!    indexes that joins and lookups ask of it; then operators and arrangements are made.
-//! 6. `recovery::open` finds what is stored, and `Flow::replay` runs every accepted event through the operators. A
-//!    view that is new, or whose canonical plan changed, begins a generation with its full contents.
+//! 6. `recovery::open` finds what is stored. `Flow::start` gives the saved state back to the operators, computes what is
+//!    not in it from the event history, and runs the events after it. A view that is new, or whose canonical plan
+//!    changed, begins a generation with its full contents.
 //! 7. The first `Engine::publish` serves the view; from then on events change it.
 //!
 #![doc = include_str!("README.md")]

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
     Epochs, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm, ViewIdentity,
-    read_events, read_state, rolls,
+    read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -65,6 +65,11 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
     let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
+    if settings.enabled
+        && let Err(error) = remove_orphans(store, &rolled)
+    {
+        tracing::warn!(%error, "what nobody needs is not removed");
+    }
     let mut tables_after = log.newest.tables.clone();
     tables_after.extend(current);
     let (views_after, rebuilt) = next_views(&log.newest.views, views);

@@ -5,7 +5,7 @@
 
 use std::io::{BufWriter, Write};
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::DateTime;
 use clap::{Args, ValueEnum};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -14,7 +14,7 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use crate::config::{Overrides, Settings};
 use crate::error::{Error, Result};
 use crate::explain::counted;
-use crate::history::{HistoryReader, Manifest, Moment, PastView, Store, epoch_number};
+use crate::history::{HistoryReader, Manifest, Moment, PastView, Store, epoch_number, moment_name};
 use crate::query::JsonColumns;
 
 /// Flags of `history`.
@@ -59,7 +59,11 @@ pub(super) fn history(arguments: &HistoryArguments) -> Result<()> {
         Format::Csv => write_lines(&past, csv_lines),
     };
     written?;
-    eprintln!("{}", counted(usize::try_from(past.rows()).unwrap_or(usize::MAX), "row"));
+    let rows = counted(usize::try_from(past.rows()).unwrap_or(usize::MAX), "row");
+    match past.last_change {
+        Some((epoch, at_us)) => eprintln!("{rows}; the last change was at {}", moment_name(epoch, at_us)),
+        None => eprintln!("{rows}; there was no change yet"),
+    }
     Ok(())
 }
 
@@ -84,12 +88,8 @@ fn note(manifest: &Manifest, moment: Moment) -> Option<String> {
         Moment::Epoch(epoch) => epoch > manifest.epoch_number(),
         Moment::Last => false,
     };
-    let committed = DateTime::from_timestamp_micros(manifest.committed_at_us).unwrap_or_default();
-    let committed = committed.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-    is_later.then(|| {
-        let epoch = manifest.epoch_name();
-        format!("that is after the last commit; this is its state: epoch {epoch}, committed at {committed}")
-    })
+    let committed = moment_name(manifest.epoch_number(), manifest.committed_at_us);
+    is_later.then(|| format!("that is after the last commit; this is its state: {committed}"))
 }
 
 fn write_table(past: &PastView) -> Result<()> {

@@ -147,10 +147,9 @@ impl<'a> Drafting<'a> {
                 self.add((Draft::Top(top.clone()), text), vec![node], schema)
             }
             Op::Window { input, partition, order, rest, functions } => {
-                let (partition, order, rest) = (partition.clone(), order.clone(), rest.clone());
                 let node = self.node(input)?;
-                let draft = Draft::Window(WindowOrder { partition, order, rest }, functions.clone());
-                self.add((draft, text), vec![node], schema)
+                let order = WindowOrder { partition: partition.clone(), order: order.clone(), rest: rest.clone() };
+                self.add((Draft::Window(order, functions.clone()), text), vec![node], schema)
             }
             Op::Join(join) => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = join.on.iter().copied().unzip();

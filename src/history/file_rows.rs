@@ -158,3 +158,72 @@ impl ChunkReader for Chunks {
         Ok(found.slice(..length))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+    use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::*;
+    use crate::history::archive::ArchiveWriter;
+    use crate::history::manifest::{CommitRange, checksum};
+    use crate::history::paths::Dataset;
+
+    fn stored(batches: &[RecordBatch]) -> (Store, RolledFile) {
+        let mut writer = ArchiveWriter::new(batches[0].schema(), CommitRange { from: 1, to: 1 }).unwrap();
+        batches.iter().for_each(|rows| writer.write(rows).unwrap());
+        let (bytes, rows) = writer.finish().unwrap();
+        let store = Store::open("memory://").unwrap();
+        let (path, dataset) = ("dead_letters/x.parquet".to_string(), Dataset::DeadLetters);
+        let file = RolledFile { path, dataset, rows, bytes: bytes.len() as u64, checksum: checksum(&bytes) };
+        store.create(&Path::from(file.path.as_str()), bytes).unwrap();
+        (store, file)
+    }
+
+    fn numbered(range: std::ops::Range<i64>) -> RecordBatch {
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, false), Field::new("t", DataType::Utf8, false)]);
+        let texts = StringArray::from_iter_values(range.clone().map(|n| format!("{:07}", n * 7_919 % 1_000_003)));
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(range)), Arc::new(texts)];
+        RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    }
+
+    #[test]
+    fn row_groups_come_one_after_another_and_only_what_is_asked_for_is_held() {
+        let (store, file) = stored(&[numbered(0..300_000), numbered(300_000..600_000)]);
+        for (columns, groups) in [(vec!["n"], 3), (vec!["t", "n", "missing"], 3), (vec![], 3)] {
+            let mut rows = OpenFile::open(&store, &file).unwrap().rows(&columns);
+            let (mut held, mut next) = (vec![], 0);
+            let mut reserve = |bytes| {
+                held.push(bytes);
+                Ok(())
+            };
+            while let Some(batch) = rows.next(&mut reserve).unwrap() {
+                if let Some(numbers) = batch.column_by_name("n") {
+                    let numbers = numbers.as_primitive::<Int64Type>().values();
+                    assert!(numbers.iter().copied().eq(next..next + numbers.len() as i64));
+                }
+                next += batch.num_rows() as i64;
+            }
+            assert_eq!((next, held.len()), (600_000, groups), "{columns:?}");
+            let all: u64 = held.iter().sum();
+            assert!(all <= file.bytes && (columns.is_empty() == (all == 0)), "{columns:?}: {all} of {}", file.bytes);
+        }
+    }
+
+    #[test]
+    fn a_long_footer_is_read_whole_and_damage_names_the_file() {
+        let names: Vec<String> = (0..900).map(|i| format!("a_column_with_a_long_name_{i}")).collect();
+        let schema = Schema::new(names.iter().map(|name| Field::new(name, DataType::Int64, true)).collect::<Vec<_>>());
+        let columns = names.iter().map(|_| Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef).collect();
+        let (store, mut file) = stored(&[RecordBatch::try_new(Arc::new(schema), columns).unwrap()]);
+        assert!(file.bytes > 2 * FOOTER_BYTES);
+        let mut rows = OpenFile::open(&store, &file).unwrap().rows(&[&names[899]]);
+        assert_eq!(rows.next(&mut |_| Ok(())).unwrap().map(|rows| rows.num_rows()), Some(2));
+        file.bytes -= 1;
+        let error = OpenFile::open(&store, &file).err().unwrap();
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "dead_letters/x.parquet is damaged"));
+        store.delete(&Path::from(file.path.as_str())).unwrap();
+        let error = OpenFile::open(&store, &file).err().unwrap();
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "dead_letters/x.parquet is missing"));
+    }
+}

@@ -36,6 +36,8 @@ pub enum Moment {
 pub struct PastView {
     /// The view's columns; None: the history has no row of it that could tell.
     pub schema: Option<SchemaRef>,
+    /// Epoch and time of the last change that is included, in microseconds since 1970-01-01 UTC; None: there is none.
+    pub last_change: Option<(i64, i64)>,
     converter: Option<RowConverter>,
     /// Rows in the form of the converter, which sorts by all columns, and how often each is there.
     weights: BTreeMap<Box<[u8]>, i64>,
@@ -57,17 +59,19 @@ impl HistoryPin {
         let generation = generation_at(view, form, moment)?;
         let dataset = Dataset::View { name: view.to_string(), generation };
         let Some(stored) = self.schema(&dataset)? else {
-            return Ok(PastView { schema: None, converter: None, weights: BTreeMap::new() });
+            return Ok(PastView { schema: None, last_change: None, converter: None, weights: BTreeMap::new() });
         };
         let columns = stored.index_of("_change").map_err(|e| Error::data("changes without _change").caused_by(e))?;
         let schema: SchemaRef = stored.project(&(0..columns).collect::<Vec<_>>())?.into();
         let fields = schema.fields().iter().map(|field| SortField::new(field.data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
         let mut sum = Sum { columns, converter, weights: BTreeMap::new(), bytes: 0, bytes_max };
+        let mut last_change = None;
         let mut rows = self.rows(&dataset, None);
         while let Some(rows) = rows.next(&mut |_| Ok(()))? {
             let count = rows_until(&rows, moment)?;
             sum.add(&rows.slice(0, count))?;
+            last_change = moment_of(&rows, count)?.or(last_change);
             if count < rows.num_rows() {
                 break;
             }
@@ -75,7 +79,7 @@ impl HistoryPin {
         if sum.weights.values().any(|weight| *weight < 0) {
             return Err(Error::data(format!("the history of view {view} takes out rows that are not there")));
         }
-        Ok(PastView { schema: Some(schema), converter: Some(sum.converter), weights: sum.weights })
+        Ok(PastView { schema: Some(schema), last_change, converter: Some(sum.converter), weights: sum.weights })
     }
 }
 
@@ -101,23 +105,40 @@ fn generation_at(view: &str, form: &ViewForm, moment: Moment) -> Result<u32> {
 }
 
 fn name(life: &Life) -> String {
-    let time = chrono::DateTime::from_timestamp_micros(life.published_at_us).unwrap_or_default();
+    moment_name(life.epoch, life.published_at_us)
+}
+
+/// Time and epoch as users see them.
+pub fn moment_name(epoch: i64, at_us: i64) -> String {
+    let time = chrono::DateTime::from_timestamp_micros(at_us).unwrap_or_default();
     let time = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-    format!("{time}, epoch {}.{}", life.epoch >> 32, life.epoch & i64::from(u32::MAX))
+    format!("{time}, epoch {}.{}", epoch >> 32, epoch & i64::from(u32::MAX))
+}
+
+fn epochs(rows: &RecordBatch) -> Result<&[i64]> {
+    let column = rows.column_by_name("_epoch").ok_or_else(|| Error::data("changes without _epoch"))?;
+    Ok(column.as_primitive::<Int64Type>().values())
+}
+
+fn times(rows: &RecordBatch) -> Result<&[i64]> {
+    let column = rows.column_by_name("_published_at").ok_or_else(|| Error::data("changes without _published_at"))?;
+    Ok(column.as_primitive::<TimestampMicrosecondType>().values())
+}
+
+/// Epoch and time of the last of the first `count` rows.
+fn moment_of(rows: &RecordBatch, count: usize) -> Result<Option<(i64, i64)>> {
+    let Some(last) = count.checked_sub(1) else {
+        return Ok(None);
+    };
+    Ok(Some((epochs(rows)?[last], times(rows)?[last])))
 }
 
 /// How many of the rows are of the moment or before it: they are in the order of their epochs.
 fn rows_until(rows: &RecordBatch, moment: Moment) -> Result<usize> {
-    let column = |name| rows.column_by_name(name).ok_or_else(|| Error::data(format!("changes without {name}")));
     Ok(match moment {
         Moment::Last => rows.num_rows(),
-        Moment::Epoch(epoch) => {
-            column("_epoch")?.as_primitive::<Int64Type>().values().partition_point(|of| *of <= epoch)
-        }
-        Moment::Time(time) => {
-            let times = column("_published_at")?.as_primitive::<TimestampMicrosecondType>();
-            times.values().partition_point(|of| *of <= time)
-        }
+        Moment::Epoch(epoch) => epochs(rows)?.partition_point(|of| *of <= epoch),
+        Moment::Time(time) => times(rows)?.partition_point(|of| *of <= time),
     })
 }
 
@@ -251,7 +272,8 @@ mod tests {
             .unwrap();
         small.add(&changes(&[(Some(3), "delete"), (Some(-4), "insert")])).unwrap();
         let schema = Arc::new(changes(&[]).schema().project(&[0]).unwrap());
-        let past = PastView { schema: Some(schema), converter: Some(small.converter), weights: small.weights };
+        let converter = Some(small.converter);
+        let past = PastView { schema: Some(schema), last_change: None, converter, weights: small.weights };
         let rows: Vec<RecordBatch> = past.batches().map(|batch| batch.unwrap()).collect();
         let expected = Int64Array::from(vec![None, Some(-4), Some(5), Some(5)]);
         assert_eq!((rows.len(), past.rows(), rows[0].column(0).as_ref()), (1, 4, &expected as _));

@@ -48,8 +48,18 @@ impl Dataset {
 
     /// The Parquet file of a roll and a day.
     pub fn file(&self, date: NaiveDate, range: CommitRange) -> Path {
-        self.folder().join(format!("_date={date}")).join(format!("{:012}-{:012}.parquet", range.from, range.to))
+        self.folder().join(format!("_date={date}")).join(rolled_file(range))
     }
+}
+
+/// Where the folders of all datasets are.
+pub fn datasets() -> [Path; 3] {
+    ["events", "views", "dead_letters"].map(Path::from)
+}
+
+/// The name of the Parquet files of a roll.
+pub fn rolled_file(range: CommitRange) -> String {
+    format!("{:012}-{:012}.parquet", range.from, range.to)
 }
 
 /// The UTC date of a time in microseconds since 1970-01-01.

@@ -6,7 +6,7 @@
 //! another process.
 //!
 //! Cost: one listing of the log, and the manifests and records since the last pin; these never change, so they are
-//! kept: up to 1,000 commits, and a record for every roll.
+//! kept: up to 1,000 commits, and a record for every roll, some 300 bytes a file.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -28,9 +28,6 @@ pub struct RollRecord {
     pub format: u32,
     pub commits: CommitRange,
     pub files: Vec<RolledFile>,
-    /// The ends of the Delta logs after it, by the folder of the dataset.
-    #[serde(default)]
-    pub delta: BTreeMap<String, DeltaTable>,
 }
 
 /// One Parquet file.
@@ -45,8 +42,14 @@ pub struct RolledFile {
 }
 
 /// Executes a roll over the commits of its range, as a manifest with this state decided it: writes each file, then the
-/// Delta logs, then the record. A roll without rows has a record without files.
-pub fn roll(store: &Store, before: &RollerState, range: CommitRange, commits: &[Commit]) -> Result<RollRecord> {
+/// Delta logs, then the record. A roll without rows has a record without files. Answers the ends of the Delta logs, too,
+/// by the folder of the dataset.
+pub fn roll(
+    store: &Store,
+    before: &RollerState,
+    range: CommitRange,
+    commits: &[Commit],
+) -> Result<(RollRecord, BTreeMap<String, DeltaTable>)> {
     let mut added: BTreeMap<Dataset, Vec<AddedFile>> = BTreeMap::new();
     for ((dataset, date), parts) in parts_by_file(commits) {
         let file = write(store, range, dataset.file(date, range), (&dataset, &parts))?;
@@ -63,15 +66,15 @@ pub fn roll(store: &Store, before: &RollerState, range: CommitRange, commits: &[
         let end = delta::append(store, dataset, files, delta.get(&folder), &Entry { commits: range, at_ms })?;
         delta.extend(end.map(|end| (folder, end)));
     }
-    let record = RollRecord { format: FORMAT, commits: range, files, delta };
+    let record = RollRecord { format: FORMAT, commits: range, files };
     let path = paths::roll(range);
     if store.create(&path, manifest::encode(&record)?.into())? == Created::Exists {
         let there: RollRecord = manifest::decode(&path, &store.read(&path)?)?;
-        if there.files != record.files {
+        if there != record {
             return Err(Error::data(format!("{path} does not describe the files of its commits")));
         }
     }
-    Ok(record)
+    Ok((record, delta))
 }
 
 /// Creates one Parquet file, or finds it there.

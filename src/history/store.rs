@@ -155,6 +155,18 @@ impl Store {
         }
     }
 
+    /// Removes what interrupted `create`s left behind in a folder and below. One that is running in another process fails
+    /// with `Unavailable`, and its caller does it again. Answers how many there were.
+    pub fn remove_half_written(&self, folder: &Path) -> Result<usize> {
+        let Some(root) = &self.root else {
+            return Ok(0);
+        };
+        match remove_temporary(&root.join(folder.as_ref())) {
+            Err(e) if e.kind() == IoErrorKind::NotFound => Ok(0),
+            removed => removed.map_err(|e| self.unavailable("clean", folder).caused_by(e)),
+        }
+    }
+
     fn read_error(&self, path: &Path, error: object_store::Error) -> Error {
         match error {
             object_store::Error::NotFound { .. } => Error::not_found(format!("no {path} in {}", self.name)),
@@ -194,6 +206,32 @@ fn create_file(root: &FilePath, path: &Path, bytes: &[u8]) -> std::io::Result<Cr
     let synced = if folder_is_new { usize::MAX } else { 1 };
     folders.by_ref().take(synced).try_for_each(|folder| fs::File::open(folder)?.sync_all())?;
     Ok(Created::New)
+}
+
+/// Whether a file name is a temporary one of `create_file`.
+fn is_temporary(name: &str) -> bool {
+    name.rsplit_once('#').is_some_and(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Removes the temporary files in a directory and below.
+fn remove_temporary(folder: &FilePath) -> std::io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            removed += remove_temporary(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(is_temporary) {
+            match fs::remove_file(entry.path()) {
+                // Its writer was faster.
+                Err(e) if e.kind() == IoErrorKind::NotFound => {}
+                done => {
+                    done?;
+                    removed += 1;
+                }
+            }
+        }
+    }
+    Ok(removed)
 }
 
 fn write_synced(path: &FilePath, bytes: &[u8]) -> std::io::Result<()> {
@@ -239,6 +277,12 @@ mod tests {
         fs::write(folder.path().join("log/000001.json#77"), "{").unwrap();
         assert!(store.list(&Path::from("log")).unwrap().is_empty());
         assert!(store.list_flat(&Path::from("log")).unwrap().is_empty());
+        fs::write(folder.path().join("log/notes#a1"), "somebody's").unwrap();
+        fs::write(folder.path().join("song #5"), "somebody's").unwrap();
+        let removed = ["log", "log", "events"].map(|name| store.remove_half_written(&Path::from(name)).unwrap());
+        assert_eq!(removed, [1, 0, 0]);
+        assert!(folder.path().join("song #5").exists());
+        assert!(!folder.path().join("log/000001.json#77").exists() && folder.path().join("log/notes#a1").exists());
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Total {
             return Ok(Arc::new(groups.iter().map(|group| self.float(&group[self.at..])).collect::<Float64Array>()));
         }
         if self.output == DataType::Float64 {
-            return self.averages(groups, fits);
+            return Ok(Arc::new(self.averages(groups)));
         }
         let limits = match self.output {
             DataType::Decimal128(precision, _) => {
@@ -158,15 +158,12 @@ impl Total {
     }
 
     /// AVG of integers.
-    fn averages(&self, groups: &[&[i128]], fits: &mut [bool]) -> Result<ArrayRef> {
-        let mut values = Vec::with_capacity(groups.len());
-        for (group, fits) in groups.iter().zip(fits) {
-            let (total, count) = self.total(&group[self.at..]);
-            let narrow = total.to_i128();
-            *fits &= narrow.is_some();
-            values.push((count != 0).then(|| narrow.unwrap_or(0) as f64 / count as f64));
-        }
-        Ok(Arc::new(Float64Array::from(values)))
+    fn averages(&self, groups: &[&[i128]]) -> Float64Array {
+        let average = |group: &&[i128]| {
+            let (total, count) = (group[self.at], group[self.at + 1]);
+            (count != 0).then(|| total as f64 / count as f64)
+        };
+        groups.iter().map(average).collect()
     }
 }
 

@@ -74,13 +74,6 @@ fn condition(expr: Expr, own: bool, schema: &DFSchema) -> Result<Expr> {
             let (left, right) = (condition(*left, own, schema)?, condition(*right, own, schema)?);
             Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
         }
-        Expr::Not(inner) => match *inner {
-            Expr::InSubquery(asked) => {
-                let negated = !asked.negated;
-                condition(Expr::InSubquery(InSubquery { negated, ..asked }), own, schema)
-            }
-            other => Ok(Expr::Not(Box::new(other))),
-        },
         Expr::InSubquery(asked) if asked.negated => {
             let plain = asked.subquery.outer_ref_columns.is_empty() && !asked.expr.column_refs().is_empty();
             if own && plain { Ok(Expr::InSubquery(asked)) } else { not_exists(asked, schema) }
@@ -151,7 +144,6 @@ fn check_condition(expr: &Expr, found: &mut Option<Error>) {
             check_condition(left, found);
             check_condition(right, found);
         }
-        Expr::Not(inner) if matches!(**inner, Expr::InSubquery(_)) => {}
         Expr::InSubquery(_) => {}
         other => {
             let within = other.exists(|e| Ok(matches!(e, Expr::InSubquery(_))));

@@ -20,6 +20,9 @@ pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 256 } else { 4_096 };
 /// A block with fewer bytes joins a neighbour, if both fill no more than three quarters.
 const SPARSE_BYTES: usize = BLOCK_BYTES / 4;
 const MERGED_BYTES_MAX: usize = BLOCK_BYTES / 4 * 3;
+/// Bytes that come into the caches together, and how many of these pieces are loaded ahead.
+const WARM_STEP_BYTES: usize = 64;
+const WARM_STEPS_MAX: usize = 12;
 /// Least step in which a block grows; greater ones grow by an eighth or less, as the allocator's pieces do.
 const GROWTH_BYTES_MIN: usize = 16;
 
@@ -142,10 +145,9 @@ impl Block {
         self.bytes.capacity()
     }
 
-    /// Loads what finding a row will touch.
+    /// Loads what a change will touch: of a small block everything.
     pub fn warm(&self) -> u8 {
-        let bytes = &self.bytes;
-        [0, bytes.len() / 2, bytes.len().saturating_sub(1)].iter().fold(0, |sum, &i| sum ^ bytes.get(i).unwrap_or(&0))
+        self.bytes.iter().step_by(WARM_STEP_BYTES).take(WARM_STEPS_MAX).fold(0, |sum, byte| sum ^ byte)
     }
 
     /// Adds `weight` to a row and returns the weight that it has now.

@@ -47,7 +47,7 @@ const PLAIN: Case = Case {
 const KEEPS: Case = Case { keeps_input: true, ..PLAIN };
 const JOINS: Case = Case { right: true, keeps_input: true, columns: &["k", "v", "s"], ..PLAIN };
 
-pub const CASES: [Case; 22] = [
+pub const CASES: [Case; 23] = [
     Case { name: "linear", view: "SELECT k, v + 1 AS v, s FROM t WHERE v >= 0", keyed: false, ..PLAIN },
     Case { name: "unnest", view: "SELECT k, UNNEST(make_array(v, v + 1)) AS e FROM t", keyed: false, ..PLAIN },
     Case { name: "distinct", view: "SELECT DISTINCT k, v FROM t", ..PLAIN },
@@ -89,6 +89,11 @@ pub const CASES: [Case; 22] = [
         name: "window SUM, running",
         view: "SELECT k, ts, SUM(v) OVER (PARTITION BY k ORDER BY ts) AS s FROM t",
         columns: &["k", "v", "ts"],
+        ..KEEPS
+    },
+    Case {
+        name: "window ROW_NUMBER",
+        view: "SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) AS n FROM t",
         ..KEEPS
     },
     Case { name: "window LAG", view: "SELECT k, v, LAG(v) OVER (PARTITION BY k ORDER BY v) AS l FROM t", ..KEEPS },

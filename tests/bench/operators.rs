@@ -28,7 +28,7 @@ use crate::operator_cases::{CASES, Case, HOUR_US, TABLES, US_A_ROW, lefts, right
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SIZES: [i64; 3] = [1_000, 100_000, 10_000_000];
-/// The size at which memory is measured, and one key compared with as many keys as rows.
+/// The size at which one key is compared with as many keys as rows.
 const MIDDLE: i64 = SIZES[1];
 /// Changes of an epoch: half of them take a row out where the input allows it.
 const CHANGES: i64 = 1_000;
@@ -46,7 +46,7 @@ struct Options {
     #[arg(long, default_value_t = MIDDLE)]
     max_rows: i64,
     /// A size that would take more memory than this, judged by the size before, is left out.
-    #[arg(long, default_value_t = 4_500)]
+    #[arg(long, default_value_t = 6_000)]
     max_megabytes: u64,
     /// Only operators whose name has this text.
     #[arg(long, default_value = "")]
@@ -71,8 +71,9 @@ fn main() {
 /// What was measured at one size.
 struct Figures {
     ns: f64,
+    /// Bytes of state, for each of the loaded rows.
     state_bytes: f64,
-    /// Bytes of the rows that are kept, as Arrow arrays.
+    /// Bytes of the rows that are kept, as Arrow arrays, for each of the loaded rows.
     arrow_bytes: f64,
 }
 
@@ -83,16 +84,18 @@ fn run(options: &Options) -> Result<()> {
         "operator", "10^3", "10^5", "10^7", "growth", "one key", "10^5 keys", "ratio", "state B", "Arrow B", "ratio"
     );
     for case in CASES.iter().filter(|case| case.name.contains(&options.only)) {
-        let (mut cells, mut middle): (Vec<Option<f64>>, Option<Figures>) = (vec![], None);
+        let (mut cells, mut last): (Vec<Option<f64>>, Option<Figures>) = (vec![], None);
         for size in SIZES {
-            let needed = middle.as_ref().map_or(0.0, |m| (m.state_bytes / MIDDLE as f64 + LOG_BYTES) * size as f64);
+            let needed = last.as_ref().map_or(0.0, |last| (last.state_bytes + LOG_BYTES) * size as f64);
             if size > options.max_rows || needed > options.max_megabytes as f64 * 1e6 {
                 cells.push(None);
                 continue;
             }
-            let figures = measure(case, size, (size / case.rows_a_key).max(1), options)?;
+            let mut figures = measure(case, size, (size / case.rows_a_key).max(1), options)?;
             cells.push(Some(figures.ns));
-            middle = if size == MIDDLE { Some(figures) } else { middle };
+            // A copy of the greatest state's rows would not fit beside it: they are as those of the middle one.
+            figures.arrow_bytes = last.filter(|_| size > MIDDLE).map_or(figures.arrow_bytes, |last| last.arrow_bytes);
+            last = Some(figures);
         }
         cells.push(cells[1].zip(cells[2]).map(|(middle, great)| great / middle));
         if case.keyed && options.max_rows >= MIDDLE {
@@ -101,9 +104,8 @@ fn run(options: &Options) -> Result<()> {
         } else {
             cells.extend([None; 3]);
         }
-        let (state, arrow) = middle.map_or((None, None), |m| (Some(m.state_bytes), Some(m.arrow_bytes)));
-        cells.extend([state, arrow].map(|bytes| bytes.map(|bytes| bytes / MIDDLE as f64)));
-        cells.push(state.zip(arrow).map(|(state, arrow)| state / arrow));
+        let (state, arrow) = last.map_or((None, None), |last| (Some(last.state_bytes), Some(last.arrow_bytes)));
+        cells.extend([state, arrow, state.zip(arrow).map(|(state, arrow)| state / arrow)]);
         println!("{}", line(case.name, &cells));
     }
     Ok(())
@@ -169,15 +171,14 @@ fn measure(case: &Case, size: i64, keys: i64, options: &Options) -> Result<Figur
         times.push(took.as_nanos() as f64 / CHANGES as f64);
     }
     times.sort_by(f64::total_cmp);
-    let kept = if case.keeps_input { arrow_bytes(&lefts(0..1_000, keys)?, case.columns) * size as f64 } else { 0.0 };
-    // Of the greatest state the copy would not fit beside it; only the middle one is printed.
-    let shown = if size > MIDDLE { 0.0 } else { whole_bytes(&engine.rows("r")?) };
+    let kept = if case.keeps_input { arrow_bytes(&lefts(0..1_000, keys)?, case.columns) } else { 0.0 };
+    let shown = if size > MIDDLE { 0.0 } else { whole_bytes(&engine.rows("r")?) / size as f64 };
     if let Some(failed) = engine.hot().snapshot().views.iter().find_map(|(_, view)| view.failed.clone()) {
         return Err(Error::internal(format!("{}: {failed}", case.name)));
     }
     Ok(Figures {
         ns: times[(times.len() - 1) * options.percentile.min(100) / 100],
-        state_bytes: engine.state_bytes() as f64,
+        state_bytes: engine.state_bytes() as f64 / size as f64,
         arrow_bytes: kept + shown,
     })
 }

@@ -1,6 +1,7 @@
 //! Work follows the changes: a fixed change touches the same number of state rows when unrelated rows double. An
 //! operator that ran its view again could not pass.
 
+mod figures;
 mod hot_key;
 
 use std::sync::Arc;

@@ -81,13 +81,29 @@ fn drain_equals_batch() {
     assert_eq!(summary_figure(&log, "rejected"), load.unreadable());
     assert_files(directory.path(), load, expected);
 
-    // Recovery: the views are made again from the history alone.
-    let mut server = launch.start();
-    server.wait_ready(READY_MAX);
-    assert_views(&server, expected);
-    let log = server.terminate();
-    assert_eq!(summary_figure(&log, "accepted"), 0, "everything was processed before");
-    assert_files(directory.path(), load, expected);
+    // Recovery: the views are made again from the saved state, without one event; or, if that is damaged, from the
+    // history.
+    let damage = || {
+        let files =
+            fs::read_dir(launch.data().join("state")).expect("state files").map(|file| file.expect("a file").path());
+        files.for_each(|file| fs::write(file, "damaged").expect("written"));
+    };
+    for (damaged, says, never_says) in [
+        (false, "loaded the saved state", "replayed the history"),
+        (true, "saved state cannot be used", "loaded the saved state"),
+        (false, "loaded the saved state", "saved state cannot be used"),
+    ] {
+        if damaged {
+            damage();
+        }
+        let mut server = launch.start();
+        server.wait_ready(READY_MAX);
+        assert_views(&server, expected);
+        let log = server.terminate();
+        assert_eq!(summary_figure(&log, "accepted"), 0, "everything was processed before");
+        assert!(log.contains(says) && !log.contains(never_says), "damaged: {damaged}\n{log}");
+        assert_files(directory.path(), load, expected);
+    }
 }
 
 #[test]
@@ -123,8 +139,12 @@ fn kill_nine() {
     let Some(brokers) = test_brokers() else { return };
     let _turn = turn();
     let (load, expected) = great_load(&brokers);
-    // Commits and rolls follow close upon each other, so that a kill falls into any of them.
-    let often = [("REBATEFLOW_COMMIT_EVERY_MS", "100"), ("REBATEFLOW_ROLL_AFTER_MS", "400")];
+    // Commits, checkpoints and rolls follow close upon each other, so that a kill falls into any of them.
+    let often = [
+        ("REBATEFLOW_COMMIT_EVERY_MS", "100"),
+        ("REBATEFLOW_ROLL_AFTER_MS", "400"),
+        ("REBATEFLOW_CHECKPOINT_EVERY_MS", "150"),
+    ];
     let (directory, launch) = launch(&brokers, load, &often);
     let launch = launch.with(&["--epoch-rows-max", "1000"]);
     let total = load.messages();

@@ -27,6 +27,7 @@ import duckdb
 import polars
 
 SHOWN_MAX = 20
+BOUNDED = {"_offset", "offset", "_epoch", "_timestamp", "timestamp", "_published_at"}
 METADATA = {"_op", "_rest", "_topic", "_partition", "_offset", "_timestamp", "_epoch", "_change", "_published_at"}
 
 
@@ -162,13 +163,25 @@ def folders_of(data):
     return [folder for folder in sorted(tops) if has_files(f"{folder}/_date=*/*.parquet")]
 
 
+def read_deltalake(folder, condition):
+    """The rows of a Delta table; `condition` is a column, `<=` or `>=`, and a value, or None."""
+    if condition is None:
+        return deltalake.DeltaTable(folder).to_pyarrow_table()
+    return deltalake.DeltaTable(folder).to_pyarrow_table(filters=[condition])
+
+
+def read_polars_delta(folder, condition):
+    # Polars' own scan takes the directory gen=N above a view's table for a column of it.
+    frame = polars.scan_delta(folder, use_pyarrow="/gen=" in folder)
+    if condition is not None:
+        column, sign, value = condition
+        frame = frame.filter(polars.col(column) <= value if sign == "<=" else polars.col(column) >= value)
+    return frame.collect().to_arrow()
+
+
 def check_delta(report, judge, data, complete):
     """Each dataset as a Delta table has the rows of its files: all of them, or, before a roll has ended, no others."""
-    readers = {
-        "deltalake": lambda folder: deltalake.DeltaTable(folder).to_pyarrow_table(),
-        # Polars' own scan takes the directory gen=N above a view's table for a column of it.
-        "polars delta": lambda folder: polars.scan_delta(folder, use_pyarrow="/gen=" in folder).collect().to_arrow(),
-    }
+    readers = {"deltalake": read_deltalake, "polars delta": read_polars_delta}
     for folder in folders_of(data):
         name = os.path.relpath(folder, data)
         if not glob.glob(f"{folder}/_delta_log/*.json"):
@@ -181,7 +194,7 @@ def check_delta(report, judge, data, complete):
         columns = [column for column in found if column != "gen"]
         names = ", ".join(f'"{column}"' for column in columns)
         for reader, read in readers.items():
-            table = read(folder)
+            table = read(folder, None)
             print(f"{reader}: {name}: {table.num_rows} rows")
             report.equal(reader, f"{name}: columns", sorted(table.column_names), sorted(columns))
             judge.db.register("delta", table)
@@ -189,6 +202,15 @@ def check_delta(report, judge, data, complete):
             report.check(reader, f"{name}: rows that no file has", judge.rows(f"{found} EXCEPT ALL {files}"))
             if complete:
                 report.check(reader, f"{name}: rows of files only", judge.rows(f"{files} EXCEPT ALL {found}"))
+            # Files are left out by the bounds in the log: a bound that is wrong would hide these rows.
+            for column in BOUNDED.intersection(columns):
+                for edge, sign in (("min", "<="), ("max", ">=")):
+                    [bound] = judge.rows(
+                        f'SELECT "{column}" AS value, count(*) AS n FROM delta GROUP BY 1 '
+                        f'HAVING "{column}" = (SELECT {edge}("{column}") FROM delta)'
+                    )
+                    count = read(folder, (column, sign, bound["value"])).num_rows
+                    report.equal(reader, f"{name}: rows with {column} {sign} {bound['value']}", count, bound["n"])
 
 
 def check_places(report, reader, judge, data, produced):

@@ -8,8 +8,8 @@ use rebateflow::explain::{ExplainedOperator, Explanation};
 
 use super::{engine, events};
 
-/// Rows of the one key in `t`; a build without optimizations is too slow for the 100,000 of the design.
-const HOT: i64 = 20_000;
+/// Rows of the one key in `t`.
+const HOT: i64 = 100_000;
 /// Rows of the key in `u`, and of a hundred other keys in both.
 const COLD: i64 = 3;
 

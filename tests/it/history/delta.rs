@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
 use object_store::path::Path;
 use rebateflow::catalog::Table;
+use rebateflow::clock::Clock;
 use rebateflow::history::{HistorySettings, Store, read_archive};
 use serde_json::Value;
 
@@ -169,6 +171,42 @@ fn a_directory_without_logs_gets_them_with_all_its_files() {
     store.create(newest, sealed.into()).unwrap();
     Process::start(&store).unwrap().run_to(END).unwrap();
     Files::assert_complete(&store, END);
+}
+
+/// Rolls follow close upon each other, and days end, while others read.
+#[test]
+fn readers_in_a_loop_never_miss_a_row_and_never_see_one_twice() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().display().to_string()).unwrap();
+    let script = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers/watch.py");
+    let stop = folder.path().join("stop");
+    let mut command = Command::new(python);
+    command
+        .arg(script)
+        .arg(folder.path().join("events/orders"))
+        .arg(&stop)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let watcher = command.spawn().unwrap();
+    for end in (50..=300).step_by(50) {
+        // Every start is one after a kill: nothing was closed.
+        let mut process = Process::start(&store).unwrap();
+        while process.next_epoch(3, end).unwrap() {
+            process.clock.set(process.clock.now_us() + 3_600_000_000);
+            process.committer.commit().unwrap();
+            Clock::System.sleep(Duration::from_millis(20));
+        }
+    }
+    Process::start(&store).unwrap().run_to(300).unwrap();
+    std::fs::write(stop, "").unwrap();
+    let ran = watcher.wait_with_output().unwrap();
+    let out = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{out}");
+    Files::assert_complete(&store, 300);
+    // Enough was seen to mean something.
+    let states = out.lines().map(|line| line.split([' ', ',']).nth(1).unwrap().parse::<usize>().unwrap());
+    assert!(states.clone().count() == 2 && states.min() > Some(4), "{out}");
 }
 
 /// Python with the readers; None: REBATEFLOW_SKIP_KAFKA=1 says that nothing is there beside Rust.

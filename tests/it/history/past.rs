@@ -141,19 +141,20 @@ fn the_command_prints_rows_and_says_what_it_cannot_know() {
         }
         let ran = command(&data, &["counts", "--format", "csv", "--as-of", "1.2"]);
         assert!(ran.succeeded, "{}", ran.err);
-        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("partition,n\n0,4\n1,4\n", "2 rows\n"));
+        let said = "2 rows; the last change was at 2026-03-01T23:59:52Z, epoch 1.2\n";
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("partition,n\n0,4\n1,4\n", said));
         let ran = command(&data, &["counts", "--format", "json", "--as-of", "2026-03-01T23:59:53.5Z"]);
         assert_eq!(ran.out, "{\"partition\":0,\"n\":9}\n{\"partition\":1,\"n\":8}\n", "{}", ran.err);
         let ran = command(&data, &["counts"]);
         let table = "+-----------+----+\n| partition | n  |\n+-----------+----+\n| 0         | 13 |\n| 1         | 13 |\n\
                      +-----------+----+\n";
-        assert_eq!((ran.out.as_str(), ran.err.as_str()), (table, "2 rows\n"));
+        let said = "2 rows; the last change was at 2026-03-01T23:59:54Z, epoch 1.4\n";
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), (table, said));
         for later in ["2030-01-01T00:00:00Z", "1.9"] {
             let ran = command(&data, &["counts", "--as-of", later]);
             assert_eq!(ran.out, table);
-            let note = "note: that is after the last commit; this is its state: epoch 1.4, committed at \
-                        2026-03-01T23:59:54Z\n2 rows\n";
-            assert_eq!(ran.err, note);
+            let note = "note: that is after the last commit; this is its state: 2026-03-01T23:59:54Z, epoch 1.4\n";
+            assert_eq!(ran.err, format!("{note}{said}"));
         }
     }
     for (arguments, message) in [

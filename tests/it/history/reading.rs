@@ -4,17 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::http::Method;
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use object_store::path::Path;
 use rebateflow::catalog::Table;
 use rebateflow::checkpoint::Offsets;
+use rebateflow::clock::Clock;
 use rebateflow::error::{Error, ErrorKind};
 use rebateflow::history::{Dataset, HistoryPin, HistoryReader, HistorySettings, Store};
 use rebateflow::hot::Hot;
 use rebateflow::query::{Format, Outcome, Sql, SqlLimits, SqlRequest};
+use rebateflow::serve::{AppState, app};
 use rebateflow::tasks::spawn_thread;
 use serde_json::{Value, json};
+
+use crate::http::world::send;
 
 use super::world::{At, Counts, Process, accepted, assert_exactly, column, orders, positions, settings};
 
@@ -244,6 +249,28 @@ async fn sql_reads_events_and_changes_up_to_the_last_commit() {
     let answer = ask(&sql, "SELECT * FROM history.counts ORDER BY _epoch, n LIMIT 1").await.unwrap();
     assert_eq!(names(&answer), ["partition", "n", "_change", "_epoch", "_published_at"].map(String::from));
     assert_eq!(answer["rows"][0]["_published_at"], "2026-03-01T23:59:52Z");
+}
+
+#[tokio::test]
+async fn http_says_up_to_which_epoch_the_history_is() {
+    let store = Store::open("memory://").unwrap();
+    let mut process = seven_commits(&store);
+    let mut state = AppState::new(Arc::new(Hot::new(1)), Arc::default(), Arc::default(), Clock::System).unwrap();
+    for (history, status) in [(false, 409), (true, 200)] {
+        if history {
+            state.sql = Arc::new(sql(&store, SqlLimits::default()));
+        }
+        let body = json!({ "query": "SELECT COUNT(*) AS n FROM events.orders" }).to_string();
+        let answer = send(&app(state.clone()), Method::POST, "/v1/sql", &[], body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        if history {
+            assert_eq!(answer.header("rebateflow-history-epoch"), format!("1.{}", process.epoch));
+            assert_eq!(answer.json()["rows"][0]["n"], accepted(process.committer.committed_offsets()).len());
+        } else {
+            assert_eq!(answer.problem(409).0, "the history is switched off");
+        }
+    }
+    process.committer.close().unwrap();
 }
 
 #[tokio::test]

@@ -297,6 +297,59 @@ fn orphans_are_swept_and_what_lies_beyond_the_newest_manifest_is_not() {
 }
 
 #[test]
+fn files_that_no_commit_knows_are_removed_and_committed_ones_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().display().to_string()).unwrap();
+    let mut process = Process::start(&store).unwrap();
+    process.run_to(20).unwrap();
+    let rolled_to = process.committer.commit().unwrap().number - 1;
+    let day = "events/orders/_date=2026-03-01";
+    // Of rolled commits and in no record; beyond them; not of a roll at all.
+    let orphans =
+        [format!("{day}/000000000001-{rolled_to:012}.parquet"), "views/x/000000000002-000000000002.parquet".into()];
+    let kept = [
+        format!("{day}/{:012}-{:012}.parquet", rolled_to + 1, rolled_to + 9),
+        format!("{day}/00002-00002.parquet"),
+        format!("{day}/part-00000.parquet"),
+        "events/orders/_delta_log/notes.txt".into(),
+    ];
+    for path in orphans.iter().chain(&kept) {
+        store.create(&Path::from(path.as_str()), "x".into()).unwrap();
+    }
+    let half_written = folder.path().join(format!("{day}/x.parquet#77"));
+    std::fs::write(&half_written, "x").unwrap();
+    let before = walk(folder.path());
+    drop(Process::start(&store).unwrap());
+    let after = walk(folder.path());
+    let gone: BTreeSet<_> = before.iter().filter(|path| !after.contains(path)).cloned().collect();
+    let expected = orphans.iter().map(|path| folder.path().join(path)).chain([half_written]);
+    let manifests: BTreeSet<_> = gone.iter().filter(|path| path.contains("/log/")).cloned().collect();
+    let expected: BTreeSet<_> = expected.map(|path| path.display().to_string()).collect();
+    assert_eq!(gone.difference(&manifests).cloned().collect::<BTreeSet<_>>(), expected);
+    kept.iter().for_each(|path| store.delete(&Path::from(path.as_str())).unwrap());
+    Process::start(&store).unwrap().run_to(END).unwrap();
+    Files::assert_complete(&store, END);
+}
+
+#[test]
+fn a_start_beside_a_roll_leaves_its_files_alone() {
+    let store = Store::open("memory://").unwrap();
+    let mut process =
+        Process::start_with(&store, orders(), "v1", HistorySettings { roll_bytes: 1, ..settings() }).unwrap();
+    for _ in 0..2 {
+        process.next_epoch(5, END).unwrap();
+        process.committer.commit().unwrap();
+    }
+    // The second roll is executed, and no manifest says so yet: as if the process had died here.
+    let files = names(&store, "events");
+    let manifest = process.recovered.end.log.newest.number;
+    assert!(files.len() > 2 && manifest == 1, "{files:?}");
+    let next = Process::start(&store).unwrap();
+    assert!(next.recovered.end.log.newest.roller.rolling.is_some());
+    assert_eq!(names(&store, "events"), files);
+}
+
+#[test]
 fn switched_off_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().display().to_string()).unwrap();
