@@ -36,6 +36,7 @@ pub enum Fault {
 }
 
 type Intruder = Box<dyn FnOnce() + Send>;
+type Aim = Box<dyn Fn(&Path) -> bool + Send>;
 
 /// Faults by chance, until it is calm again.
 pub struct Weather {
@@ -54,6 +55,8 @@ pub struct FaultyStore {
     left: AtomicI64,
     /// What the fault struck.
     struck: Mutex<Option<Path>>,
+    /// Only writes of these objects count; None: all.
+    aim: Mutex<Option<Aim>>,
     intruder: Mutex<Option<Intruder>>,
     weather: Mutex<Option<Weather>>,
 }
@@ -74,6 +77,7 @@ impl FaultyStore {
             fault: Mutex::new(fault),
             left: AtomicI64::new(writes),
             struck: Mutex::default(),
+            aim: Mutex::default(),
             intruder: Mutex::default(),
             weather: Mutex::default(),
         }
@@ -83,7 +87,14 @@ impl FaultyStore {
     pub fn arm(&self, fault: Fault, writes: i64) {
         *self.fault.lock().unwrap() = fault;
         *self.struck.lock().unwrap() = None;
+        *self.aim.lock().unwrap() = None;
         self.left.store(writes, Ordering::SeqCst);
+    }
+
+    /// The same, and only these writes count. Deletions have the path `deleted`.
+    pub fn arm_at(&self, fault: Fault, writes: i64, aim: impl Fn(&Path) -> bool + Send + 'static) {
+        self.arm(fault, writes);
+        *self.aim.lock().unwrap() = Some(Box::new(aim));
     }
 
     /// From now on this weather; None: calm.
@@ -128,10 +139,14 @@ impl FaultyStore {
         random.u32(0..100) < *errors_percent
     }
 
+    fn counts(&self, path: &Path) -> bool {
+        self.aim.lock().unwrap().as_ref().is_none_or(|aim| aim(path))
+    }
+
     /// What becomes of the write now begun.
     fn fate(&self, path: &Path) -> Result<Fate> {
         self.dead()?;
-        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+        if self.counts(path) && self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
             *self.struck.lock().unwrap() = Some(path.clone());
             return Ok(match *self.fault.lock().unwrap() {
                 Fault::Death | Fault::Refusal => Fate::Refused,
@@ -147,8 +162,8 @@ impl FaultyStore {
         Ok(if done { Fate::LostAnswer } else { Fate::Refused })
     }
 
-    async fn write<T>(&self, path: &Path, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match self.fate(path)? {
+    async fn write<T>(&self, fate: Fate, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match fate {
             Fate::Fine => work.await,
             Fate::Refused | Fate::Torn => Err(broken()),
             Fate::LostAnswer => work.await.and(Err(broken())),
@@ -188,11 +203,10 @@ impl fmt::Display for FaultyStore {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        if *self.fault.lock().unwrap() == Fault::Torn && self.left.load(Ordering::SeqCst) == 0 {
-            self.fate(location)?;
-            return self.put_torn(location, payload, options).await;
+        match self.fate(location)? {
+            Fate::Torn => self.put_torn(location, payload, options).await,
+            fate => self.write(fate, self.inner.put_opts(location, payload, options)).await,
         }
-        self.write(location, self.inner.put_opts(location, payload, options)).await
     }
 
     async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
@@ -228,6 +242,6 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.write(to, self.inner.copy_opts(from, to, options)).await
+        self.write(self.fate(to)?, self.inner.copy_opts(from, to, options)).await
     }
 }

@@ -73,8 +73,8 @@ pub struct Case {
     /// What a successful commit said is durable.
     acknowledged: Offsets,
     life: Option<Life>,
-    /// A process that hangs, and does not know that another has taken its place.
-    hanging: Option<Stepped>,
+    /// A process that hangs, and does not know that another has taken its place; and the starts before that.
+    hanging: Option<(Stepped, usize)>,
     pub trace: Vec<String>,
     tally: Tally,
 }
@@ -178,7 +178,7 @@ impl Case {
         let life = self.life.take();
         if self.random.u32(0..3) == 0 {
             self.note("hangs");
-            self.hanging = life.map(|life| life.stepped);
+            self.hanging = life.map(|life| (life.stepped, self.tally.starts));
         } else {
             self.note("killed");
             self.tally.kills_between_steps += 1;
@@ -188,7 +188,7 @@ impl Case {
 
     /// The process that hung goes on. Beside another one it must not commit.
     fn wake(&mut self) {
-        let Some(mut process) = self.hanging.take() else { return };
+        let Some((mut process, starts)) = self.hanging.take() else { return };
         let number = |case: &Case| pin(&case.healthy()).map(|pin| pin.manifest().number);
         let before = number(self);
         let mut work = || {
@@ -197,7 +197,7 @@ impl Case {
             process.commit()
         };
         match work() {
-            Err(error) if error.kind == ErrorKind::Fenced && self.life.is_some() => self.tally.fenced += 1,
+            Err(error) if error.kind == ErrorKind::Fenced && self.tally.starts > starts => self.tally.fenced += 1,
             Err(error) => self.failed("the process that hung", &error),
             Ok(_) => {}
         }

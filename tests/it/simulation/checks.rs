@@ -1,6 +1,6 @@
 //! What must hold: views against the batch oracle, the history against the script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
@@ -150,7 +150,7 @@ fn folded(changes: &[RecordBatch], columns: usize) -> Vec<String> {
 }
 
 /// Whether some saved table that counts has rows in one of these state files.
-pub fn counts(pin: &HistoryPin, damaged: &std::collections::BTreeSet<String>) -> bool {
+pub fn counts(pin: &HistoryPin, damaged: &BTreeSet<String>) -> bool {
     let Some(state) = pin.manifest().state.as_ref() else { return false };
     state.files.iter().filter(|file| damaged.contains(&file.file.path)).any(|file| {
         file.file.sections.iter().any(|section| match &section.dataset {
@@ -160,22 +160,24 @@ pub fn counts(pin: &HistoryPin, damaged: &std::collections::BTreeSet<String>) ->
     })
 }
 
-/// Names of the objects, for a trace.
+/// The steps of a commit and of a start that write, as their objects show them.
+pub const KINDS: [(&str, &str); 8] = [
+    ("_delta_log/", "Delta log"),
+    ("runs/", "run"),
+    ("state/", "state file"),
+    ("log/rolls/", "record of a roll"),
+    (".seg", "segment"),
+    (".json", "manifest"),
+    (".parquet", "Parquet file"),
+    ("deleted", "deletion"),
+];
+
+/// What an object is.
 pub fn kind(path: &str) -> &'static str {
-    let kinds: [(&str, &str); 8] = [
-        ("_delta_log/", "Delta log"),
-        ("runs/", "run"),
-        ("state/", "state file"),
-        ("log/rolls/", "record of a roll"),
-        (".seg", "segment"),
-        (".json", "manifest"),
-        (".parquet", "Parquet file"),
-        ("deleted", "deletion"),
-    ];
-    kinds.iter().find(|(part, _)| path.contains(part)).map_or("other", |(_, kind)| kind)
+    KINDS.iter().find(|(part, _)| path.contains(part)).map_or("other", |(_, kind)| kind)
 }
 
-/// Used by the case to hold offsets of what is durable.
+/// Whether no partition stands before where it stood.
 pub fn covers(newer: &Offsets, older: &Offsets) -> bool {
     older.iter().all(|(topic, partition, next)| newer.get(topic, partition).unwrap_or(0) >= next)
 }
