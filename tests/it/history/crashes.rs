@@ -164,6 +164,53 @@ fn a_process_that_is_overtaken_while_it_rolls_is_fenced() {
 }
 
 #[test]
+fn a_process_that_was_replaced_long_ago_is_fenced() {
+    // The newer one has rolled everything, and deleted the manifest that took the older one's number.
+    for epochs in [0, 1] {
+        let storage = Storage::new();
+        let mut older = Process::start(&storage.healthy()).unwrap();
+        older.next_epoch(5, END).unwrap();
+        (0..epochs).for_each(|_| older.committer.commit().map(|_| ()).unwrap());
+        older.next_epoch(5, END).unwrap();
+        run(&storage.healthy()).unwrap();
+        assert_eq!(older.committer.close().unwrap_err().kind, ErrorKind::Fenced);
+        assert_eq!(older.committer.close().unwrap_err().kind, ErrorKind::Fenced);
+        run(&storage.healthy()).unwrap();
+        Files::assert_complete(&storage.healthy(), END);
+    }
+}
+
+#[test]
+fn a_start_that_is_overtaken_does_not_claim_a_number_that_was_swept() {
+    let storage = Storage::new();
+    let mut other = Process::start(&storage.healthy()).unwrap();
+    // Between its look at the log and its claim the other one commits, rolls and sweeps.
+    let (store, faulty) = storage.faulty(Fault::Intrusion, 1);
+    faulty.let_in(move || other.run_to(END).unwrap());
+    let mut newer = Process::start(&store).unwrap();
+    assert_eq!(newer.offsets.get("orders", 0), Some(END));
+    newer.run_to(END).unwrap();
+    Files::assert_complete(&storage.healthy(), END);
+}
+
+#[test]
+fn the_runs_of_commits_grow_even_if_two_start_at_the_same_moment() {
+    let storage = Storage::new();
+    let (store, faulty) = storage.faulty(Fault::Intrusion, 1);
+    let healthy = storage.healthy();
+    faulty.let_in(move || {
+        let mut other = Process::start(&healthy).unwrap();
+        assert_eq!(other.recovered.run, 2);
+        other.next_epoch(5, END).unwrap();
+        other.committer.commit().unwrap();
+    });
+    let mut newer = Process::start(&store).unwrap();
+    assert_eq!(newer.recovered.run, 3);
+    newer.run_to(END).unwrap();
+    Files::assert_complete(&storage.healthy(), END);
+}
+
+#[test]
 fn commits_of_a_process_that_is_just_being_replaced_are_not_lost() {
     // The newer process takes its run, then claims the log: the older one commits just before either.
     for writes in 0..2 {
