@@ -15,7 +15,7 @@ use rebateflow::history::{HistorySettings, Store};
 use rebateflow::pipeline::{PipelineOptions, Shared, Stepped};
 use rebateflow::tasks::Stop;
 
-use super::checks::{self, assert_files, assert_history, assert_kept, assert_views, covers, pin};
+use super::checks::{self, KINDS, assert_files, assert_history, assert_kept, assert_views, covers, pin};
 use super::said::warnings;
 use super::source::{STEP_US_MAX, Source};
 use super::views::Chosen;
@@ -100,7 +100,7 @@ impl Case {
             chosen: Chosen::first(&mut random),
             shards: 1,
             settings,
-            weather_percent: [0, 0, 2, 6][random.usize(0..4)],
+            weather_percent: [0, 0, 1, 3][random.usize(0..4)],
             damaged: BTreeSet::new(),
             acknowledged: Offsets::new(),
             life: None,
@@ -130,8 +130,8 @@ impl Case {
                 (_, 30..50) => self.epoch(),
                 (_, 50..62) => self.hand_over(1),
                 (_, 62..80) => self.commit(),
-                (_, 80..86) => self.wait(),
-                (_, 86..92) => self.arm(),
+                (_, 80..84) => self.wait(),
+                (_, 84..92) => self.arm(),
                 (_, 92..95) => self.kill(),
                 (_, 95..97) => self.wake(),
                 (_, _) => self.stop(),
@@ -166,11 +166,19 @@ impl Case {
         self.faulty.arm(Fault::Refusal, NEVER);
     }
 
+    /// A fault at some later write: any, or the next of its kind.
     fn arm(&mut self) {
         let faults = [Fault::Death, Fault::DeathAfter, Fault::Torn, Fault::Refusal, Fault::LostAnswer];
-        let (fault, writes) = (faults[self.random.usize(0..faults.len())], self.random.i64(0..ARMED_WRITES_MAX));
-        self.faulty.arm(fault, writes);
-        self.note(format!("{fault:?} after {writes} writes"));
+        let fault = faults[self.random.usize(0..faults.len())];
+        let writes = self.random.i64(0..ARMED_WRITES_MAX);
+        let (_, kind) = KINDS[self.random.usize(0..KINDS.len())];
+        if self.random.bool() {
+            self.faulty.arm(fault, writes);
+            self.note(format!("{fault:?} after {writes} writes"));
+        } else {
+            self.faulty.arm_at(fault, writes % 3, move |path| checks::kind(path.as_ref()) == kind);
+            self.note(format!("{fault:?} after {} writes of a {kind}", writes % 3));
+        }
     }
 
     /// Killed between two steps; or it hangs, and another process will be started beside it.
@@ -479,9 +487,7 @@ impl Tally {
             usize::try_from(self.rolled_files).unwrap(),
         ];
         assert!(figures.iter().all(|figure| *figure > 0), "{self:#?}");
-        for kind in
-            ["run", "manifest", "segment", "state file", "Parquet file", "Delta log", "record of a roll", "deletion"]
-        {
+        for (_, kind) in KINDS {
             assert!(self.kills_by_write.contains_key(kind), "no kill at a {kind}: {:?}", self.kills_by_write);
         }
     }
