@@ -70,6 +70,8 @@ pub struct Case {
     weather_percent: u32,
     /// State files that were damaged.
     damaged: BTreeSet<String>,
+    /// The commit of the state with which a start fell back on the history, unless a file was damaged after it.
+    fell_back: Option<u64>,
     /// What a successful commit said is durable.
     acknowledged: Offsets,
     life: Option<Life>,
@@ -102,6 +104,7 @@ impl Case {
             settings,
             weather_percent: [0, 0, 1, 3][random.usize(0..4)],
             damaged: BTreeSet::new(),
+            fell_back: None,
             acknowledged: Offsets::new(),
             life: None,
             hanging: None,
@@ -172,12 +175,12 @@ impl Case {
         let fault = faults[self.random.usize(0..faults.len())];
         let writes = self.random.i64(0..ARMED_WRITES_MAX);
         let (_, kind) = KINDS[self.random.usize(0..KINDS.len())];
-        if self.random.bool() {
+        if self.random.u32(0..4) == 0 {
             self.faulty.arm(fault, writes);
             self.note(format!("{fault:?} after {writes} writes"));
         } else {
-            self.faulty.arm_at(fault, writes % 3, move |path| checks::kind(path.as_ref()) == kind);
-            self.note(format!("{fault:?} after {} writes of a {kind}", writes % 3));
+            self.faulty.arm_at(fault, writes % 2, move |path| checks::kind(path.as_ref()) == kind);
+            self.note(format!("{fault:?} after {} writes of a {kind}", writes % 2));
         }
     }
 
@@ -332,6 +335,7 @@ impl Case {
         }
         self.note(format!("{path} is {}", if gone { "gone" } else { "damaged" }));
         self.damaged.insert(path.to_string());
+        self.fell_back = None;
     }
 
     fn options(&mut self) -> PipelineOptions {
@@ -382,6 +386,7 @@ impl Case {
         };
         let offsets = stepped.offsets().clone();
         self.note(format!("started with {} shards at {offsets:?}", self.shards));
+        let state = before.as_ref().and_then(|pin| pin.manifest().state.as_ref()).map(|state| state.commit);
         if let Some(pin) = before {
             assert_eq!(pin.manifest().offsets, offsets, "a start goes on from the newest manifest");
             assert_history(&pin, &self.source);
@@ -393,6 +398,11 @@ impl Case {
         assert!(covers(&offsets, &self.acknowledged), "{:?} was committed", self.acknowledged);
         assert_eq!(said.contains(FALLS_BACK), falls_back, "damaged are {:?}; said was {said}", self.damaged);
         self.tally.starts_that_said_state_is_damaged += usize::from(falls_back);
+        if falls_back {
+            let healed = self.fell_back.is_some_and(|before| state > Some(before));
+            assert!(!healed, "the state of commit {state:?} needs files that were damaged before it was written");
+            self.fell_back = state;
+        }
         assert_views(stepped.engine(), &self.source, &offsets);
         self.life = Some(Life { read: offsets, stepped });
     }
