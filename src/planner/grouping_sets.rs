@@ -23,9 +23,8 @@ pub fn expanded(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let columns: Vec<Expr> = grouping.distinct_expr().into_iter().cloned().collect();
     let sets: Vec<Vec<bool>> = sets(grouping, &columns)?;
     let mut branches = vec![];
-    for (at, set) in sets.iter().enumerate() {
-        let ordinal = sets[..at].iter().filter(|before| *before == set).count();
-        branches.push(Arc::new(branch(aggregate, &columns, set, ordinal)?));
+    for set in &sets {
+        branches.push(Arc::new(branch(aggregate, &columns, set)?));
     }
     let union = match branches.len() {
         1 => branches.remove(0),
@@ -60,7 +59,7 @@ fn sets(grouping: &GroupingSet, columns: &[Expr]) -> Result<Vec<Vec<bool>>> {
 }
 
 /// The rows of one set: the columns, the grouping id, the functions, named by position.
-fn branch(aggregate: &Aggregate, columns: &[Expr], set: &[bool], ordinal: usize) -> Result<LogicalPlan> {
+fn branch(aggregate: &Aggregate, columns: &[Expr], set: &[bool]) -> Result<LogicalPlan> {
     let keys: Vec<Expr> = columns.iter().zip(set).filter(|(_, has)| **has).map(|(column, _)| column.clone()).collect();
     let width = keys.len();
     let typed_null = |i: usize| Ok(literal(ScalarValue::try_new_null(aggregate.schema.field(i).data_type())?));
@@ -73,7 +72,7 @@ fn branch(aggregate: &Aggregate, columns: &[Expr], set: &[bool], ordinal: usize)
     let mut keys = values.by_ref().take(width).collect::<Vec<_>>().into_iter();
     let functions: Vec<Expr> = values.by_ref().take(aggregate.aggr_expr.len()).collect();
     let mask = set.iter().fold(0u64, |mask, has| mask << 1 | u64::from(!has));
-    let id = ScalarValue::UInt64(Some(mask | (ordinal as u64) << set.len()));
+    let id = ScalarValue::UInt64(Some(mask));
     let id_type = aggregate.schema.field(columns.len()).data_type();
     let mut id = literal(id.cast_to(id_type)?);
     if width == 0

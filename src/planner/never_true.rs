@@ -26,10 +26,6 @@ impl OptimizerRule for NeverTrue {
         Some(ApplyOrder::TopDown)
     }
 
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Join(mut join) = plan else { return Ok(Transformed::no(plan)) };
         let never = join.filter.as_ref().is_some_and(|filter| split_conjunction(filter).into_iter().any(is_never_true));

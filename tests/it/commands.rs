@@ -106,6 +106,112 @@ fn check_says_everything_at_once() {
     assert!(ran.out.ends_with("4 errors, 0 warnings\n"), "{}", ran.out);
 }
 
+/// Views of a project with a key, and what proves it.
+const PROVED: [(&str, &str, &str, &str); 16] = [
+    ("by_shop", "SELECT shop, SUM(pieces) AS n FROM sale GROUP BY shop", "shop", "GROUP BY"),
+    ("by_price", "SELECT price, COUNT(*) AS n FROM sale GROUP BY price", "price", "GROUP BY"),
+    (
+        "most",
+        "SELECT * FROM sale QUALIFY ROW_NUMBER() OVER (PARTITION BY shop ORDER BY pieces DESC) = 1",
+        "shop",
+        "the first row of each key",
+    ),
+    ("some", "SELECT shop, n FROM by_shop WHERE n > 0", "shop", "view by_shop"),
+    ("few", "SELECT shop, n FROM by_shop WHERE n < (SELECT COUNT(*) FROM sale)", "shop", "view by_shop"),
+    (
+        "left_key",
+        "SELECT a.shop, n, b.price FROM by_shop a JOIN most b ON a.shop = b.shop",
+        "shop",
+        "the keys of both sides (view by_shop; view most)",
+    ),
+    (
+        "right_key",
+        "SELECT b.price, b.n, a.shop FROM by_price b JOIN most a ON a.price = b.price",
+        "shop",
+        "the keys of both sides (view by_price; view most)",
+    ),
+    (
+        "both_keys",
+        "SELECT a.shop, b.price, b.n FROM by_shop a JOIN by_price b ON a.n = b.n",
+        "shop, price",
+        "the keys of both sides (view by_shop; view by_price)",
+    ),
+    (
+        "same_proof",
+        "SELECT shop, price FROM (SELECT shop, MAX(pieces) AS p FROM sale GROUP BY shop) a \
+         JOIN (SELECT price, MIN(pieces) AS p FROM sale GROUP BY price) b ON a.p = b.p",
+        "shop, price",
+        "the keys of both sides (GROUP BY)",
+    ),
+    (
+        "outer_left",
+        "SELECT a.shop, n, b.price FROM by_shop a LEFT JOIN most b ON a.shop = b.shop",
+        "shop",
+        "its operator",
+    ),
+    (
+        "outer_right",
+        "SELECT b.shop, n, b.price FROM by_shop a RIGHT JOIN most b ON a.shop = b.shop",
+        "shop",
+        "its operator",
+    ),
+    ("within", "SELECT shop, n FROM by_shop WHERE shop IN (SELECT shop FROM most)", "shop", "view by_shop"),
+    (
+        "without",
+        "SELECT shop, n FROM by_shop a WHERE NOT EXISTS (SELECT 1 FROM most b WHERE b.shop = a.shop)",
+        "shop",
+        "view by_shop",
+    ),
+    (
+        "third",
+        "SELECT shop, pieces FROM sale QUALIFY ROW_NUMBER() OVER (PARTITION BY shop ORDER BY pieces) = 3",
+        "shop",
+        "its operator",
+    ),
+    (
+        "numbered",
+        "SELECT shop, pieces, ROW_NUMBER() OVER (PARTITION BY shop ORDER BY pieces) AS n FROM sale QUALIFY n <= 3",
+        "shop, n",
+        "its operator",
+    ),
+    ("marked", "SELECT shop, n FROM by_shop WHERE n > 5 OR shop IN (SELECT shop FROM most)", "shop", "its operator"),
+];
+
+#[test]
+fn check_says_what_proves_each_key() {
+    let text = |(name, sql, key, _): &(&'static str, &str, &str, &str)| {
+        (*name, format!("CREATE MATERIALIZED VIEW {name} WITH (key = '{key}', history = 'changes') AS {sql};\n"))
+    };
+    let texts: Vec<(&str, String)> = PROVED.iter().map(text).collect();
+    let views: Vec<(&str, &str)> = texts.iter().map(|(name, sql)| (*name, sql.as_str())).collect();
+    let directory = project(&views);
+    let ran = run(directory.path(), &["check"]);
+    assert!(ran.succeeded, "{}", ran.err);
+    for (name, _, key, proof) in PROVED {
+        let line = format!("view {name}\n  key      {key}: unique, proved by {proof}\n");
+        assert!(ran.out.contains(&line), "no {line} in\n{}", ran.out);
+    }
+}
+
+#[test]
+fn keys_of_joins_with_several_matches_are_not_unique() {
+    let by_shop = "CREATE MATERIALIZED VIEW by_shop AS SELECT shop, SUM(pieces) AS n FROM sale GROUP BY shop;\n";
+    for (sql, key) in [
+        ("SELECT a.shop, n, s.price FROM by_shop a LEFT JOIN sale s ON a.shop = s.shop", "shop"),
+        ("SELECT s.shop, n, s.price FROM by_shop a RIGHT JOIN sale s ON a.shop = s.shop", "shop"),
+        ("SELECT a.shop, b.n FROM by_shop a LEFT JOIN by_shop b ON a.n = b.n", "shop"),
+        ("SELECT b.shop, a.n FROM by_shop a RIGHT JOIN by_shop b ON a.n = b.n", "shop"),
+        ("SELECT a.shop, b.n FROM by_shop a JOIN by_shop b ON a.n = b.n", "shop"),
+        ("SELECT shop, n FROM by_shop QUALIFY ROW_NUMBER() OVER (PARTITION BY n ORDER BY shop) <= 3", "n"),
+        ("SELECT a.shop, b.n FROM by_shop a FULL JOIN by_shop b ON a.shop = b.shop", "shop"),
+    ] {
+        let keyed = format!("CREATE MATERIALIZED VIEW keyed WITH (key = '{key}') AS {sql};\n");
+        let ran = run(project(&[("by_shop", by_shop), ("keyed", keyed.as_str())]).path(), &["check"]);
+        let line = format!("view keyed\n  key      {key}: not proved to be unique");
+        assert!(ran.out.contains(&line), "{sql}\n{}{}", ran.out, ran.err);
+    }
+}
+
 #[test]
 fn check_warns_of_money_that_becomes_a_float() {
     let directory = project(&[
@@ -147,7 +253,7 @@ fn test_runs_scripts_over_the_project() {
     let arguments = ["test", "tests", "--sql", "sql", "--schemas", "schemas"];
     let ran = run(directory.path(), &arguments);
     assert!(ran.succeeded, "{}", ran.err);
-    assert!(ran.out.starts_with("1 file, 1 query, 10 comparisons with the batch answer, 0 failed, "), "{}", ran.out);
+    assert!(ran.out.starts_with("1 file, 1 query, 12 comparisons with the batch answer, 0 failed, "), "{}", ran.out);
     fs::write(nested.join("wrong.slt"), script("a 4.50")).expect("written");
     let ran = run(directory.path(), &arguments);
     assert!(!ran.succeeded);

@@ -203,11 +203,11 @@ fn greater(operator: &str, view: &str, than: &str) -> usize {
 #[test]
 fn entries_are_counted_to_the_byte() {
     let of = |functions: &str| format!("SELECT k{functions} FROM t GROUP BY k");
-    // 1,000 entries of 48 bytes; ten values need four words, those of key 0 have no bit.
-    assert_eq!(greater("aggregate", &of(", BIT_XOR(k) AS x"), &of("")), 1_000 * 48 + 999 * 4 * 8);
-    // The rows are those of MIN; 1,000 values of 9 bytes and 48 beside each.
-    let first = of(", FIRST_VALUE(v ORDER BY v) AS f");
-    assert_eq!(greater("aggregate", &first, &of(", MIN(v) AS lo")), 1_000 * (9 + 48));
+    // Places of 32 bytes for 1,024 groups; ten values need four words, those of key 0 have no bit.
+    assert_eq!(greater("aggregate", &of(", BIT_XOR(k) AS x"), &of("")), 1_024 * 32 + 999 * 4 * 8);
+    // The rows are those of MIN; 1,000 values of 9 bytes, and places of 24 for 1,024.
+    let first = of(", FIRST_VALUE(v) AS f");
+    assert_eq!(greater("aggregate", &first, &of(", MIN(v) AS lo")), 1_000 * 9 + 1_024 * 24);
     // Every partition fails: 1,000 keys of 9 bytes with 40 beside each, or one of none.
     let sum = |partition: &str| format!("SELECT k, SUM(9223372036854700000 + v) OVER ({partition}) AS s FROM t");
     assert_eq!(greater("window", &sum("PARTITION BY k"), &sum("")), 1_000 * (9 + 40) - 40);

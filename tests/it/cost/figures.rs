@@ -124,6 +124,83 @@ fn the_first_rows_count_those_they_pass() {
     assert_figures("latest-by-key", true, last, (20, 20));
 }
 
+/// The operators of a view.
+fn names(view: &str) -> Vec<&'static str> {
+    touched(&engine(view, true)).iter().map(|node| node.0).collect()
+}
+
+#[test]
+fn row_numbers_are_bounded_however_it_is_written() {
+    for bound in [
+        "rn <= 3",
+        "rn < 4",
+        "4 > rn",
+        "3 >= rn",
+        "rn = 2",
+        "rn BETWEEN 2 AND 3",
+        "rn >= 2 AND rn <= 3",
+        "rn > 1 AND rn < 4",
+        "1 < rn AND v > 0 AND 2 <= rn AND rn <= 5",
+    ] {
+        let numbered = "SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) AS rn FROM t";
+        for view in [
+            format!("SELECT k, v FROM ({numbered}) x WHERE {bound}"),
+            format!("SELECT k, v, rn FROM ({numbered}) x WHERE {bound}"),
+            format!("SELECT y.v, y.rn + 1 AS n FROM (SELECT x.* FROM ({numbered}) x) y WHERE {bound}"),
+            format!("{numbered} QUALIFY {bound}"),
+        ] {
+            let names = names(&view);
+            assert!(names.contains(&"top-n") && !names.contains(&"window"), "{view}: {names:?}");
+        }
+    }
+    // Of numbers without an upper bound nothing can be forgotten.
+    let view = "SELECT k, v FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) > 2";
+    assert!(names(view).contains(&"window"));
+}
+
+#[test]
+fn numbers_that_are_not_shown_change_nothing() {
+    let numbered = "SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) AS rn FROM t";
+    for (view, changes) in [
+        (format!("SELECT k, v FROM ({numbered}) x WHERE rn <= 3"), 15),
+        (format!("SELECT k, v FROM (SELECT k, v, rn FROM ({numbered}) x) y WHERE rn <= 3 AND v >= 0"), 15),
+        (format!("SELECT k, v, rn FROM ({numbered}) x WHERE rn <= 3"), 25),
+        (format!("SELECT k, v, rn + 1 AS n FROM ({numbered}) x WHERE rn <= 3"), 25),
+        (format!("SELECT k, v FROM ({numbered}) x WHERE rn <= 3 AND v + rn >= 0"), 25),
+        (format!("SELECT k, v FROM (SELECT k, v + rn AS v, rn FROM ({numbered}) x) y WHERE rn <= 3"), 25),
+    ] {
+        let mut engine = engine(&view, true);
+        apply(&mut engine, 0..5, 1);
+        apply(&mut engine, 0..5, 1);
+        let explained = engine.explain("r").expect("the view");
+        let from_top: Vec<usize> = explained.operators.iter().filter(|o| o.name == "top-n").map(|o| o.id).collect();
+        let readers = explained.operators.iter().filter(|o| o.inputs.iter().any(|input| from_top.contains(input)));
+        let came: u64 = readers.map(|o| o.figures.expect("it runs").changes).sum();
+        assert_eq!(came, changes, "{view}");
+    }
+}
+
+#[test]
+fn comparisons_with_one_row_are_found_either_way_round() {
+    for view in [
+        "SELECT k, v FROM t CROSS JOIN clock WHERE to_timestamp_micros(v) <= as_of",
+        "SELECT k, v FROM t CROSS JOIN clock WHERE as_of > to_timestamp_micros(v)",
+        "SELECT k, v FROM clock CROSS JOIN t WHERE to_timestamp_micros(v) < as_of",
+        "SELECT k, v FROM clock CROSS JOIN t WHERE as_of >= to_timestamp_micros(v)",
+        "SELECT k, v FROM t WHERE v <= (SELECT COUNT(*) FROM u)",
+        "SELECT k, v FROM t WHERE (SELECT COUNT(*) FROM u) < v",
+    ] {
+        assert!(names(view).contains(&"range filter"), "{view}: {:?}", names(view));
+    }
+    for view in [
+        "SELECT k, v, as_of FROM t CROSS JOIN clock WHERE to_timestamp_micros(v) <= as_of",
+        "SELECT k, v FROM t CROSS JOIN clock WHERE to_timestamp_micros(v) = as_of",
+        "SELECT t.k, v FROM t CROSS JOIN u WHERE v < w",
+    ] {
+        assert!(!names(view).contains(&"range filter"), "{view}: {:?}", names(view));
+    }
+}
+
 #[test]
 fn range_filters_count_a_row_for_each_comparison() {
     let view = "SELECT k, v FROM t CROSS JOIN clock WHERE to_timestamp_micros(k) >= as_of \

@@ -8,6 +8,7 @@ use rebateflow::error::ErrorKind;
 use rebateflow::history::Store;
 
 use super::faulty::{Fault, FaultyStore};
+use super::reading::assert_readers_are_exact;
 use super::world::{Files, Process};
 
 /// Messages of each partition: seven commits and three rolls, across midnight.
@@ -54,6 +55,7 @@ fn a_crash_before_any_write_loses_nothing_and_doubles_nothing() {
         // A crash that only kept the last sweep from its work is not an error of the run.
         assert!(result.is_ok() || result.unwrap_err().kind == ErrorKind::Unavailable);
         Files::assert_nothing_twice(&storage.healthy());
+        assert_readers_are_exact(&storage.healthy());
         run(&storage.healthy()).unwrap_or_else(|e| panic!("after a crash before write {writes}: {e}"));
         Files::assert_complete(&storage.healthy(), END);
     }
@@ -68,6 +70,7 @@ fn a_second_crash_during_recovery_changes_nothing() {
             let _ = run(&storage.faulty(Fault::Death, first).0);
             let _ = run(&storage.faulty(Fault::Death, second).0);
             Files::assert_nothing_twice(&storage.healthy());
+            assert_readers_are_exact(&storage.healthy());
             run(&storage.healthy()).unwrap_or_else(|e| panic!("after crashes before writes {first}, {second}: {e}"));
             Files::assert_complete(&storage.healthy(), END);
         }
