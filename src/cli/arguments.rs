@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{check, demo, explain, history, run, test};
+use super::{check, dead_letters, demo, explain, history, run, test};
 use crate::config::{Overrides, Settings};
 use crate::error::Result;
 
@@ -28,6 +28,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Print a view as it was at a time or an epoch.
     History(history::HistoryArguments),
+    /// Print the messages that could not be read, and why.
+    DeadLetters(dead_letters::DeadLettersArguments),
     /// Run test scripts (.slt) under every schedule, compared with the batch answer.
     Test(test::TestArguments),
 }
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::dead_letters(&arguments),
         Command::History(arguments) => history::history(&arguments),
         Command::Test(arguments) => test::test(&arguments),
     };

@@ -5,9 +5,11 @@
 mod arguments;
 mod ask;
 mod check;
+mod dead_letters;
 mod demo;
 mod explain;
 mod history;
+mod print;
 mod run;
 mod server;
 mod test;

@@ -7,12 +7,13 @@
 //! Memory: the columns of one row group, or one section; and one batch.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 
-use super::file_rows::{FileRows, OpenFile};
+use super::file_rows::{FileRows, GroupChoice, OpenFile};
 use super::log::Log;
 use super::manifest::{Section, Segment};
 use super::paths::Dataset;
@@ -28,6 +29,7 @@ pub struct DatasetRows {
     dataset: Dataset,
     /// The columns to give; None: those stored.
     schema: Option<SchemaRef>,
+    choice: Option<Arc<GroupChoice>>,
     sources: VecDeque<Source>,
     open: Option<Open>,
     /// The last epoch of the commits whose sections were read.
@@ -57,7 +59,12 @@ enum Open {
 }
 
 impl DatasetRows {
-    pub(super) fn new(pin: &HistoryPin, dataset: Dataset, schema: Option<SchemaRef>) -> DatasetRows {
+    pub(super) fn new(
+        pin: &HistoryPin,
+        dataset: Dataset,
+        schema: Option<SchemaRef>,
+        choice: Option<Arc<GroupChoice>>,
+    ) -> DatasetRows {
         let mut sources = VecDeque::new();
         let files = pin.rolled.iter().flat_map(|record| &record.files).filter(|file| file.dataset == dataset);
         sources.extend(files.cloned().map(Source::File));
@@ -70,7 +77,7 @@ impl DatasetRows {
                 }));
             }
         }
-        DatasetRows { pin: pin.clone(), dataset, schema, sources, open: None, read_to: i64::MIN }
+        DatasetRows { pin: pin.clone(), dataset, schema, choice, sources, open: None, read_to: i64::MIN }
     }
 
     /// The next rows; None at the end. `reserve` is told the bytes that are about to be held in place of those before,
@@ -124,7 +131,7 @@ impl DatasetRows {
         if epochs.is_some() {
             columns.push("_epoch");
         }
-        Ok(Open::File(file.rows(&columns), epochs))
+        Ok(Open::File(file.rows(&columns, self.choice.as_deref()), epochs))
     }
 
     /// Puts the files of the rolls since the pin in the place of the sections that they hold.

@@ -3,15 +3,16 @@
 //! Memory: the encoded columns of one row group, and one batch. Unlike `read_rolled` this does not read the whole file,
 //! so it cannot check its checksum; what does not decode is an error that names the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use bytes::buf::{Buf, Reader};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
 use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -60,12 +61,52 @@ impl OpenFile {
         self.metadata.schema()
     }
 
-    /// The rows with these columns; those that the file does not have are left out.
-    pub fn rows(self, columns: &[&str]) -> FileRows {
+    /// The rows with these columns; those that the file does not have are left out. Row groups that the choice leaves out
+    /// are not read.
+    pub fn rows(self, columns: &[&str], choice: Option<&GroupChoice>) -> FileRows {
         let schema = self.metadata.schema();
         let positions = columns.iter().filter_map(|name| Some(schema.column_with_name(name)?.0));
         let projection = ProjectionMask::roots(self.metadata.parquet_schema(), positions);
-        FileRows { file: self, projection, next_group: 0, group: None }
+        let mut left: VecDeque<usize> = (0..self.metadata.metadata().num_row_groups()).collect();
+        if let Some(choice) = choice {
+            let chosen = choice(&RowGroups { metadata: &self.metadata });
+            left.retain(|group| chosen.get(*group) != Some(&false));
+        }
+        FileRows { file: self, projection, left, group: None }
+    }
+}
+
+/// Which row groups of a file are to be read, by what its footer says of them.
+pub type GroupChoice = dyn Fn(&RowGroups<'_>) -> Vec<bool> + Send + Sync;
+
+/// What the footer of a file says of its row groups: an array has a value a group.
+pub struct RowGroups<'a> {
+    metadata: &'a ArrowReaderMetadata,
+}
+
+impl RowGroups<'_> {
+    pub fn count(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    /// Bounds of a column from below and above; None: not known.
+    pub fn bounds(&self, column: &str) -> Option<(ArrayRef, ArrayRef)> {
+        let (statistics, groups) = (self.statistics(column)?, self.metadata.metadata().row_groups());
+        Some((statistics.row_group_mins(groups).ok()?, statistics.row_group_maxes(groups).ok()?))
+    }
+
+    pub fn null_counts(&self, column: &str) -> Option<ArrayRef> {
+        let counts = self.statistics(column)?.row_group_null_counts(self.metadata.metadata().row_groups());
+        counts.ok().map(|counts| Arc::new(counts) as ArrayRef)
+    }
+
+    pub fn row_counts(&self) -> ArrayRef {
+        let groups = self.metadata.metadata().row_groups().iter();
+        Arc::new(UInt64Array::from_iter_values(groups.map(|group| group.num_rows().unsigned_abs())))
+    }
+
+    fn statistics(&self, column: &str) -> Option<StatisticsConverter<'_>> {
+        StatisticsConverter::try_new(column, self.metadata.schema(), self.metadata.parquet_schema()).ok()
     }
 }
 
@@ -84,7 +125,8 @@ fn damaged(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -
 pub(super) struct FileRows {
     file: OpenFile,
     projection: ProjectionMask,
-    next_group: usize,
+    /// The row groups that are still to be read.
+    left: VecDeque<usize>,
     group: Option<ParquetRecordBatchReader>,
 }
 
@@ -92,17 +134,23 @@ impl FileRows {
     /// The next rows, in order; None at the end. `reserve` is told the bytes that are about to be held.
     pub fn next(&mut self, reserve: &mut dyn FnMut(u64) -> Result<()>) -> Result<Option<RecordBatch>> {
         loop {
-            match self.group.as_mut().and_then(Iterator::next) {
-                Some(rows) => return rows.map(Some).map_err(|e| damaged(&self.file.path, e)),
-                None if self.next_group == self.file.metadata.metadata().num_row_groups() => return Ok(None),
-                None => self.group = Some(self.open_group(reserve)?),
+            if let Some(rows) = self.group.as_mut().and_then(Iterator::next) {
+                return rows.map(Some).map_err(|e| damaged(&self.file.path, e));
             }
+            let Some(group) = self.left.pop_front() else {
+                return Ok(None);
+            };
+            self.group = Some(self.open_group(group, reserve)?);
         }
     }
 
-    fn open_group(&mut self, reserve: &mut dyn FnMut(u64) -> Result<()>) -> Result<ParquetRecordBatchReader> {
+    fn open_group(
+        &self,
+        number: usize,
+        reserve: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<ParquetRecordBatchReader> {
         let OpenFile { store, path, bytes, metadata } = &self.file;
-        let group = metadata.metadata().row_group(self.next_group);
+        let group = metadata.metadata().row_group(number);
         let ranges = (0..group.num_columns()).filter(|&leaf| self.projection.leaf_included(leaf));
         let ranges: Vec<(u64, u64)> = ranges.map(|leaf| group.column(leaf).byte_range()).collect();
         reserve(ranges.iter().map(|(_, length)| length).sum())?;
@@ -112,9 +160,8 @@ impl FileRows {
         }
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
             .with_projection(self.projection.clone())
-            .with_row_groups(vec![self.next_group])
+            .with_row_groups(vec![number])
             .with_batch_size(rows_of_a_batch(metadata.metadata()));
-        self.next_group += 1;
         builder.build().map_err(|e| damaged(path, e))
     }
 }
@@ -161,7 +208,7 @@ impl ChunkReader for Chunks {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+    use datafusion::arrow::array::{AsArray, Int64Array, StringArray};
     use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
     use super::*;
@@ -191,7 +238,7 @@ mod tests {
     fn row_groups_come_one_after_another_and_only_what_is_asked_for_is_held() {
         let (store, file) = stored(&[numbered(0..300_000), numbered(300_000..600_000)]);
         for (columns, groups) in [(vec!["n"], 3), (vec!["t", "n", "missing"], 3), (vec![], 3)] {
-            let mut rows = OpenFile::open(&store, &file).unwrap().rows(&columns);
+            let mut rows = OpenFile::open(&store, &file).unwrap().rows(&columns, None);
             let (mut held, mut next) = (vec![], 0);
             let mut reserve = |bytes| {
                 held.push(bytes);
@@ -211,13 +258,34 @@ mod tests {
     }
 
     #[test]
+    fn row_groups_that_are_left_out_are_not_read() {
+        let (store, file) = stored(&[numbered(0..300_000), numbered(300_000..600_000)]);
+        let choice = |groups: &RowGroups<'_>| {
+            assert_eq!((groups.count(), groups.row_counts().len()), (3, 3));
+            assert!(groups.bounds("missing").is_none());
+            let (_, greatest) = groups.bounds("n").unwrap();
+            greatest.as_primitive::<Int64Type>().values().iter().map(|&n| n > 400_000).collect()
+        };
+        let mut rows = OpenFile::open(&store, &file).unwrap().rows(&["n"], Some(&choice));
+        let (mut groups, mut first) = (0, None);
+        let mut reserve = |_| {
+            groups += 1;
+            Ok(())
+        };
+        while let Some(batch) = rows.next(&mut reserve).unwrap() {
+            first.get_or_insert(batch.column(0).as_primitive::<Int64Type>().value(0));
+        }
+        assert_eq!((groups, first), (2, Some(262_144)));
+    }
+
+    #[test]
     fn a_long_footer_is_read_whole_and_damage_names_the_file() {
         let names: Vec<String> = (0..900).map(|i| format!("a_column_with_a_long_name_{i}")).collect();
         let schema = Schema::new(names.iter().map(|name| Field::new(name, DataType::Int64, true)).collect::<Vec<_>>());
         let columns = names.iter().map(|_| Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef).collect();
         let (store, mut file) = stored(&[RecordBatch::try_new(Arc::new(schema), columns).unwrap()]);
         assert!(file.bytes > 2 * FOOTER_BYTES);
-        let mut rows = OpenFile::open(&store, &file).unwrap().rows(&[&names[899]]);
+        let mut rows = OpenFile::open(&store, &file).unwrap().rows(&[&names[899]], None);
         assert_eq!(rows.next(&mut |_| Ok(())).unwrap().map(|rows| rows.num_rows()), Some(2));
         file.bytes -= 1;
         let error = OpenFile::open(&store, &file).err().unwrap();

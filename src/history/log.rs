@@ -67,12 +67,15 @@ impl Log {
         for _ in 0..OPEN_ATTEMPTS_MAX {
             let found = newest(store)?;
             found.iter().try_for_each(&accepts)?;
-            let run = match run {
+            // Epochs grow from commit to commit, so a run that another start has passed is not used.
+            let run = match run.filter(|run| found.as_ref().is_none_or(|found| found.run < *run)) {
                 Some(run) => run,
                 None => *run.insert(take_run(store)?),
             };
             let opening = opening(found.as_ref(), run, clock.now_us());
-            if create_manifest(store, &opening)? == Created::New {
+            let created = create_manifest(store, &opening)? == Created::New;
+            // A number is free again when another writer has gone on, rolled and swept meanwhile.
+            if created && newest(store)?.is_some_and(|newest| newest.number == opening.number) {
                 let unrolled = unrolled(store, &opening)?;
                 let log = Log { run, newest: opening, unrolled };
                 log.sweep(store)?;
@@ -109,7 +112,7 @@ impl Log {
     }
 
     /// Creates the next manifest; its segment must exist by then. Can be called again with the same manifest after
-    /// `Unavailable`. `Fenced` if another run has taken the number.
+    /// `Unavailable`. `Fenced` if another run has taken the number, or has gone on and swept it.
     pub fn append(&mut self, store: &Store, next: &Manifest) -> Result<()> {
         if create_manifest(store, next)? == Created::Exists {
             let path = paths::manifest(next.number);
@@ -121,6 +124,7 @@ impl Log {
                 return Err(Error::internal(format!("{path} exists with other contents of this run")));
             }
         }
+        self.check_not_passed(store, next.number)?;
         self.unrolled.push(Commit::of(next));
         self.unrolled.retain(|commit| commit.number > next.roller.rolled_to);
         self.newest = next.clone();
@@ -139,11 +143,19 @@ impl Log {
 
     /// Fenced if another run has continued the log.
     pub fn check_not_fenced(&self, store: &Store) -> Result<()> {
-        let path = paths::manifest(self.newest.number + 1);
-        match store.read(&path) {
-            Err(e) if e.kind == ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(e),
-            Ok(bytes) => Err(fenced(store, manifest::decode::<Manifest>(&path, &bytes)?.run)),
+        self.check_not_passed(store, self.newest.number)
+    }
+
+    /// Fenced if another run has written a later manifest than this number. Runs have no gaps, so that one read tells
+    /// whether there is another at all.
+    fn check_not_passed(&self, store: &Store, number: u64) -> Result<()> {
+        match store.read(&paths::run(self.run + 1)) {
+            Err(e) if e.kind == ErrorKind::NotFound => return Ok(()),
+            found => found?,
+        };
+        match newest(store)? {
+            Some(newest) if newest.number > number && newest.run != self.run => Err(fenced(store, newest.run)),
+            _ => Ok(()),
         }
     }
 

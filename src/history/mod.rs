@@ -39,6 +39,7 @@ pub use archive::{check_storable, read_archive};
 pub use dataset_rows::DatasetRows;
 pub use delta::DeltaTable;
 pub use events::{Epochs, read_events};
+pub use file_rows::{GroupChoice, RowGroups};
 pub use log::{Commit, Log, LogEnd};
 pub use manifest::{CommitRange, Life, Manifest, RollerState, Section, Segment, ViewForm};
 pub use orphans::remove_orphans;

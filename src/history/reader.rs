@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 
 use super::dataset_rows::DatasetRows;
-use super::file_rows::OpenFile;
+use super::file_rows::{GroupChoice, OpenFile};
 use super::log::{Commit, Log};
 use super::manifest::Manifest;
 use super::paths::Dataset;
@@ -129,6 +129,11 @@ impl HistoryPin {
     /// The rows of a dataset, in the order of their epochs: as stored, or with the columns of a schema (NULL where a
     /// row was stored without one).
     pub fn rows(&self, dataset: &Dataset, schema: Option<SchemaRef>) -> DatasetRows {
-        DatasetRows::new(self, dataset.clone(), schema)
+        DatasetRows::new(self, dataset.clone(), schema, None)
+    }
+
+    /// As `rows`, without the row groups of rolled files that the choice leaves out.
+    pub fn rows_of(&self, dataset: &Dataset, schema: SchemaRef, choice: Arc<GroupChoice>) -> DatasetRows {
+        DatasetRows::new(self, dataset.clone(), Some(schema), Some(choice))
     }
 }

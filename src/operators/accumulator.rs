@@ -183,8 +183,8 @@ impl Accumulator {
     pub fn pictures(&self, all: &[Accumulator], groups: &[u32]) -> Option<Vec<Picture>> {
         match self {
             Accumulator::Total(_) | Accumulator::Distinct(_) => None,
-            Accumulator::Bits(bits) => Some(groups.iter().map(|&group| bits.picture(group)).collect()),
-            Accumulator::Folds(folds) => Some(groups.iter().map(|&group| folds.picture(group)).collect()),
+            Accumulator::Bits(bits) => Some(pictures(groups, |part| bits.warm(part), |group| bits.picture(group))),
+            Accumulator::Folds(folds) => Some(pictures(groups, |part| folds.warm(part), |group| folds.picture(group))),
             Accumulator::Extreme { last, values: Values::Own(values), .. } => Some(extremes(values, *last, groups)),
             Accumulator::Extreme { last, values: Values::Of(at), .. } => match &all[*at] {
                 Accumulator::Extreme { values: Values::Own(values), .. } => Some(extremes(values, *last, groups)),
@@ -225,17 +225,23 @@ impl Accumulator {
     }
 }
 
-/// The first or the last value of each of these groups.
-fn extremes(values: &OrderedRows, last: bool, groups: &[u32]) -> Vec<Picture> {
+/// The pictures of these groups. `warm` loads what those of some groups will touch.
+fn pictures(groups: &[u32], warm: impl Fn(&[u32]) -> u8, picture: impl Fn(u32) -> Picture) -> Vec<Picture> {
     let mut pictures = Vec::with_capacity(groups.len());
     for part in groups.chunks(WARM_ROWS) {
-        std::hint::black_box(values.warm(part.iter().copied()));
-        pictures.extend(part.iter().map(|&group| {
-            let value = if last { values.last(group) } else { values.first(group) };
-            value.map_or(Picture::Nothing, |v| Picture::Value(v.into()))
-        }));
+        std::hint::black_box(warm(part));
+        pictures.extend(part.iter().map(|&group| picture(group)));
     }
     pictures
+}
+
+/// The first or the last value of each of these groups.
+fn extremes(values: &OrderedRows, last: bool, groups: &[u32]) -> Vec<Picture> {
+    let picture = |group| {
+        let value = if last { values.last(group) } else { values.first(group) };
+        value.map_or(Picture::Nothing, |v| Picture::Value(v.into()))
+    };
+    pictures(groups, |part| values.warm(part.iter().copied()), picture)
 }
 
 fn decoded(codec: &RowCodec, nothing: &[u8], pictures: &[&Picture], fits: &mut [bool]) -> Result<ArrayRef> {

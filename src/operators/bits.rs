@@ -65,6 +65,12 @@ impl Bits {
         })
     }
 
+    /// Loads what the pictures of these groups will touch: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, groups: &[u32]) -> u8 {
+        let digit = |&group: &u32| self.groups.get(group as usize).and_then(|counts| counts.digits.first().copied());
+        groups.iter().filter_map(digit).fold(0, |sum, digit| sum ^ digit as u8)
+    }
+
     pub fn picture(&self, group: u32) -> Picture {
         match self.groups.get(group as usize) {
             Some(counts) if counts.values > 0 => Picture::Value(counts.value(self.function).to_le_bytes().into()),

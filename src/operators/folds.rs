@@ -104,6 +104,14 @@ impl Folds {
         changes.keep(&mut self.rows, &self.codec, counts, touch)
     }
 
+    /// Loads what the pictures of these groups will touch: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, groups: &[u32]) -> u8 {
+        groups.iter().fold(0, |sum, &group| match self.values.get(group as usize) {
+            Some(Picture::Value(bytes)) => bytes.iter().step_by(64).take(8).fold(sum, |sum, byte| sum ^ byte),
+            _ => sum,
+        })
+    }
+
     pub fn picture(&self, group: u32) -> Picture {
         self.values.get(group as usize).cloned().unwrap_or(Picture::Nothing)
     }

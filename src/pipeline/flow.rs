@@ -108,31 +108,15 @@ impl Flow {
             return Ok(self.summary);
         }
         loop {
-            self.look(shared);
-            if self.budget.over() {
-                match self.options.drain {
-                    true => return Err(self.budget.error()),
-                    false if shared.stop.raised() => break,
-                    false => shared.clock.sleep(IDLE_WAIT),
+            if !self.between_epochs(out, shared)? {
+                if shared.stop.raised() {
+                    break;
                 }
+                shared.clock.sleep(IDLE_WAIT);
                 continue;
             }
-            self.tick(out, shared)?;
             match self.carried.take().map_or_else(|| fetched.recv_timeout(IDLE_WAIT), Ok) {
-                Ok(first) => {
-                    let start = shared.clock.instant();
-                    let intake = self.gather(first, fetched, shared);
-                    let caught_up = intake.caught_up;
-                    if intake.messages > 0 {
-                        self.unmeasured += intake.messages;
-                        self.epoch(intake, out, shared)?;
-                        let took = shared.clock.instant() - start;
-                        shared.metrics.epoch_seconds.observe(took.as_secs_f64());
-                    }
-                    if caught_up {
-                        shared.readiness.remove(NotReady::Behind);
-                    }
-                }
+                Ok(first) => self.step(first, fetched, out, shared)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -141,8 +125,46 @@ impl Flow {
         Ok(self.summary)
     }
 
+    /// What is due between two epochs: figures, and the clock. False: nothing may be consumed.
+    pub(super) fn between_epochs(&mut self, out: &RecordSender, shared: &Shared) -> Result<bool> {
+        self.look(shared);
+        if self.budget.over() {
+            return if self.options.drain { Err(self.budget.error()) } else { Ok(false) };
+        }
+        self.tick(out, shared)?;
+        Ok(true)
+    }
+
+    /// One epoch: a batch, and what waits behind it.
+    fn step(&mut self, first: Fetched, fetched: &Receiver<Fetched>, out: &RecordSender, shared: &Shared) -> Result<()> {
+        let start = shared.clock.instant();
+        let intake = self.gather(first, fetched, shared);
+        let caught_up = intake.caught_up;
+        if intake.messages > 0 {
+            self.unmeasured += intake.messages;
+            self.epoch(intake, out, shared)?;
+            let took = shared.clock.instant() - start;
+            shared.metrics.epoch_seconds.observe(took.as_secs_f64());
+        }
+        if caught_up {
+            shared.readiness.remove(NotReady::Behind);
+        }
+        Ok(())
+    }
+
+    /// One epoch of what waits, if something does.
+    pub(super) fn step_if_any(
+        &mut self,
+        fetched: &Receiver<Fetched>,
+        out: &RecordSender,
+        shared: &Shared,
+    ) -> Result<bool> {
+        let Some(first) = self.carried.take().or_else(|| fetched.try_recv().ok()) else { return Ok(false) };
+        self.step(first, fetched, out, shared).map(|()| true)
+    }
+
     /// The next start need not run again what was run since the last checkpoint.
-    fn last_checkpoint(&mut self, out: &RecordSender, shared: &Shared) -> Result<()> {
+    pub(super) fn last_checkpoint(&mut self, out: &RecordSender, shared: &Shared) -> Result<()> {
         if !self.options.history || self.checkpoints.events == 0 {
             return Ok(());
         }

@@ -14,7 +14,9 @@ mod commits;
 mod flow;
 mod records;
 mod start;
+mod stepped;
 mod wiring;
 
 pub use flow::FlowSummary;
+pub use stepped::Stepped;
 pub use wiring::{Pipeline, PipelineOptions, Shared, start};

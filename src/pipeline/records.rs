@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -72,6 +72,9 @@ impl RecordReceiver {
     }
     pub fn recv(&self) -> std::result::Result<EpochRecord, RecvError> {
         self.records.recv().map(|record| self.taken(record))
+    }
+    pub fn try_recv(&self) -> std::result::Result<EpochRecord, TryRecvError> {
+        self.records.try_recv().map(|record| self.taken(record))
     }
     pub fn recv_timeout(&self, wait: Duration) -> std::result::Result<EpochRecord, RecvTimeoutError> {
         self.records.recv_timeout(wait).map(|record| self.taken(record))

@@ -9,6 +9,7 @@ use super::commits;
 use super::flow::{Flow, FlowOptions, FlowSummary};
 use super::records::record_channel;
 use crate::catalog::Catalog;
+use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::dataflow::{PARALLEL_ROWS_MIN, Workers};
@@ -23,7 +24,7 @@ use crate::tasks::{Stop, spawn_thread};
 use crate::telemetry::{Metrics, NotReady, Readiness};
 
 /// Decoded batches between fetch and flow.
-const FETCHED_BATCHES: usize = 4;
+pub(super) const FETCHED_BATCHES: usize = 4;
 /// Messages of one decoded batch: large enough for a backlog, small enough for the caches.
 const BATCH_ROWS_MAX: usize = 16_384;
 
@@ -69,10 +70,16 @@ pub struct Pipeline {
     commit: JoinHandle<Result<()>>,
 }
 
-/// Plans the views, opens the storage and starts the stages.
-///
-/// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
-pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
+/// Flow and commit, ready to run.
+pub(super) struct Stages {
+    pub flow: Flow,
+    pub committer: Committer,
+    /// Where fetch goes on.
+    pub offsets: Offsets,
+}
+
+/// Plans the views and opens the storage.
+pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stages> {
     let mut engine = Engine::for_catalog(&options.catalog, shared.clock.clone())?;
     for view in engine.views() {
         for warning in engine.explain_planned(&view.name).into_iter().flat_map(|explanation| explanation.warnings) {
@@ -90,20 +97,6 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
         settings: options.history,
     })?;
     engine.begin_run(u64::from(recovered.run))?;
-    let hot = engine.hot().clone();
-
-    let (record_out, record_in) = record_channel();
-    let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
-    let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
-
-    let fetch_options = FetchOptions {
-        brokers: options.brokers.clone(),
-        tables: options.catalog.tables.clone(),
-        offsets: recovered.offsets.clone(),
-        batch_rows_max: BATCH_ROWS_MAX.min(options.epoch_rows_max),
-        queued_kbytes_max: options.queued_kbytes_max,
-        drain: options.drain,
-    };
     let flow_options = FlowOptions {
         epoch_rows_max: options.epoch_rows_max,
         epoch_wait_max: options.epoch_wait_max,
@@ -113,8 +106,30 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
         drain: options.drain,
         as_of_us: options.as_of_us,
     };
+    let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
+    let offsets = recovered.offsets.clone();
+    Ok(Stages { flow: Flow::new(engine, recovered, flow_options), committer, offsets })
+}
+
+/// Plans the views, opens the storage and starts the stages.
+///
+/// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
+pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
+    let Stages { flow, committer, offsets } = stages(options, shared)?;
+    let hot = flow.engine.hot().clone();
+
+    let (record_out, record_in) = record_channel();
+    let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
+
+    let fetch_options = FetchOptions {
+        brokers: options.brokers.clone(),
+        tables: options.catalog.tables.clone(),
+        offsets,
+        batch_rows_max: BATCH_ROWS_MAX.min(options.epoch_rows_max),
+        queued_kbytes_max: options.queued_kbytes_max,
+        drain: options.drain,
+    };
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
-    let flow = Flow::new(engine, recovered, flow_options);
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
     let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
     Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })

@@ -1,7 +1,8 @@
 //! `history.<view>` and `events.<table>` as DataFusion reads them: everything up to the last commit.
 //!
 //! A query pins one commit for all of these; the current rows of the views, which it may read beside them, are those of
-//! a published epoch, before or after it. Only the columns that the query names are read. What is held while reading is
+//! a published epoch, before or after it. Only the columns that the query names are read, and
+//! only the row groups that its condition can hold in. What is held while reading is
 //! taken from the memory that all queries share.
 
 use std::fmt;
@@ -12,15 +13,16 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::stream;
 
 use super::from_datafusion::{query_error, to_datafusion};
+use super::pruning;
 use crate::error::{Error, Result};
-use crate::history::{Dataset, HistoryPin, HistoryReader};
+use crate::history::{Dataset, GroupChoice, HistoryPin, HistoryReader};
 use crate::hot::Published;
 
 /// The changes of the views that are kept, each as the newest generation has them.
@@ -113,18 +115,27 @@ impl TableProvider for HistoryTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(
+        &self,
+        conditions: &[&Expr],
+    ) -> datafusion::error::Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; conditions.len()])
+    }
+
     async fn scan(
         &self,
-        _: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
+        conditions: &[Expr],
         limit: Option<usize>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
             Some(columns) => Arc::new(self.schema.project(columns)?),
             None => self.schema.clone(),
         };
-        let scan = HistoryScan { pin: self.pin.clone(), dataset: self.dataset.clone(), schema: schema.clone() };
+        let choice = pruning::choice(session, conditions, &self.schema);
+        let (pin, dataset) = (self.pin.clone(), self.dataset.clone());
+        let scan = HistoryScan { pin, dataset, schema: schema.clone(), choice };
         Ok(Arc::new(StreamingTableExec::try_new(schema, vec![Arc::new(scan)], None, [], false, limit)?))
     }
 }
@@ -134,6 +145,8 @@ struct HistoryScan {
     pin: HistoryPin,
     dataset: Dataset,
     schema: SchemaRef,
+    /// The row groups that its condition can hold in.
+    choice: Option<Arc<GroupChoice>>,
 }
 
 impl fmt::Debug for HistoryScan {
@@ -149,7 +162,10 @@ impl PartitionStream for HistoryScan {
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let held = MemoryConsumer::new("history").register(context.memory_pool());
-        let rows = self.pin.rows(&self.dataset, Some(self.schema.clone()));
+        let rows = match &self.choice {
+            Some(choice) => self.pin.rows_of(&self.dataset, self.schema.clone(), choice.clone()),
+            None => self.pin.rows(&self.dataset, Some(self.schema.clone())),
+        };
         let batches = stream::try_unfold((rows, held), |(mut rows, held)| async move {
             let mut reserve = |bytes: u64| {
                 let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);

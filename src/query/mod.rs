@@ -13,6 +13,7 @@ mod key;
 mod lookup;
 mod page;
 mod parameters;
+mod pruning;
 mod rows;
 mod scan;
 mod sql;

@@ -48,10 +48,10 @@ pub(super) fn corrected(statement: &Statement) -> Option<String> {
     }
 }
 
-/// The tables that are there from the start: `clock`, at 1970-01-01.
-pub(super) fn with_clock() -> Result<Tables> {
+/// The tables that are there from the start: `clock`, at this time in microseconds since 1970-01-01 UTC.
+pub(super) fn with_clock(as_of_us: i64) -> Result<Tables> {
     let mut clock = TableCopy::new(Arc::new(clock_table()));
-    let first: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]));
+    let first: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![as_of_us]));
     clock.insert(&[("as_of".to_string(), first)], 1)?;
     Ok(Tables::from([(CLOCK.to_string(), clock)]))
 }

@@ -39,7 +39,12 @@ pub struct BatchAnswer {
 
 impl BatchAnswer {
     pub fn new() -> Result<Self> {
-        Ok(BatchAnswer { session: Session::new()?, tables: dml::with_clock()? })
+        BatchAnswer::at(0)
+    }
+
+    /// With the table `clock` at a time, in microseconds since 1970-01-01 UTC.
+    pub fn at(as_of_us: i64) -> Result<Self> {
+        Ok(BatchAnswer { session: Session::new()?, tables: dml::with_clock(as_of_us)? })
     }
 
     /// Adds events of a table, with `Table::event_schema`.

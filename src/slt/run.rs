@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
             schedule,
             random: fastrand::Rng::with_seed(schedule.seed().unwrap_or(0)),
             engine,
-            tables: dml::with_clock()?,
+            tables: dml::with_clock(0)?,
             given,
             pending: vec![],
             pinned: None,

@@ -5,7 +5,8 @@
 //! reader can see any more are reclaimed with a budget an epoch.
 //!
 //! Layout: row bytes of arrow's `RowConverter` in chunks of 1 MiB, a hash index of row ids in 256 slots, and posting
-//! lists for further keys. Why, with figures: `DECISIONS.md` 2.
+//! lists for further keys. Why, with figures: `DECISIONS.md` 2. Rows that are wanted in order stand beside, a block of
+//! memory a group, with one writer and no versions: `DECISIONS.md` 20.
 
 mod arrangement;
 mod block;

@@ -1,11 +1,12 @@
 //! What one change costs in each operator, beside ever more rows of state, and what a row of state takes.
 //!
 //! ```text
-//! cargo bench --bench operators -- [--max-rows 100000] [--only join] [--epochs 31]
+//! cargo bench --bench operators -- [--max-rows 100000] [--only join] [--epochs 31] [--shards 2 --changes 16000]
 //! ```
 //!
 //! Each operator runs in a small view of its own on the public engine, whose rows are arranged for lookups as those of
-//! any view; the time is that of whole epochs, published, of 1,000 changes: the median of `--epochs` of them.
+//! any view; the time is that of whole epochs, published, of 1,000 changes: the median of `--epochs` of them. Shards share
+//! an epoch only if it is large enough.
 
 mod operator_cases;
 
@@ -18,6 +19,7 @@ use datafusion::arrow::array::{Array, RecordBatch};
 use rebateflow::catalog::SourceFile;
 use rebateflow::changes::{Changes, EventBatch};
 use rebateflow::clock::Clock;
+use rebateflow::dataflow::{PARALLEL_ROWS_MIN, Workers};
 use rebateflow::engine::Engine;
 use rebateflow::error::{Error, Result};
 
@@ -30,8 +32,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SIZES: [i64; 3] = [1_000, 100_000, 10_000_000];
 /// The size at which one key is compared with as many keys as rows.
 const MIDDLE: i64 = SIZES[1];
-/// Changes of an epoch: half of them take a row out where the input allows it.
-const CHANGES: i64 = 1_000;
 /// Rows of an epoch that loads the state.
 const LOAD_ROWS: i64 = 50_000;
 /// A measurement ends after this time, but not before three epochs.
@@ -56,6 +56,12 @@ struct Options {
     /// The epoch that is shown, in percent of them from the fastest on; less than 50 beside other work.
     #[arg(long, default_value_t = 50)]
     percentile: usize,
+    /// Shards of the state, with a thread each.
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
+    /// Changes of an epoch: half of them take a row out where the input allows it.
+    #[arg(long, default_value_t = 1_000)]
+    changes: i64,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -78,7 +84,10 @@ struct Figures {
 }
 
 fn run(options: &Options) -> Result<()> {
-    println!("ns a change, epochs of {CHANGES} changes; bytes of all state beside those of the live rows in Arrow\n");
+    println!(
+        "ns a change, epochs of {} changes, {} shards; bytes of all state beside those of the live rows in Arrow\n",
+        options.changes, options.shards
+    );
     println!(
         "{:<24} {:>8} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7} {:>8} {:>8} {:>6}",
         "operator", "10^3", "10^5", "10^7", "growth", "one key", "10^5 keys", "ratio", "state B", "Arrow B", "ratio"
@@ -131,6 +140,7 @@ fn line(name: &str, cells: &[Option<f64>]) -> String {
 fn measure(case: &Case, size: i64, keys: i64, options: &Options) -> Result<Figures> {
     let clock = Clock::System;
     let mut engine = Engine::new(1, clock.clone())?;
+    engine.use_workers(Arc::new(Workers::new(options.shards, PARALLEL_ROWS_MIN)?));
     let now_us = HOUR_US + size / 2 * US_A_ROW;
     engine.begin_clock(now_us);
     if !case.insert_only {
@@ -151,7 +161,7 @@ fn measure(case: &Case, size: i64, keys: i64, options: &Options) -> Result<Figur
     let (mut times, mut spent) = (vec![], Duration::ZERO);
     while times.len() < EPOCHS_MIN || (times.len() < options.epochs && spent < MEASURE) {
         let number = times.len() as i64;
-        let coming = if case.insert_only { CHANGES } else { CHANGES / 2 };
+        let coming = if case.insert_only { options.changes } else { options.changes / 2 };
         let first = size + number * coming;
         let mut parts = vec![changes(&engine, "t", &lefts(first..first + coming, keys)?, 1)?];
         if !case.insert_only {
@@ -168,7 +178,7 @@ fn measure(case: &Case, size: i64, keys: i64, options: &Options) -> Result<Figur
         }
         let took = clock.instant() - start;
         spent += took;
-        times.push(took.as_nanos() as f64 / CHANGES as f64);
+        times.push(took.as_nanos() as f64 / options.changes as f64);
     }
     times.sort_by(f64::total_cmp);
     let kept = if case.keeps_input { arrow_bytes(&lefts(0..1_000, keys)?, case.columns) } else { 0.0 };

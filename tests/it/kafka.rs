@@ -13,6 +13,7 @@ pub mod server;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ fn drain_equals_batch() {
     assert_eq!(summary_figure(&log, "accepted"), load.accepted());
     assert_eq!(summary_figure(&log, "rejected"), load.unreadable());
     assert_files(directory.path(), load, expected);
+
+    assert_dead_letters(&launch.data(), load.unreadable());
 
     // Recovery: the views are made again from the saved state, without one event; or, if that is damaged, from the
     // history.
@@ -171,6 +174,27 @@ fn kill_nine() {
     server.wait_ready(READY_MAX);
     assert_views(&server, expected);
     server.terminate();
+}
+
+/// The dead letters as the command prints them: so many, and one of them whole.
+fn assert_dead_letters(data: &Path, count: u64) {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rebateflow"));
+        let output = command.arg("dead-letters").args(arguments).arg("--data").arg(data).output().expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        assert!(output.status.success(), "{}", text(output.stderr));
+        (text(output.stdout), text(output.stderr))
+    };
+    let (out, err) = run(&["list", "--limit", "1000000", "--format", "json"]);
+    assert_eq!(out.lines().count() as u64, count, "{err}");
+    let (newest, err) = run(&["list", "--limit", "3", "--format", "json"]);
+    assert!(out.ends_with(&newest) && newest.lines().count() == 3, "{newest}");
+    assert!(err.contains("these are the newest 3"), "{err}");
+    let last: Value = serde_json::from_str(newest.lines().last().expect("a line")).expect("JSON");
+    let position = format!("{}/{}/{}", last["topic"].as_str().expect("a topic"), last["partition"], last["offset"]);
+    let whole: Value = serde_json::from_str(&run(&["show", &position]).0).expect("JSON");
+    assert_eq!(whole["error"], last["error"]);
+    assert!(whole.get("value").is_some() && whole.get("headers").is_some(), "{whole}");
 }
 
 /// Messages that the newest manifest says are committed.

@@ -17,4 +17,5 @@ mod product;
 mod random;
 mod refused;
 mod refused_catalog;
+mod simulation;
 mod slt;

@@ -8,6 +8,7 @@ use rebateflow::error::ErrorKind;
 use rebateflow::history::Store;
 
 use super::faulty::{Fault, FaultyStore};
+use super::reading::assert_readers_are_exact;
 use super::world::{Files, Process};
 
 /// Messages of each partition: seven commits and three rolls, across midnight.
@@ -54,6 +55,7 @@ fn a_crash_before_any_write_loses_nothing_and_doubles_nothing() {
         // A crash that only kept the last sweep from its work is not an error of the run.
         assert!(result.is_ok() || result.unwrap_err().kind == ErrorKind::Unavailable);
         Files::assert_nothing_twice(&storage.healthy());
+        assert_readers_are_exact(&storage.healthy());
         run(&storage.healthy()).unwrap_or_else(|e| panic!("after a crash before write {writes}: {e}"));
         Files::assert_complete(&storage.healthy(), END);
     }
@@ -68,6 +70,7 @@ fn a_second_crash_during_recovery_changes_nothing() {
             let _ = run(&storage.faulty(Fault::Death, first).0);
             let _ = run(&storage.faulty(Fault::Death, second).0);
             Files::assert_nothing_twice(&storage.healthy());
+            assert_readers_are_exact(&storage.healthy());
             run(&storage.healthy()).unwrap_or_else(|e| panic!("after crashes before writes {first}, {second}: {e}"));
             Files::assert_complete(&storage.healthy(), END);
         }
@@ -158,6 +161,53 @@ fn a_process_that_is_overtaken_while_it_rolls_is_fenced() {
         return;
     }
     panic!("no roll was interrupted");
+}
+
+#[test]
+fn a_process_that_was_replaced_long_ago_is_fenced() {
+    // The newer one has rolled everything, and deleted the manifest that took the older one's number.
+    for epochs in [0, 1] {
+        let storage = Storage::new();
+        let mut older = Process::start(&storage.healthy()).unwrap();
+        older.next_epoch(5, END).unwrap();
+        (0..epochs).for_each(|_| older.committer.commit().map(|_| ()).unwrap());
+        older.next_epoch(5, END).unwrap();
+        run(&storage.healthy()).unwrap();
+        assert_eq!(older.committer.close().unwrap_err().kind, ErrorKind::Fenced);
+        assert_eq!(older.committer.close().unwrap_err().kind, ErrorKind::Fenced);
+        run(&storage.healthy()).unwrap();
+        Files::assert_complete(&storage.healthy(), END);
+    }
+}
+
+#[test]
+fn a_start_that_is_overtaken_does_not_claim_a_number_that_was_swept() {
+    let storage = Storage::new();
+    let mut other = Process::start(&storage.healthy()).unwrap();
+    // Between its look at the log and its claim the other one commits, rolls and sweeps.
+    let (store, faulty) = storage.faulty(Fault::Intrusion, 1);
+    faulty.let_in(move || other.run_to(END).unwrap());
+    let mut newer = Process::start(&store).unwrap();
+    assert_eq!(newer.offsets.get("orders", 0), Some(END));
+    newer.run_to(END).unwrap();
+    Files::assert_complete(&storage.healthy(), END);
+}
+
+#[test]
+fn the_runs_of_commits_grow_even_if_two_start_at_the_same_moment() {
+    let storage = Storage::new();
+    let (store, faulty) = storage.faulty(Fault::Intrusion, 1);
+    let healthy = storage.healthy();
+    faulty.let_in(move || {
+        let mut other = Process::start(&healthy).unwrap();
+        assert_eq!(other.recovered.run, 2);
+        other.next_epoch(5, END).unwrap();
+        other.committer.commit().unwrap();
+    });
+    let mut newer = Process::start(&store).unwrap();
+    assert_eq!(newer.recovered.run, 3);
+    newer.run_to(END).unwrap();
+    Files::assert_complete(&storage.healthy(), END);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Commits, rolls, restarts and readers over memory, a directory, and stores that fail at every single write.
 
-mod faulty;
-mod world;
+pub mod faulty;
+pub mod world;
 
 mod crashes;
 mod delta;

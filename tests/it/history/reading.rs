@@ -78,6 +78,11 @@ fn assert_exact(pin: &HistoryPin) {
     assert_eq!(counts(pin), counts_at(offsets));
 }
 
+/// The same for whoever reads this store now.
+pub fn assert_readers_are_exact(store: &Store) {
+    HistoryReader::new(store.clone()).pin().unwrap().iter().for_each(assert_exact);
+}
+
 #[test]
 fn a_pin_reads_all_up_to_its_commit_at_every_step() {
     let store = Store::open("memory://").unwrap();
@@ -288,6 +293,65 @@ async fn an_added_column_is_null_in_older_rows() {
         let expected = json!([{"old": false, "first": 21, "same": 0}, {"old": true, "first": 0, "same": null}]);
         assert_eq!(rows, expected, "rolled: {rolls}");
     }
+}
+
+#[tokio::test]
+async fn conditions_leave_out_files_and_no_rows() {
+    let store = Store::open("memory://").unwrap();
+    let sql = sql(&store, SqlLimits::default());
+    let wider =
+        || Table { columns: [orders().columns, vec![column("size", DataType::Int64, true)]].concat(), ..orders() };
+    // Files without the column, files with it, and rows that are not rolled.
+    for (table, end) in [(orders(), 30), (wider(), END)] {
+        let mut process = Process::start_with(&store, table, "v1", settings()).unwrap();
+        while process.next_epoch(2, end).unwrap() {
+            process.committer.commit().unwrap();
+        }
+    }
+    let all = ask(&sql, "SELECT * FROM events.orders").await.unwrap()["rows"].as_array().unwrap().len();
+    assert!(all > 100 && names(&store, "events").len() > 6, "{all}");
+    let mut found = BTreeSet::new();
+    for value in [-1, 0, 7, 29, 30, 31, 44, 59, 60] {
+        for column in ["_offset", "size", "CAST(_offset AS DOUBLE)", "id / 10", "_epoch - 8589934592"] {
+            for sign in ["=", "<>", "<", ">", "<=", ">="] {
+                // No statistics tell anything of the second condition.
+                let holds = format!("{column} {sign} {value}");
+                let plain = format!("CASE WHEN {holds} THEN random() >= 0 ELSE false END");
+                let mut counts = vec![];
+                for condition in [holds, plain] {
+                    let query = format!("SELECT COUNT(*) AS n FROM events.orders WHERE {condition}");
+                    counts.push(ask(&sql, &query).await.unwrap()["rows"][0]["n"].as_i64().unwrap());
+                }
+                assert_eq!(counts[0], counts[1], "{column} {sign} {value}");
+                found.insert(counts[0]);
+            }
+        }
+    }
+    assert!(found.len() > 15, "{found:?}");
+    for (condition, rows) in [
+        ("note = 'note of 1/31'", 1),
+        ("note LIKE 'note of 0/5%'", 9),
+        ("_timestamp >= TIMESTAMP '1970-01-01 00:00:00.059'", 1),
+        ("size IS NULL AND _offset BETWEEN 28 AND 31", 4),
+        ("_op = 'delete'", 0),
+    ] {
+        let query = format!("SELECT COUNT(*) AS n FROM events.orders WHERE {condition}");
+        assert_eq!(ask(&sql, &query).await.unwrap()["rows"][0]["n"], rows, "{condition}");
+    }
+    // Rows of files that cannot hold any are not even looked at: the oldest one has only its footer left.
+    let oldest = Path::from(names(&store, "events").into_iter().find(|name| name.ends_with(".parquet")).unwrap());
+    let mut bytes = store.read(&oldest).unwrap().to_vec();
+    bytes[4..1_000].fill(0);
+    store.delete(&oldest).unwrap();
+    store.create(&oldest, bytes.into()).unwrap();
+    let new = ask(&sql, "SELECT COUNT(*) AS n, MIN(note) AS m FROM events.orders WHERE _offset >= 50").await.unwrap();
+    assert_eq!(new["rows"], json!([{"n": 16, "m": "note of 0/50"}]));
+    let old = ask(&sql, "SELECT MIN(note) AS m FROM events.orders WHERE _offset >= 0").await.unwrap_err();
+    assert_eq!((old.kind, old.message), (ErrorKind::Data, format!("{oldest} is damaged")));
+}
+
+fn names(store: &Store, folder: &str) -> Vec<String> {
+    store.list(&Path::from(folder)).unwrap().iter().map(Path::to_string).collect()
 }
 
 #[tokio::test]
