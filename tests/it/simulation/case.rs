@@ -15,7 +15,7 @@ use rebateflow::history::{HistorySettings, Store};
 use rebateflow::pipeline::{PipelineOptions, Shared, Stepped};
 use rebateflow::tasks::Stop;
 
-use super::checks::{self, assert_files, assert_history, assert_kept, assert_views, covers, pin};
+use super::checks::{self, KINDS, assert_files, assert_history, assert_kept, assert_views, covers, pin};
 use super::said::warnings;
 use super::source::{STEP_US_MAX, Source};
 use super::views::Chosen;
@@ -70,6 +70,8 @@ pub struct Case {
     weather_percent: u32,
     /// State files that were damaged.
     damaged: BTreeSet<String>,
+    /// The commit of the state with which a start fell back on the history, unless a file was damaged after it.
+    fell_back: Option<u64>,
     /// What a successful commit said is durable.
     acknowledged: Offsets,
     life: Option<Life>,
@@ -100,8 +102,9 @@ impl Case {
             chosen: Chosen::first(&mut random),
             shards: 1,
             settings,
-            weather_percent: [0, 0, 2, 6][random.usize(0..4)],
+            weather_percent: [0, 0, 1, 3][random.usize(0..4)],
             damaged: BTreeSet::new(),
+            fell_back: None,
             acknowledged: Offsets::new(),
             life: None,
             hanging: None,
@@ -130,8 +133,8 @@ impl Case {
                 (_, 30..50) => self.epoch(),
                 (_, 50..62) => self.hand_over(1),
                 (_, 62..80) => self.commit(),
-                (_, 80..86) => self.wait(),
-                (_, 86..92) => self.arm(),
+                (_, 80..84) => self.wait(),
+                (_, 84..92) => self.arm(),
                 (_, 92..95) => self.kill(),
                 (_, 95..97) => self.wake(),
                 (_, _) => self.stop(),
@@ -166,11 +169,19 @@ impl Case {
         self.faulty.arm(Fault::Refusal, NEVER);
     }
 
+    /// A fault at some later write: any, or the next of its kind.
     fn arm(&mut self) {
         let faults = [Fault::Death, Fault::DeathAfter, Fault::Torn, Fault::Refusal, Fault::LostAnswer];
-        let (fault, writes) = (faults[self.random.usize(0..faults.len())], self.random.i64(0..ARMED_WRITES_MAX));
-        self.faulty.arm(fault, writes);
-        self.note(format!("{fault:?} after {writes} writes"));
+        let fault = faults[self.random.usize(0..faults.len())];
+        let writes = self.random.i64(0..ARMED_WRITES_MAX);
+        let (_, kind) = KINDS[self.random.usize(0..KINDS.len())];
+        if self.random.u32(0..4) == 0 {
+            self.faulty.arm(fault, writes);
+            self.note(format!("{fault:?} after {writes} writes"));
+        } else {
+            self.faulty.arm_at(fault, writes % 2, move |path| checks::kind(path.as_ref()) == kind);
+            self.note(format!("{fault:?} after {} writes of a {kind}", writes % 2));
+        }
     }
 
     /// Killed between two steps; or it hangs, and another process will be started beside it.
@@ -324,6 +335,7 @@ impl Case {
         }
         self.note(format!("{path} is {}", if gone { "gone" } else { "damaged" }));
         self.damaged.insert(path.to_string());
+        self.fell_back = None;
     }
 
     fn options(&mut self) -> PipelineOptions {
@@ -374,6 +386,7 @@ impl Case {
         };
         let offsets = stepped.offsets().clone();
         self.note(format!("started with {} shards at {offsets:?}", self.shards));
+        let state = before.as_ref().and_then(|pin| pin.manifest().state.as_ref()).map(|state| state.commit);
         if let Some(pin) = before {
             assert_eq!(pin.manifest().offsets, offsets, "a start goes on from the newest manifest");
             assert_history(&pin, &self.source);
@@ -385,6 +398,11 @@ impl Case {
         assert!(covers(&offsets, &self.acknowledged), "{:?} was committed", self.acknowledged);
         assert_eq!(said.contains(FALLS_BACK), falls_back, "damaged are {:?}; said was {said}", self.damaged);
         self.tally.starts_that_said_state_is_damaged += usize::from(falls_back);
+        if falls_back {
+            let healed = self.fell_back.is_some_and(|before| state > Some(before));
+            assert!(!healed, "the state of commit {state:?} needs files that were damaged before it was written");
+            self.fell_back = state;
+        }
         assert_views(stepped.engine(), &self.source, &offsets);
         self.life = Some(Life { read: offsets, stepped });
     }
@@ -479,9 +497,7 @@ impl Tally {
             usize::try_from(self.rolled_files).unwrap(),
         ];
         assert!(figures.iter().all(|figure| *figure > 0), "{self:#?}");
-        for kind in
-            ["run", "manifest", "segment", "state file", "Parquet file", "Delta log", "record of a roll", "deletion"]
-        {
+        for (_, kind) in KINDS {
             assert!(self.kills_by_write.contains_key(kind), "no kill at a {kind}: {:?}", self.kills_by_write);
         }
     }
