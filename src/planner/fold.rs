@@ -269,7 +269,7 @@ impl Folding {
             };
             accumulator.update_batch(&self.constants.iter().map(&mut array).collect::<Result<Vec<_>>>()?)?;
         }
-        accumulator.evaluate()
+        accumulator.evaluate().map(one_nan)
     }
 }
 
@@ -409,5 +409,14 @@ impl Accumulator for FoldAccumulator {
     fn size(&self) -> usize {
         let arrays = self.chunks.iter().flatten().map(|array| array.get_array_memory_size());
         size_of::<Self>() + arrays.sum::<usize>()
+    }
+}
+
+/// NaN has many forms, of which hardware chooses one; equal values must be equal bytes.
+fn one_nan(value: ScalarValue) -> ScalarValue {
+    match value {
+        ScalarValue::Float64(Some(value)) if value.is_nan() => ScalarValue::Float64(Some(f64::NAN)),
+        ScalarValue::Float32(Some(value)) if value.is_nan() => ScalarValue::Float32(Some(f32::NAN)),
+        value => value,
     }
 }
