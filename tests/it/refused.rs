@@ -77,7 +77,7 @@ fn has_place(error: &Error, text: &str) -> Result<(), String> {
 }
 
 /// Views that are maintained, each with what the analyst is told and the words it is about.
-const WARNED: [(&str, &str, &str); 11] = [
+const WARNED: [(&str, &str, &str); 14] = [
     ("SELECT k FROM t LIMIT 3", "LIMIT without ORDER BY: the rows are taken in order of all columns", "3"),
     (
         "SELECT k FROM (SELECT k FROM t LIMIT 4) y",
@@ -123,6 +123,21 @@ const WARNED: [(&str, &str, &str); 11] = [
         "SELECT t.k FROM t JOIN u ON t.v > u.w",
         "a join without an equality: each change of one side meets all rows of the other",
         "u",
+    ),
+    (
+        "SELECT t.k FROM t FULL JOIN u ON t.v > u.w",
+        "a join without an equality: each change of one side meets all rows of the other",
+        "u",
+    ),
+    (
+        "SELECT t.k FROM t JOIN t z ON t.k = z.k CROSS JOIN u",
+        "a join without an equality: each change of one side meets all rows of the other",
+        "u",
+    ),
+    (
+        "SELECT MEDIAN(d) OVER (PARTITION BY k) AS m FROM t",
+        "MEDIAN of decimals has their type: the mean of two is cut to their digits",
+        "MEDIAN(d",
     ),
     ("SELECT t.k FROM t, u", "a join without an equality: each change of one side meets all rows of the other", "u"),
 ];
