@@ -49,6 +49,8 @@ pub struct Case {
     shards: usize,
     settings: HistorySettings,
     weather_percent: u32,
+    /// A fault waits for its write.
+    armed: bool,
     /// State files that were damaged.
     damaged: BTreeSet<String>,
     /// The commit of the state with which a start fell back on the history, unless a file was damaged after it.
@@ -84,6 +86,7 @@ impl Case {
             shards: 1,
             settings,
             weather_percent: [0, 0, 1, 3][random.usize(0..4)],
+            armed: false,
             damaged: BTreeSet::new(),
             fell_back: None,
             acknowledged: Offsets::new(),
@@ -147,11 +150,14 @@ impl Case {
         *self.tally.kills_by_write.entry(kind).or_default() += 1;
         self.note(format!("power off at {kind}"));
         self.life = None;
-        self.faulty.arm(Fault::Refusal, NEVER);
+        self.disarm();
     }
 
     /// A fault at some later write: any, or the next of its kind.
     fn arm(&mut self) {
+        if std::mem::replace(&mut self.armed, true) && !self.faulty.has_struck() {
+            return;
+        }
         let faults = [Fault::Death, Fault::DeathAfter, Fault::Torn, Fault::Refusal, Fault::LostAnswer];
         let fault = faults[self.random.usize(0..faults.len())];
         let writes = self.random.i64(0..ARMED_WRITES_MAX);
@@ -160,9 +166,14 @@ impl Case {
             self.faulty.arm(fault, writes);
             self.note(format!("{fault:?} after {writes} writes"));
         } else {
-            self.faulty.arm_at(fault, writes % 2, move |path| checks::kind(path.as_ref()) == kind);
-            self.note(format!("{fault:?} after {} writes of a {kind}", writes % 2));
+            self.faulty.arm_at(fault, 0, move |path| checks::kind(path.as_ref()) == kind);
+            self.note(format!("{fault:?} at the next {kind}"));
         }
+    }
+
+    fn disarm(&mut self) {
+        self.armed = false;
+        self.faulty.arm(Fault::Refusal, NEVER);
     }
 
     /// Killed between two steps; or it hangs, and another process will be started beside it.
@@ -175,7 +186,6 @@ impl Case {
             self.note("killed");
             self.tally.kills_between_steps += 1;
         }
-        self.faulty.arm(Fault::Refusal, NEVER);
     }
 
     /// The process that hung goes on. Beside another one it must not commit.
@@ -423,12 +433,12 @@ impl Case {
         if self.faulty.is_dead() {
             self.power_off();
         }
-        self.faulty.arm(Fault::Refusal, NEVER);
+        self.disarm();
     }
 
     fn start_calmly(&mut self) {
         self.between_lives();
-        self.faulty.arm(Fault::Refusal, NEVER);
+        self.disarm();
         self.open();
     }
 }
