@@ -5,16 +5,7 @@
 //! is in the log or in the files exactly once, each rejected one in the dead letters exactly once (I4); a manifest
 //! never names an offset whose rows are not in it or before it (I3).
 //!
-//! A crash after each step of a commit, and what the next start does:
-//!
-//! | crash after | what the next start does |
-//! |---|---|
-//! | the segment | no manifest names it: deletes it, reads its events from Kafka again |
-//! | the state file | no manifest names it: deletes it, goes on from the state before |
-//! | the manifest | the commit holds |
-//! | a manifest that decides a roll, or some of its files or Delta logs | rolls again: the same with the same contents |
-//! | the record of a roll | rolls again, finds everything there, marks it done |
-//! | the manifest that marks a roll done | deletes the segments and manifests of the roll |
+//! What the next start does after a crash at each step of a commit is told in `src/README.md`, "Life of a commit".
 
 mod archive;
 mod dataset_rows;
