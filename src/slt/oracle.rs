@@ -259,7 +259,7 @@ fn aggregated(aggregate: &Aggregate, session: &Session) -> DataFusionResult<Reco
     let mut exprs = aggregate.group_expr.clone();
     let groups: Vec<Expr> = (0..exprs.len()).map(computed).collect();
     let functions = aggregate.aggr_expr.iter().enumerate();
-    let functions = functions.map(|(i, expr)| over_columns(expr, &mut exprs).alias(format!("f{i}"))).collect();
+    let functions = functions.map(|(i, expr)| over_columns(expr, &mut exprs, session).alias(format!("f{i}"))).collect();
     let schema = aggregate.input.schema();
     let input = without_errors(&node(&aggregate.input, session)?, &exprs, schema, session)?;
     let rows = columns(&exprs, &input, schema, session)?;
@@ -280,7 +280,7 @@ fn computed(number: usize) -> Expr {
 }
 
 /// The aggregate function over columns; what they hold is added to `exprs`.
-fn over_columns(expr: &Expr, exprs: &mut Vec<Expr>) -> Expr {
+fn over_columns(expr: &Expr, exprs: &mut Vec<Expr>, session: &Session) -> Expr {
     let mut column = |expr: Expr| {
         exprs.push(expr);
         computed(exprs.len() - 1)
@@ -288,14 +288,21 @@ fn over_columns(expr: &Expr, exprs: &mut Vec<Expr>) -> Expr {
     match expr.clone().unalias() {
         Expr::AggregateFunction(mut function) => {
             let params = &mut function.params;
-            // Functions read the values of constant arguments from their text.
-            let argument = |arg: Expr| if arg.column_refs().is_empty() { arg } else { column(arg) };
+            // Functions read the values of constant arguments from their text; one that has no value fails row by row.
+            let argument = |arg: Expr| if is_constant(&arg, session) { arg } else { column(arg) };
             params.args = std::mem::take(&mut params.args).into_iter().map(argument).collect();
             params.filter = params.filter.take().map(|filter| Box::new(column(*filter)));
             Expr::AggregateFunction(function)
         }
         other => other,
     }
+}
+
+fn is_constant(expr: &Expr, session: &Session) -> bool {
+    let one_row = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row);
+    let evaluates = |row| value(expr, &row, &DFSchema::empty(), session).is_ok();
+    expr.column_refs().is_empty() && row.is_ok_and(evaluates)
 }
 
 /// The values of these expressions, computed row by row: c0, c1 ...
