@@ -101,6 +101,12 @@ pub fn would_rebuild(
     Ok(Some(next_views(&manifest.views, views).1))
 }
 
+/// Whether a roll up to a commit may hold rows of these epochs. `state`: the epoch that the saved state includes and the
+/// commit that holds it, so later rows are in that commit or after it.
+fn may_hold(rolled_to: u64, epochs: Epochs, state: Option<(i64, u64)>) -> bool {
+    state.is_none_or(|(epoch, commit)| epochs.after < epoch || rolled_to >= commit)
+}
+
 fn forms(tables: &[Arc<Table>]) -> BTreeMap<String, TableForm> {
     tables.iter().map(|table| (table.name.clone(), TableForm::of(table))).collect()
 }
@@ -157,10 +163,9 @@ impl Recovered {
         mut emit: impl FnMut(EventBatch) -> Result<()>,
     ) -> Result<Replayed> {
         let mut replayed = Replayed::default();
-        // Rows after the state are in its commit or in later ones, those before in its commit or in earlier ones.
         let state = self.state().map(|state| (state.epoch, state.commit));
-        let later = |to: u64| state.is_none_or(|(epoch, commit)| epochs.after < epoch || to >= commit);
-        let rolled: Vec<RollRecord> = self.rolled.iter().filter(|roll| later(roll.commits.to)).cloned().collect();
+        let rolled = self.rolled.iter().filter(|roll| may_hold(roll.commits.to, epochs, state));
+        let rolled: Vec<RollRecord> = rolled.cloned().collect();
         for table in self.tables.iter().filter(|table| wanted(&table.name)) {
             read_events(&self.store, table, (&rolled, &self.end.log.unrolled, epochs), |rows| {
                 replayed.rows += rows.num_rows() as u64;
@@ -178,6 +183,16 @@ mod tests {
 
     fn identity(name: &str, fingerprint: &str) -> ViewIdentity {
         ViewIdentity { name: name.into(), fingerprint: fingerprint.into(), sql: format!("-- {name}") }
+    }
+
+    #[test]
+    fn a_roll_that_ends_with_the_commit_of_the_state_is_read_again() {
+        let after = |epoch: i64| Epochs { after: epoch, ..Epochs::ALL };
+        let state = Some((70, 12));
+        // Commit 12 may hold epochs after the state's.
+        assert_eq!([11, 12, 13].map(|to| may_hold(to, after(70), state)), [false, true, true]);
+        assert!(may_hold(11, after(69), state), "epochs that the state includes are asked for, too");
+        assert!(may_hold(11, Epochs { up_to: 70, ..Epochs::ALL }, state) && may_hold(11, after(70), None));
     }
 
     #[test]
