@@ -1,5 +1,5 @@
--- What the networks answered, body by body, as it came: the evidence behind every line. Sent by the collectors and by the
--- webhooks. Views read the records cut out of it (raw_tbk, raw_jd ...); this is for the day somebody asks.
+-- What the networks answered, body by body, as it came: the evidence behind every line. Sent by the collectors and
+-- by the webhooks. Views read the records cut out of it (raw_tbk, raw_jd ...); this is for the day somebody asks.
 CREATE TABLE affiliate_raw (
   fetch_id    VARCHAR      NOT NULL,   -- of this call; the records cut out of the body name it
   platform    VARCHAR      NOT NULL,   -- TBK, JD, PDD, AWIN, CJ, IMPACT

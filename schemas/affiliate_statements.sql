@@ -1,5 +1,5 @@
--- Lines of the networks' monthly statements: what they really pay. Sent by finance, a file at a time; a file that is sent
--- again repeats its lines with their numbers. Several lines for one order line are added up.
+-- Lines of the networks' monthly statements: what they really pay. Sent by finance, a file at a time; a file that is
+-- sent again repeats its lines with their numbers. Several lines for one order line are added up.
 CREATE TABLE affiliate_statements (
   file_id         VARCHAR       NOT NULL,
   line_no         BIGINT        NOT NULL,   -- in the file

@@ -1,5 +1,5 @@
--- Which share of a commission goes to the inviter (tier 1) and to the inviter's inviter (tier 2). There is no third tier.
--- Sent by the back office. Times are UTC; the payment's time picks the row.
+-- Which share of a commission goes to the inviter (tier 1) and to the inviter's inviter (tier 2). There is no third
+-- tier. Sent by the back office. Times are UTC; the payment's time picks the row.
 CREATE TABLE inviter_rates (
   tier       BIGINT       NOT NULL,   -- 1 or 2; other tiers are not read
   valid_from TIMESTAMP(6) NOT NULL,   -- first instant

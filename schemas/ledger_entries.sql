@@ -3,7 +3,7 @@
 CREATE TABLE ledger_entries (
   entry_id          VARCHAR       NOT NULL,   -- a repeated delivery repeats it
   user_id           VARCHAR       NOT NULL,
-  entry_type        VARCHAR       NOT NULL,   -- REBATE, BONUS, FIRST_ORDER, INVITER, ADJUST, CLAWBACK, WITHDRAW, FEE, TAX
+  entry_type        VARCHAR       NOT NULL,   -- REBATE BONUS FIRST_ORDER INVITER ADJUST CLAWBACK WITHDRAW FEE TAX
   amount            DECIMAL(18,2) NOT NULL,   -- plus: to the user; minus: from the user
   currency          VARCHAR       NOT NULL,   -- ISO 4217
   platform          VARCHAR,                  -- of the order line

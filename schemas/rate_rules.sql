@@ -1,6 +1,7 @@
--- Which share of a commission a user gets. A rule is corrected by an event with a greater version; the greatest wins.
--- A change from some instant on is two events: the old rule closed (`valid_to`), and a new rule_id opened at that instant.
--- Sent by the back office. Shares are fractions (0.80 is 80 %), caps are in units of the order's currency, times are UTC.
+-- Which share of a commission a user gets. A rule is corrected by an event with a greater version; the greatest
+-- wins. A change from some instant on is two events: the old rule closed (`valid_to`), and a new rule_id opened at
+-- that instant. Sent by the back office. Shares are fractions (0.80 is 80 %), caps are in units of the order's
+-- currency, times are UTC.
 CREATE TABLE rate_rules (
   rule_id       VARCHAR        NOT NULL,
   version       BIGINT         NOT NULL,

@@ -1,6 +1,7 @@
--- Transactions of Awin (GET /publishers/{id}/transactions/ with timezone=UTC, and the push), a record a transaction and
--- fetch, cut out of affiliate_raw by the collector. Every field is text exactly as Awin wrote it; members of an object have
--- its name before theirs (saleAmount_amount), a list is JSON. Amounts are units of their currency, times are UTC.
+-- Transactions of Awin (GET /publishers/{id}/transactions/ with timezone=UTC, and the push), a record a transaction
+-- and fetch, cut out of affiliate_raw by the collector. Every field is text exactly as Awin wrote it; members of an
+-- object have its name before theirs (saleAmount_amount), a list is JSON. Amounts are units of their currency, times
+-- are UTC.
 CREATE TABLE raw_awin (
   fetch_id   VARCHAR      NOT NULL,   -- call that gave it; the body is in affiliate_raw
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body

@@ -1,6 +1,6 @@
 -- Commission records of CJ (publisherCommissions), a record a commission and fetch, cut out of affiliate_raw by the
--- collector. A correction is a record of its own with signed amounts: the records of an action add up to its state. Every
--- field is text exactly as CJ wrote it; amounts are US dollars, times are UTC.
+-- collector. A correction is a record of its own with signed amounts: the records of an action add up to its state.
+-- Every field is text exactly as CJ wrote it; amounts are US dollars, times are UTC.
 CREATE TABLE raw_cj (
   fetch_id   VARCHAR      NOT NULL,   -- call that gave it; the body is in affiliate_raw
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body

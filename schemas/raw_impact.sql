@@ -1,5 +1,5 @@
--- Actions of Impact (/Mediapartners/{SID}/Actions), a record an action and fetch: its full state. Cut out of affiliate_raw by
--- the collector. Every field is text exactly as Impact wrote it; times have their offset.
+-- Actions of Impact (/Mediapartners/{SID}/Actions), a record an action and fetch: its full state. Cut out of
+-- affiliate_raw by the collector. Every field is text exactly as Impact wrote it; times have their offset.
 CREATE TABLE raw_impact (
   fetch_id   VARCHAR      NOT NULL,   -- call that gave it; the body is in affiliate_raw
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body

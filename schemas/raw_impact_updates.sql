@@ -1,6 +1,6 @@
--- Changes of actions of Impact (/ActionUpdates), a record an update and fetch: amounts are differences, the first one of an
--- action its whole. Cut out of affiliate_raw by the collector. Every field is text exactly as Impact wrote it; times have
--- their offset.
+-- Changes of actions of Impact (/ActionUpdates), a record an update and fetch: amounts are differences, the first
+-- one of an action its whole. Cut out of affiliate_raw by the collector. Every field is text exactly as Impact wrote
+-- it; times have their offset.
 CREATE TABLE raw_impact_updates (
   fetch_id   VARCHAR      NOT NULL,   -- call that gave it; the body is in affiliate_raw
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body

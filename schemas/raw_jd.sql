@@ -1,5 +1,6 @@
--- Order lines of JD (jd.union.open.order.row.query), a record a line and fetch, cut out of affiliate_raw by the collector.
--- Every field is text exactly as JD wrote it. Amounts are yuan, rates are percent, times are Beijing local time.
+-- Order lines of JD (jd.union.open.order.row.query), a record a line and fetch, cut out of affiliate_raw by the
+-- collector. Every field is text exactly as JD wrote it. Amounts are yuan, rates are percent, times are Beijing
+-- local time.
 CREATE TABLE raw_jd (
   fetch_id   VARCHAR      NOT NULL,   -- call that gave it; the body is in affiliate_raw
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body
@@ -10,7 +11,7 @@ CREATE TABLE raw_jd (
   "orderTime"        VARCHAR,
   "finishTime"       VARCHAR,          -- received
   "modifyTime"       VARCHAR,          -- the version of the line
-  "validCode"        VARCHAR NOT NULL, -- 15, 24 unpaid; 16 paid; 17 done; 25 to 28 penalty; 2 to 14, 19 to 23 invalid, each for its reason
+  "validCode"        VARCHAR NOT NULL, -- state and, of an invalid line, its reason; codes are in sql/jd_report.sql
   "skuId"            VARCHAR,
   "skuNum"           VARCHAR,          -- pieces
   "skuReturnNum"     VARCHAR,          -- pieces sent back

@@ -6,7 +6,7 @@ CREATE TABLE raw_pdd (
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body
   fetched_at TIMESTAMP(6) NOT NULL,   -- UTC, our clock
   order_sn                 VARCHAR NOT NULL, -- the line
-  order_status             VARCHAR NOT NULL, -- -1 unpaid, 0 paid, 1 group complete, 2 received, 3 verified, 5 settled, 4 failed, 8 no commission, 10 penalty
+  order_status             VARCHAR NOT NULL, -- state; codes are in sql/pdd_report.sql
   order_create_time        VARCHAR,
   order_pay_time           VARCHAR,
   order_group_success_time VARCHAR,

@@ -1,6 +1,6 @@
 -- Order lines of Taobao (taobao.tbk.order.details.get), a record a line and fetch, cut out of affiliate_raw by the
--- collector. Every field is text exactly as Taobao wrote it. Amounts are yuan, rates are percent, times are Beijing local
--- time without a zone, '--' stands for nothing. Fields that are not listed are kept with the event.
+-- collector. Every field is text exactly as Taobao wrote it. Amounts are yuan, rates are percent, times are Beijing
+-- local time without a zone, '--' stands for nothing. Fields that are not listed are kept with the event.
 CREATE TABLE raw_tbk (
   fetch_id   VARCHAR      NOT NULL,   -- call that gave it; the body is in affiliate_raw
   body_hash  VARCHAR      NOT NULL,   -- SHA-256 of that body

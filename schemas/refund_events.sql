@@ -1,5 +1,5 @@
--- Versions of refunds, in our own form. Sent by customer service and by what already speaks this form; refunds that Taobao
--- reports come as raw_tbk_refunds. Amounts are in units of `currency`, times are UTC.
+-- Versions of refunds, in our own form. Sent by customer service and by what already speaks this form; refunds that
+-- Taobao reports come as raw_tbk_refunds. Amounts are in units of `currency`, times are UTC.
 CREATE TABLE refund_events (
   refund_id       VARCHAR       NOT NULL,
   version         BIGINT        NOT NULL,   -- the greatest counts

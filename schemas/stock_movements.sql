@@ -1,5 +1,5 @@
--- Every change of a stock, sent by the merchant's or the warehouse's system. A movement may be delivered more than once; `movement_id` tells.
--- Quantities are pieces, times are UTC.
+-- Every change of a stock, sent by the merchant's or the warehouse's system. A movement may be delivered more than
+-- once; `movement_id` tells. Quantities are pieces, times are UTC.
 CREATE TABLE stock_movements (
   movement_id  VARCHAR        NOT NULL,
   sku_id       VARCHAR        NOT NULL,

@@ -1,5 +1,5 @@
--- Which level a user had when. Sent by the member service. Times are UTC. A user without a row at some instant is at the
--- base level: multiplier 1.
+-- Which level a user had when. Sent by the member service. Times are UTC. A user without a row at some instant is at
+-- the base level: multiplier 1.
 CREATE TABLE user_scd (
   user_id    VARCHAR      NOT NULL,
   valid_from TIMESTAMP(6) NOT NULL,   -- first instant

@@ -1,5 +1,5 @@
--- How much of each campaign's budget is spent, hour by hour? A bonus that was taken back counts as spent less, in the hour in
--- which it was taken back. Below zero means overspent.
+-- How much of each campaign's budget is spent, hour by hour? A bonus that was taken back counts as spent less, in
+-- the hour in which it was taken back. Below zero means overspent.
 CREATE MATERIALIZED VIEW campaign_burndown
 WITH (key = 'campaign_id, hour')
 AS SELECT campaign_id, hour, budget, spent, CAST(spent_so_far AS DECIMAL(28,2)) AS spent_so_far,

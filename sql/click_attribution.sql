@@ -1,6 +1,6 @@
--- Which click led to each order line? The one that the network gives back (SUB_ID); where it gives none back, the last click
--- of the line's user at the merchant in the 15 days up to the payment (LAST_CLICK). A click that only looks alike tells the
--- campaign; it never changes whose the line is.
+-- Which click led to each order line? The one that the network gives back (SUB_ID); where it gives none back, the
+-- last click of the line's user at the merchant in the 15 days up to the payment (LAST_CLICK). A click that only
+-- looks alike tells the campaign; it never changes whose the line is.
 CREATE MATERIALIZED VIEW click_attribution
 WITH (key = 'platform, order_line_id', history = 'changes')
 AS SELECT platform, order_line_id, user_id, method, click_id, click_time, pay_time, click_campaign, device_id

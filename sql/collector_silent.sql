@@ -1,5 +1,5 @@
--- Which networks have not answered for 20 minutes? In a peak that is the longest window that Taobao answers for: beyond it
--- lines are lost unless the window is split.
+-- Which networks have not answered for 20 minutes? In a peak that is the longest window that Taobao answers for:
+-- beyond it lines are lost unless the window is split.
 CREATE MATERIALIZED VIEW collector_silent
 WITH (key = 'platform, api')
 AS SELECT f.platform, f.api, f.last_fetched_at

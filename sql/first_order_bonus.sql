@@ -1,5 +1,5 @@
--- Who earned the bonus of a first order? The user's first line by time of payment that is not lost, if it was paid within
--- seven days of registration. When that line is lost, the next one can count.
+-- Who earned the bonus of a first order? The user's first line by time of payment that is not lost, if it was paid
+-- within seven days of registration. When that line is lost, the next one can count.
 CREATE MATERIALIZED VIEW first_order_bonus
 WITH (key = 'user_id')
 AS SELECT user_id, platform, order_line_id, pay_time, registered_at

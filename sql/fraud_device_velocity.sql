@@ -1,5 +1,5 @@
--- Which devices click like a machine or for many users? In an hour three users or more, or in any ten minutes twenty clicks
--- or more; clicks count in the hour in which they end the ten minutes.
+-- Which devices click like a machine or for many users? In an hour three users or more, or in any ten minutes twenty
+-- clicks or more; clicks count in the hour in which they end the ten minutes.
 CREATE MATERIALIZED VIEW fraud_device_velocity
 WITH (key = 'device_id, hour')
 AS SELECT device_id, hour, COUNT(DISTINCT user_id) AS users, COUNT(*) AS clicks, MAX(clicks_10m) AS peak_10m

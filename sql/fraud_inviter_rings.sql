@@ -1,5 +1,5 @@
--- Which users were brought by themselves, by somebody whom they brought, or by somebody who clicks on the same device? Such a
--- pair earns an inviter's share from its own orders.
+-- Which users were brought by themselves, by somebody whom they brought, or by somebody who clicks on the same
+-- device? Such a pair earns an inviter's share from its own orders.
 CREATE MATERIALIZED VIEW fraud_inviter_rings
 WITH (key = 'user_id, inviter_id')
 AS SELECT user_id, inviter_id, is_self, is_circle, shared_devices

@@ -1,5 +1,5 @@
--- How many clicks of each merchant became orders, in windows of five minutes? Clicks count in the window of the click, orders
--- in the window of the payment. `orders_per_click` is a ratio of counts; NULL without clicks.
+-- How many clicks of each merchant became orders, in windows of five minutes? Clicks count in the window of the
+-- click, orders in the window of the payment. `orders_per_click` is a ratio of counts; NULL without clicks.
 CREATE MATERIALIZED VIEW funnel_5m
 WITH (key = 'merchant_id, window_start')
 AS SELECT merchant_id, window_start, SUM(clicks) AS clicks, SUM(clickers) AS clickers, SUM(orders) AS orders,

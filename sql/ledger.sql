@@ -1,5 +1,5 @@
--- Which entries do the books have, each once? As first received. Of a CLAWBACK, `origin_type` and `origin_time` are those of
--- the entry that it takes back; of any other entry they are its own.
+-- Which entries do the books have, each once? As first received. Of a CLAWBACK, `origin_type` and `origin_time` are
+-- those of the entry that it takes back; of any other entry they are its own.
 CREATE VIEW ledger AS
 SELECT l.entry_id, l.user_id, l.entry_type, l.amount, l.currency, l.platform, l.order_line_id, l.campaign_id,
        l.reverses_entry_id, l.withdrawal_id, l.event_time,

@@ -1,5 +1,5 @@
--- How is the commission of each order line split? Buyer, two inviters, bonuses as posted less those taken back, and what is
--- left: our margin, negative where we gave more than we got. Of a lost line only its bonuses count.
+-- How is the commission of each order line split? Buyer, two inviters, bonuses as posted less those taken back, and
+-- what is left: our margin, negative where we gave more than we got. Of a lost line only its bonuses count.
 CREATE MATERIALIZED VIEW line_split
 WITH (key = 'platform, order_line_id', history = 'changes')
 AS SELECT platform, order_line_id, merchant_id, user_id, currency, status, pay_time, commission_net, rebate, inviter_1,

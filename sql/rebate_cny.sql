@@ -1,5 +1,5 @@
--- What do each user's rebates come to in yuan? Each line by the rate at its time of payment, cut to fen. Lines without such a
--- rate are counted and not added.
+-- What do each user's rebates come to in yuan? Each line by the rate at its time of payment, cut to fen. Lines
+-- without such a rate are counted and not added.
 CREATE MATERIALIZED VIEW rebate_cny
 WITH (key = 'user_id')
 AS SELECT user_id, CAST(COALESCE(SUM(in_cny), 0.00) AS DECIMAL(28,2)) AS rebate_cny, COUNT(*) AS lines,

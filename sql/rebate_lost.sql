@@ -1,5 +1,5 @@
--- Which rebates were promised and are lost, and how much was promised last? A declined or reversed line mostly comes with a
--- commission of 0, so its own rebate says nothing; the newest version before the end does.
+-- Which rebates were promised and are lost, and how much was promised last? A declined or reversed line mostly comes
+-- with a commission of 0, so its own rebate says nothing; the newest version before the end does.
 CREATE MATERIALIZED VIEW rebate_lost
 WITH (key = 'platform, order_line_id', history = 'changes')
 AS SELECT platform, order_line_id, user_id, currency, status, status_before, promised, source_modified, pay_time

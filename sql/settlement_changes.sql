@@ -1,5 +1,6 @@
--- When did what the networks owe us for a line change, and by how much? `settled` is the commission in the end while the line
--- is payable or paid, and 0 otherwise. The first change counts at the time of settlement, later ones at the report's.
+-- When did what the networks owe us for a line change, and by how much? `settled` is the commission in the end while
+-- the line is payable or paid, and 0 otherwise. The first change counts at the time of settlement, later ones at the
+-- report's.
 CREATE VIEW settlement_changes AS
 SELECT event_id, platform, order_line_id, user_id, currency, status_before, status, settled_before, settled,
        CAST(settled - settled_before AS DECIMAL(18,2)) AS delta,

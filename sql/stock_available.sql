@@ -1,6 +1,6 @@
--- How many pieces of each SKU does each warehouse have, and how many of them can still be sold?
--- On hand is what the last stocktake counted, plus what moved after it; without one, what moved at all. A movement at the
--- instant of the stocktake was counted by it. Reservations go on through a stocktake.
+-- How many pieces of each SKU does each warehouse have, and how many of them can still be sold? On hand is what the
+-- last stocktake counted, plus what moved after it; without one, what moved at all. A movement at the instant of the
+-- stocktake was counted by it. Reservations go on through a stocktake.
 CREATE MATERIALIZED VIEW stock_available
 WITH (key = 'sku_id, warehouse_id', history = 'changes')
 AS SELECT sku_id, warehouse_id, on_hand, reserved, on_hand - reserved AS available

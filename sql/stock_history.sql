@@ -1,5 +1,5 @@
--- What could be sold after each movement and each stocktake, in the order in which they happened? A stocktake counts after
--- the movements of its instant.
+-- What could be sold after each movement and each stocktake, in the order in which they happened? A stocktake counts
+-- after the movements of its instant.
 CREATE VIEW stock_history AS
 SELECT sku_id, warehouse_id, kind, event_id, order_id, event_time, is_take, counted, on_hand, reserved,
        on_hand - reserved AS available
@@ -14,6 +14,7 @@ FROM (
       UNION ALL
       SELECT sku_id, warehouse_id, 'STOCKTAKE', snapshot_id, CAST(NULL AS VARCHAR), event_time, 1, 0, 0, counted
       FROM stocktakes) v
-    WINDOW so_far AS (PARTITION BY sku_id, warehouse_id ORDER BY event_time, is_take, event_id ROWS UNBOUNDED PRECEDING)) e
+    WINDOW so_far AS (PARTITION BY sku_id, warehouse_id ORDER BY event_time, is_take, event_id
+         ROWS UNBOUNDED PRECEDING)) e
   WINDOW after_take AS (PARTITION BY sku_id, warehouse_id, takes ORDER BY event_time, is_take, event_id
                         ROWS UNBOUNDED PRECEDING)) h;

@@ -1,5 +1,5 @@
--- Which SKUs were sold further than there were pieces, and by which movement first? The first one of each warehouse after
--- which less than nothing could be sold.
+-- Which SKUs were sold further than there were pieces, and by which movement first? The first one of each warehouse
+-- after which less than nothing could be sold.
 CREATE MATERIALIZED VIEW stock_oversold
 WITH (key = 'sku_id, warehouse_id')
 AS SELECT sku_id, warehouse_id, kind, movement_id, order_id, event_time, available

@@ -1,5 +1,6 @@
--- Whose is each order line? The click that the network gives back decides; without it a name that the network knows one of
--- our users by; without that the user whom the report itself names. Nobody is guessed from clicks that only look alike.
+-- Whose is each order line? The click that the network gives back decides; without it a name that the network knows
+-- one of our users by; without that the user whom the report itself names. Nobody is guessed from clicks that only
+-- look alike.
 CREATE VIEW txn_line AS
 SELECT t.event_id, t.platform, t.order_line_id, t.source_modified, t.status, t.status_rank,
        COALESCE(c.user_id, b.user_id, t.user_id) AS user_id,
