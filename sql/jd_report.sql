@@ -2,12 +2,12 @@
 -- such a record is kept out (network_rejects). Yuan, percent, Beijing time. The line is `id` (order and SKU), not
 -- the order. A finished line (17) is payable once the day of settlement (`payMonth`) has come when we ask. What is
 -- settled in the end is the sum of `balanceExt`, which can go on in later months: {20191020:10,20191120:-2} is 8.
--- Six parts are read, more are a fault.
--- 15, 24 unpaid; 16 paid; 17 done; 18 settled, an old code; 25 to 28 penalty; 2 to 14 and 19 to 23 invalid, each for its
--- reason (2: split, its parts come as lines of their own; 12: bought by the one who advertised).
+-- Six parts are read, more are a fault. 15, 24 unpaid; 16 paid; 17 done; 18 settled, an old code; 25 to 28 penalty;
+-- 2 to 14 and 19 to 23 invalid, each for its reason (2: split, its parts come as lines of their own; 12: bought by
+-- the one who advertised).
 CREATE VIEW jd_report AS
-SELECT md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefee, '-'), COALESCE(actualfee, '-'),
-     COALESCE(balanceext, '-'))) AS event_id,
+SELECT CAST(md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefee, '-'), COALESCE(actualfee, '-'),
+     COALESCE(balanceext, '-'))) AS VARCHAR) AS event_id,
        'JD' AS platform, id AS order_line_id, modifytime_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

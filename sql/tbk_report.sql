@@ -4,9 +4,9 @@
 -- none. The settled record does not say when the goods were received. The line is the child order; one that comes
 -- twice under two adzones is one.
 CREATE VIEW tbk_report AS
-SELECT md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALESCE(alipay_total_price, '-'),
+SELECT CAST(md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALESCE(alipay_total_price, '-'),
      COALESCE(pay_price, '-'), COALESCE(pub_share_pre_fee, '-'), COALESCE(pub_share_fee, '-'), COALESCE(refund_tag,
-          '-'))) AS event_id,
+          '-'))) AS VARCHAR) AS event_id,
        'TBK' AS platform, trade_id AS order_line_id, modified_time_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,
