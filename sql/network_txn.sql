@@ -1,6 +1,8 @@
 -- What do all networks report of each order line, in the form of affiliate_txn? Every row is the full state of a
 -- line at one version, however the network corrects itself. Records that do not fit are in network_rejects.
-CREATE VIEW network_txn AS
+CREATE MATERIALIZED VIEW network_txn
+WITH (key = 'platform, order_line_id')
+AS
 SELECT event_id, platform, order_line_id, source_modified, status, status_rank, user_id, merchant_id, item_id,
        category_id, campaign_id, currency, pay_amount, commission_rate, est_commission, act_commission,
        service_fee_rate, pay_time, receive_time, settle_time, ingest_time, parent_order_id, status_raw, click_id,
