@@ -4,12 +4,15 @@
 //! goes on being served.
 
 use std::sync::mpsc::RecvTimeoutError;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::history::MergedState;
+use crate::tasks::{Stop, spawn_thread};
 use crate::telemetry::NotReady;
 
 /// Uncommitted bytes at which a commit is made before its time.
@@ -28,6 +31,7 @@ pub(super) fn run(mut committer: Committer, records: &RecordReceiver, shared: &S
         return Ok(());
     };
     committer.add(first)?;
+    let mut merges = Merges::default();
     loop {
         match records.recv_timeout(IDLE_WAIT) {
             Ok(record) => committer.add(record)?,
@@ -36,9 +40,42 @@ pub(super) fn run(mut committer: Committer, records: &RecordReceiver, shared: &S
         }
         if committer.is_due() || committer.pending_bytes() > PENDING_BYTES_MAX {
             insist(shared, usize::MAX, || committer.commit())?;
+            merges.go_on(&mut committer)?;
         }
     }
+    merges.stop();
     insist(shared, LAST_ATTEMPTS, || committer.close()).map(|_| ())
+}
+
+/// State files are merged on a thread of their own: that takes as long as there is state.
+#[derive(Default)]
+struct Merges {
+    running: Option<JoinHandle<Result<MergedState>>>,
+    stop: Stop,
+}
+
+impl Merges {
+    /// Takes over what was merged, and begins the next merge if it is time.
+    fn go_on(&mut self, committer: &mut Committer) -> Result<()> {
+        if let Some(ended) = self.running.take_if(|thread| thread.is_finished()) {
+            committer.merged(ended.join().unwrap_or_else(|_| Err(Error::internal("merging state files panicked"))));
+        }
+        if self.running.is_none()
+            && let Some(merge) = committer.merge_due()
+        {
+            let stop = self.stop.clone();
+            self.running = Some(spawn_thread("merge", move || merge.run(&stop))?);
+        }
+        Ok(())
+    }
+
+    /// What is merged now is left: the next run begins again.
+    fn stop(self) {
+        self.stop.raise();
+        if self.running.is_some_and(|thread| thread.join().is_err()) {
+            tracing::warn!("merging state files panicked");
+        }
+    }
 }
 
 /// Tries until it works or is refused for good; once told to stop, only a few times more.
