@@ -218,6 +218,11 @@ impl Committer {
         self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
     }
 
+    /// `Fenced` if another process has taken the place of this one.
+    pub fn check_not_fenced(&self) -> Result<()> {
+        if self.settings.enabled { self.end.log.check_not_fenced(&self.store) } else { Ok(()) }
+    }
+
     /// The offsets up to which everything is durable.
     pub fn committed_offsets(&self) -> &Offsets {
         &self.end.log.newest.offsets

@@ -9,6 +9,7 @@ mod files;
 mod load;
 mod oracle;
 pub mod server;
+mod standby;
 
 use std::collections::BTreeMap;
 use std::fs;
