@@ -6,6 +6,7 @@
 mod answers;
 mod broker;
 mod files;
+mod kills;
 mod load;
 mod oracle;
 pub mod server;
