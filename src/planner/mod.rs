@@ -19,6 +19,7 @@ mod memory;
 mod money;
 mod never_true;
 mod ordered;
+mod outer_types;
 mod percentile;
 mod plan;
 mod proof;

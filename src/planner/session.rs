@@ -27,6 +27,7 @@ use super::canonical::canonical;
 use super::compile::Compiler;
 use super::memory::{Memory, PlanMemory};
 use super::never_true::NeverTrue;
+use super::outer_types;
 use super::plan::{Op, Plan};
 use super::text_function::text_function;
 use super::{exact, refuse, sets};
@@ -140,10 +141,7 @@ impl Planner {
         )
         .map_err(|e| refuse::at_place(view, e))?;
         let state = self.context.state();
-        let resolved = state
-            .analyzer()
-            .execute_and_check(logical, state.config_options(), |_, _| {})
-            .map_err(|e| refuse::at_place(view, e))?;
+        let resolved = outer_types::resolved(logical, &state).map_err(|e| refuse::at_place(view, e))?;
         refuse::check_plan(view, &resolved)?;
         sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
         let canonical = canonical(resolved.clone()).map_err(|e| refuse::at_place(view, e))?;
