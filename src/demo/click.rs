@@ -12,10 +12,10 @@ use crate::demo::users::{RING, user_id};
 use crate::demo::world::World;
 
 /// Clicks of a day at the beginning, and at most.
-const CLICKS_A_DAY: i64 = 150;
+const CLICKS_A_DAY: i64 = 60;
 const CLICKS_A_DAY_MAX: i64 = 5_000;
 /// The day from which the App grows.
-const GROWS_FROM_DAY: i64 = 45;
+const GROWS_FROM_DAY: i64 = 90;
 /// Begin of 11 November in the business zone, from `FIRST_DAY_US` on; it comes back every 365 days.
 const SALE_AT_US: i64 = 9 * DAY_US + 16 * HOUR_US;
 /// How many times more is clicked when the sale begins, and when half of that is left.

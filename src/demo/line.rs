@@ -183,14 +183,15 @@ fn plan(now: i64, is_apparel: bool, is_ring: bool, is_foreign: bool, random: &mu
     }
     let paid = now + within(random, 10_000_000, 10 * MINUTE_US);
     steps.push_back((paid, Step::Pay));
-    if random.chance(if is_ring { 0.6 } else { 0.03 }) {
+    if random.chance(if is_ring { 0.3 } else { 0.03 }) {
         steps.push_back((paid + within(random, HOUR_US, 20 * DAY_US), Step::Decline));
         return steps;
     }
     let received = paid + within(random, 2 * DAY_US, 10 * DAY_US);
     let settled = day_start(month(received, 1) + 19) + within(random, 20 * HOUR_US, 21 * HOUR_US);
     steps.push_back((received, Step::Receive));
-    let is_refunded = random.chance(if is_apparel { 0.25 } else { 0.08 });
+    let refunds = if is_apparel { 0.25 } else { 0.08 };
+    let is_refunded = random.chance(if is_ring { 0.6 } else { refunds });
     let kept = if random.chance(1.0 / 3.0) { 20 + i128::from(random.below(70)) } else { 0 };
     let is_late = random.chance(if is_ring { 0.5 } else { 0.05 });
     if is_refunded && !is_late {

@@ -20,3 +20,4 @@ mod refused;
 mod refused_catalog;
 mod simulation;
 mod slt;
+mod truth;
