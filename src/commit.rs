@@ -12,7 +12,7 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
 
 use crate::changes::EventBatch;
-use crate::checkpoint::{Counted, Offsets};
+use crate::checkpoint::{Counted, Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
@@ -33,6 +33,8 @@ pub struct Committer {
     end: LogEnd,
     /// The offsets after everything added.
     position: Offsets,
+    /// The topics that they are of.
+    sources: SharedSources,
     pending: Pending,
     in_flight: Option<InFlight>,
     /// Changes of saved tables since the last checkpoint.
@@ -89,6 +91,7 @@ impl Committer {
     /// Goes on where `end` says. With the history switched off it accepts everything and writes nothing.
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
+        let sources = SharedSources::new(end.log.newest.sources.clone());
         let last_commit = clock.instant();
         let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
@@ -98,6 +101,7 @@ impl Committer {
             settings,
             end,
             position,
+            sources,
             pending,
             in_flight: None,
             state: SavedRows::default(),
@@ -204,6 +208,11 @@ impl Committer {
         self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
     }
 
+    /// The topics that the offsets are of: who fetches sets them, a commit writes them.
+    pub fn sources(&self) -> &SharedSources {
+        &self.sources
+    }
+
     /// The offsets up to which everything is durable.
     pub fn committed_offsets(&self) -> &Offsets {
         &self.end.log.newest.offsets
@@ -281,6 +290,7 @@ impl Committer {
         if let Some(epoch) = pending.epoch {
             manifest.epoch = epoch;
             manifest.offsets = self.position.clone();
+            manifest.sources = Sources::clone(&self.sources.get());
             manifest.as_of_us = pending.as_of_us;
             manifest.tables = self.end.tables.clone();
             manifest.views = self.end.views.clone();

@@ -57,6 +57,8 @@ pub struct Settings {
     pub drain: bool,
     /// With `drain`: the time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of: Option<i64>,
+    /// Topics of which the user accepts that events are lost. Only a flag: it is said of one start.
+    pub accept_loss: Vec<String>,
 }
 
 impl Default for Settings {
@@ -81,6 +83,7 @@ impl Default for Settings {
             log_format: LogFormat::Text,
             drain: false,
             as_of: None,
+            accept_loss: vec![],
         }
     }
 }

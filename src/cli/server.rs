@@ -49,6 +49,7 @@ impl Server {
         let options = PipelineOptions {
             catalog,
             brokers,
+            accept_loss: settings.accept_loss.iter().cloned().collect(),
             store: Store::open(&settings.data)?,
             history: HistorySettings {
                 commit_every_ms: settings.commit_every_ms,

@@ -11,7 +11,7 @@ use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment,
 use super::paths::{self, LogObject};
 use super::store::{Created, Store};
 use super::tables::TableForm;
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Offsets, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -254,6 +254,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             epoch: 0,
             committed_at_us: now_us,
             offsets: Offsets::new(),
+            sources: Sources::default(),
             as_of_us: 0,
             segment: None,
             tables: BTreeMap::<String, TableForm>::new(),

@@ -16,7 +16,7 @@ use super::paths::Dataset;
 use super::record::epoch_number;
 use super::state::StateForm;
 use super::tables::TableForm;
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Offsets, Sources};
 use crate::error::{Error, Result};
 
 /// Format of manifests, segments and roll records. A reader refuses a newer one.
@@ -36,6 +36,9 @@ pub struct Manifest {
     pub committed_at_us: i64,
     /// The next offset to read in each partition.
     pub offsets: Offsets,
+    /// The topics that the offsets are of.
+    #[serde(default)]
+    pub sources: Sources,
     /// The row of the table `clock`, in microseconds since 1970-01-01 UTC; 0: no epoch yet.
     #[serde(default)]
     pub as_of_us: i64,
@@ -215,6 +218,7 @@ mod tests {
             epoch: 77,
             committed_at_us: 1_772_409_600_000_000,
             offsets: Offsets::from_iter([("txn", 0, 5)]),
+            sources: Sources::default(),
             as_of_us: 1_700_000_000_000_000,
             segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),

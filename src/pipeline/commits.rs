@@ -10,6 +10,7 @@ use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::Kafka;
 use crate::telemetry::NotReady;
 
 /// Uncommitted bytes at which a commit is made before its time.
@@ -23,7 +24,7 @@ const LAST_ATTEMPTS: usize = 5;
 
 /// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first epoch:
 /// until then the flow replays the segments that a roll would sweep away.
-pub(super) fn run(mut committer: Committer, records: &RecordReceiver, shared: &Shared) -> Result<()> {
+pub(super) fn run(mut committer: Committer, kafka: &Kafka, records: &RecordReceiver, shared: &Shared) -> Result<()> {
     let Ok(first) = records.recv() else {
         return Ok(());
     };
@@ -35,10 +36,22 @@ pub(super) fn run(mut committer: Committer, records: &RecordReceiver, shared: &S
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if committer.is_due() || committer.pending_bytes() > PENDING_BYTES_MAX {
-            insist(shared, usize::MAX, || committer.commit())?;
+            insist(shared, usize::MAX, || checked(kafka, &mut committer, Committer::commit))?;
         }
     }
-    insist(shared, LAST_ATTEMPTS, || committer.close()).map(|_| ())
+    insist(shared, LAST_ATTEMPTS, || checked(kafka, &mut committer, Committer::close)).map(|_| ())
+}
+
+/// Commits, unless a topic was made anew: what was added may then be of the new one, at offsets of the old one.
+fn checked(
+    kafka: &Kafka,
+    committer: &mut Committer,
+    commit: impl FnOnce(&mut Committer) -> Result<CommitInfo>,
+) -> Result<CommitInfo> {
+    if committer.pending_bytes() > 0 {
+        kafka.check()?;
+    }
+    commit(committer)
 }
 
 /// Tries until it works or is refused for good; once told to stop, only a few times more.

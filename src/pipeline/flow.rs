@@ -15,7 +15,7 @@ use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
 use super::wiring::Shared;
 use crate::changes::{Changes, DeadLetter, EventBatch};
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Offsets, SharedSources};
 use crate::engine::{Engine, EpochOutput};
 use crate::error::Result;
 use crate::history::{CheckpointMark, EpochRecord, ViewChanges};
@@ -59,6 +59,8 @@ pub(super) struct Flow {
     pub(super) engine: Engine,
     pub(super) recovered: Option<Recovered>,
     pub(super) offsets: Offsets,
+    /// The topics that they are of.
+    sources: SharedSources,
     pub(super) generations: BTreeMap<Arc<str>, u32>,
     counters: HashMap<String, TableEvents>,
     summary: FlowSummary,
@@ -79,17 +81,20 @@ struct Intake {
     dead_letters: Vec<DeadLetter>,
     messages: usize,
     newest_ms: i64,
+    /// Positions were moved without messages.
+    moved: bool,
     /// Kafka was read to its end with these.
     caught_up: bool,
 }
 
 impl Flow {
-    pub fn new(engine: Engine, recovered: Recovered, options: FlowOptions) -> Self {
+    pub fn new(engine: Engine, recovered: Recovered, options: FlowOptions, sources: SharedSources) -> Self {
         Flow {
             budget: Budget::new(options.memory_budget_bytes),
             options,
             engine,
             offsets: recovered.offsets.clone(),
+            sources,
             generations: recovered.generations.clone(),
             recovered: Some(recovered),
             counters: HashMap::new(),
@@ -140,7 +145,7 @@ impl Flow {
         let start = shared.clock.instant();
         let intake = self.gather(first, fetched, shared);
         let caught_up = intake.caught_up;
-        if intake.messages > 0 {
+        if intake.messages > 0 || intake.moved {
             self.unmeasured += intake.messages;
             self.epoch(intake, out, shared)?;
             let took = shared.clock.instant() - start;
@@ -222,6 +227,7 @@ impl Flow {
     fn take_in(&mut self, intake: &mut Intake, batch: Fetched) {
         intake.messages += batch.messages;
         intake.caught_up |= batch.caught_up;
+        intake.moved |= batch.messages == 0 && !batch.next.is_empty();
         intake.newest_ms = intake.newest_ms.max(batch.newest_ms);
         intake.dead_letters.extend(batch.dead_letters);
         for events in batch.events {
@@ -300,8 +306,12 @@ impl Flow {
     }
 
     pub(super) fn publish(&mut self, shared: &Shared) -> Result<()> {
-        let offset =
-            |(topic, partition, next): (&Arc<str>, i32, i64)| PartitionOffset { topic: topic.clone(), partition, next };
+        let sources = self.sources.get();
+        // As Kafka counts: a reader waits for the offset that a producer was told.
+        let offset = |(topic, partition, next): (&Arc<str>, i32, i64)| {
+            let next = next - sources.origin(topic, partition);
+            PartitionOffset { topic: topic.clone(), partition, next }
+        };
         self.engine.publish(self.offsets.iter().map(offset).collect())?;
         shared.metrics.epoch.set(i64::from(self.engine.epoch()));
         Ok(())

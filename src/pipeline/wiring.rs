@@ -1,5 +1,6 @@
 //! Starts and ends the stages.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -17,7 +18,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::history::{HistorySettings, Store};
 use crate::hot::Hot;
-use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
+use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, Kafka, fetch};
 use crate::recovery::{self, Opening};
 use crate::state::SLOTS;
 use crate::tasks::{Stop, spawn_thread};
@@ -32,6 +33,8 @@ const BATCH_ROWS_MAX: usize = 16_384;
 pub struct PipelineOptions {
     pub catalog: Arc<Catalog>,
     pub brokers: String,
+    /// The topics of which the user accepts that events are lost.
+    pub accept_loss: BTreeSet<String>,
     pub store: Store,
     pub history: HistorySettings,
     /// Events after which a batch closes.
@@ -108,30 +111,36 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
     };
     let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
     let offsets = recovered.offsets.clone();
-    Ok(Stages { flow: Flow::new(engine, recovered, flow_options), committer, offsets })
+    let flow = Flow::new(engine, recovered, flow_options, committer.sources().clone());
+    Ok(Stages { flow, committer, offsets })
 }
 
 /// Plans the views, opens the storage and starts the stages.
 ///
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
 pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
+    let unknown = options.accept_loss.iter().find(|topic| options.catalog.tables.iter().all(|t| t.topic != **topic));
+    if let Some(topic) = unknown {
+        return Err(Error::invalid(format!("--accept-loss {topic}: no table has this topic")));
+    }
     let Stages { flow, committer, offsets } = stages(options, shared)?;
+    let (tables, sources) = (options.catalog.tables.clone(), committer.sources().clone());
+    let kafka = Arc::new(Kafka::new(&options.brokers, tables, options.queued_kbytes_max, sources)?);
     let hot = flow.engine.hot().clone();
 
     let (record_out, record_in) = record_channel();
-    let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
+    let topics = kafka.clone();
+    let commit = stage("commit", shared, move |shared| commits::run(committer, &topics, &record_in, shared))?;
 
     let fetch_options = FetchOptions {
-        brokers: options.brokers.clone(),
-        tables: options.catalog.tables.clone(),
         offsets,
+        accept_loss: options.accept_loss.clone(),
         batch_rows_max: BATCH_ROWS_MAX.min(options.epoch_rows_max),
-        queued_kbytes_max: options.queued_kbytes_max,
         drain: options.drain,
     };
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
-    let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
+    let fetch = stage("fetch", shared, move |shared| fetch_stage(&kafka, &fetch_options, &fetched_out, shared))?;
     Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
 }
 
@@ -158,17 +167,18 @@ fn stage<T: Send + 'static>(
     })
 }
 
-fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
+fn fetch_stage(kafka: &Kafka, options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
     // Flow removes it, once it has published what was there.
     shared.readiness.add(NotReady::Behind);
     let mut report = |state: FetchState| {
         shared.readiness.set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
+        shared.readiness.set(NotReady::TopicMissing, state == FetchState::NoTopic);
     };
     let mut lag = |events: i64| {
         shared.metrics.lag_events.set(events);
     };
     let (stop, clock) = (&shared.stop, &shared.clock);
-    fetch(options, out, FetchContext { stop, clock, report: &mut report, lag: &mut lag })
+    fetch(kafka, options, out, FetchContext { stop, clock, report: &mut report, lag: &mut lag })
 }
 
 impl Pipeline {
