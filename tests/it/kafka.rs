@@ -7,8 +7,10 @@ mod answers;
 mod broker;
 mod files;
 mod load;
+mod one_topic;
 mod oracle;
 pub mod server;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::fs;
