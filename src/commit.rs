@@ -16,9 +16,9 @@ use crate::checkpoint::{Counted, Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    Before, CheckpointMark, CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
-    RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, date_of, dead_letter_rows,
-    epoch_number, event_rows, next_state, roll, segment_path, view_rows,
+    Before, CheckpointMark, CommitRange, Created, Dataset, Delivered, DeltaTable, EpochRecord, HistorySettings, LogEnd,
+    Manifest, RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, date_of,
+    dead_letter_rows, epoch_number, event_rows, next_state, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -39,6 +39,8 @@ pub struct Committer {
     in_flight: Option<InFlight>,
     /// Changes of saved tables since the last checkpoint.
     state: SavedRows,
+    /// What the next manifest says of the topic for dead letters.
+    delivered: Option<Delivered>,
     /// A checkpoint that no commit has taken yet.
     checkpoint: Option<StateDelta>,
     /// This run has written a checkpoint.
@@ -82,6 +84,8 @@ pub struct CommitInfo {
     /// Bytes of state files.
     pub state_bytes: u64,
     pub rows: u64,
+    /// There are dead letters among the rows.
+    pub dead_letters: bool,
     /// Parquet files and their rows, when a roll was executed.
     pub rolled_files: u64,
     pub rolled_rows: u64,
@@ -92,6 +96,7 @@ impl Committer {
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
         let sources = SharedSources::new(end.log.newest.sources.clone());
+        let delivered = end.log.newest.delivered.clone();
         let last_commit = clock.instant();
         let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
@@ -105,6 +110,7 @@ impl Committer {
             pending,
             in_flight: None,
             state: SavedRows::default(),
+            delivered,
             checkpoint: None,
             own_state: false,
             rolled: None,
@@ -213,6 +219,17 @@ impl Committer {
         &self.sources
     }
 
+    /// What is known to be delivered.
+    pub fn delivered(&self) -> Option<&Delivered> {
+        self.delivered.as_ref()
+    }
+
+    /// The next manifest says that these dead letters are delivered. It is not written for that alone, unless everything
+    /// is closed.
+    pub fn set_delivered(&mut self, delivered: Delivered) {
+        self.delivered = Some(delivered);
+    }
+
     /// The offsets up to which everything is durable.
     pub fn committed_offsets(&self) -> &Offsets {
         &self.end.log.newest.offsets
@@ -256,8 +273,9 @@ impl Committer {
                 let segment = self.write_in_flight()?;
                 info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
-                info.rows +=
-                    segment.iter().flat_map(|segment| &segment.sections).map(|section| section.rows).sum::<u64>();
+                let sections = segment.iter().flat_map(|segment| &segment.sections);
+                info.rows += sections.clone().map(|section| section.rows).sum::<u64>();
+                info.dead_letters |= sections.clone().any(|section| section.dataset == Dataset::DeadLetters);
             }
             self.roll(&mut info)?;
         }
@@ -271,10 +289,12 @@ impl Committer {
         let number = before.number + 1;
         let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let roller = self.next_roller(number, now_us, roll_all);
-        if self.pending.epoch.is_none() && roller == before.roller {
+        let delivered = roll_all && self.delivered != before.delivered;
+        if self.pending.epoch.is_none() && roller == before.roller && !delivered {
             return Ok(false);
         }
         let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
+        manifest.delivered = self.delivered.clone();
         let mut state = None;
         if let Some(delta) = &self.checkpoint {
             let (own, run) = (self.own_state, self.end.log.run);

@@ -52,6 +52,8 @@ pub struct Settings {
     pub max_rows_recompute: usize,
     /// Shards of the views' state, with a thread each; 0: one for each core.
     pub shards: usize,
+    /// The Kafka topic that dead letters are produced to, too; None: they are in the history only.
+    pub dead_letter_topic: Option<String>,
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
@@ -80,6 +82,7 @@ impl Default for Settings {
             memory_budget_bytes: 4_294_967_296,
             max_rows_recompute: 1_000_000,
             shards: 0,
+            dead_letter_topic: None,
             log_format: LogFormat::Text,
             drain: false,
             as_of: None,
@@ -89,7 +92,7 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 20] = [
     "brokers",
     "sql",
     "schemas",
@@ -106,6 +109,7 @@ pub const KEYS: [&str; 19] = [
     "memory_budget_bytes",
     "max_rows_recompute",
     "shards",
+    "dead_letter_topic",
     "log_format",
     "drain",
     "as_of",
@@ -254,6 +258,7 @@ impl Settings {
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,
             "shards" => self.shards = number(SHARDS)? as usize,
+            "dead_letter_topic" => self.dead_letter_topic = optional(value)?,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
             "as_of" => self.as_of = time(value)?,
@@ -283,6 +288,14 @@ fn time(value: &Value) -> Result<Option<i64>, Fault> {
     match chrono::DateTime::parse_from_rfc3339(&text) {
         Ok(time) => Ok(Some(time.timestamp_micros())),
         Err(_) => fault(format!("is {text}, not a time"), "write it like 2026-01-31T12:00:00Z"),
+    }
+}
+
+/// An empty text is the default: none.
+fn optional(value: &Value) -> Result<Option<String>, Fault> {
+    match value {
+        Value::String(text) if text.is_empty() => Ok(None),
+        value => text(value).map(Some),
     }
 }
 

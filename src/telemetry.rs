@@ -177,6 +177,8 @@ pub struct Metrics {
     pub commits: Counter,
     pub commit_seconds: Histogram,
     pub commit_bytes: Counter,
+    /// Dead letters that their topic has; after a restart some are counted again.
+    pub dead_letters_delivered: Counter,
     ready: Gauge,
     events: Family<TableOutcome, Counter>,
     view_rows: Family<ViewName, Gauge>,
@@ -207,6 +209,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             commit_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
+            dead_letters_delivered: Counter::default(),
             ready: Gauge::default(),
             events: Family::default(),
             view_rows: Family::default(),
@@ -234,6 +237,8 @@ impl Metrics {
         r.register("commits", "Durable commits", self.commits.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
+        let help = "Dead letters produced to their topic and confirmed";
+        r.register("dead_letters_delivered", help, self.dead_letters_delivered.clone());
     }
 
     fn register_serving(&mut self) {
@@ -322,6 +327,7 @@ mod tests {
             "rebateflow_commits_total 1",
             "rebateflow_commit_seconds_count 1",
             "rebateflow_commit_bytes_total 1000",
+            "rebateflow_dead_letters_delivered_total 0",
             "rebateflow_view_rows{view=\"balance\"} 5",
             "rebateflow_view_bytes{view=\"balance\"} 4096",
             "rebateflow_view_errors{view=\"balance\"} 1",

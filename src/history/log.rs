@@ -260,6 +260,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),
             roller: RollerState::default(),
+            delivered: None,
             state: None,
         },
     }

@@ -49,6 +49,9 @@ pub struct Manifest {
     /// Every view that was ever kept in the history, by name.
     pub views: BTreeMap<String, ViewForm>,
     pub roller: RollerState,
+    /// Which dead letters are in the topic for them; None: none.
+    #[serde(default)]
+    pub delivered: Option<Delivered>,
     /// What a start goes on from; None: from all events.
     #[serde(default)]
     pub state: Option<StateForm>,
@@ -141,6 +144,16 @@ pub struct CommitRange {
     pub to: u64,
 }
 
+/// The dead letters that a topic is known to have: all up to an epoch. Some of later epochs may be there, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    pub topic: String,
+    /// As `epoch_number`.
+    pub epoch: i64,
+    /// A commit that has no dead letters of later epochs.
+    pub commit: u64,
+}
+
 /// What became of the committed segments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollerState {
@@ -224,6 +237,7 @@ mod tests {
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
             state: None,
+            delivered: None,
             roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }), delta: None },
         }
     }

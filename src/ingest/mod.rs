@@ -5,6 +5,7 @@
 mod decode;
 mod fetch;
 mod positions;
+mod producer;
 mod queue;
 mod topics;
 
@@ -14,3 +15,4 @@ pub use decode::{
 };
 pub use fetch::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
 pub use positions::Kafka;
+pub use producer::{Outgoing, Producer};

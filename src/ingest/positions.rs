@@ -91,7 +91,7 @@ impl Kafka {
             .set("reconnect.backoff.max.ms", "2000")
             .create()
             .map_err(|e| Error::invalid(format!("cannot make a Kafka consumer for {brokers}")).caused_by(e))?;
-        log_as_ours(&consumer);
+        log_as_ours(consumer.client().native_ptr());
         Ok(Kafka { consumer, brokers: brokers.to_string(), tables, sources })
     }
 

@@ -3,9 +3,11 @@
 //! A store that does not answer is tried again; the flow waits at the full channel meanwhile, and what is published
 //! goes on being served.
 
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use super::dead_letters::Delivery;
 use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
@@ -22,36 +24,55 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 /// Attempts to finish at the end, when nobody waits for a store to come back.
 const LAST_ATTEMPTS: usize = 5;
 
-/// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first epoch:
-/// until then the flow replays the segments that a roll would sweep away.
-pub(super) fn run(mut committer: Committer, kafka: &Kafka, records: &RecordReceiver, shared: &Shared) -> Result<()> {
-    let Ok(first) = records.recv() else {
-        return Ok(());
-    };
-    committer.add(first)?;
-    loop {
-        match records.recv_timeout(IDLE_WAIT) {
-            Ok(record) => committer.add(record)?,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if committer.is_due() || committer.pending_bytes() > PENDING_BYTES_MAX {
-            insist(shared, usize::MAX, || checked(kafka, &mut committer, Committer::commit))?;
-        }
-    }
-    insist(shared, LAST_ATTEMPTS, || checked(kafka, &mut committer, Committer::close)).map(|_| ())
+/// The stage and what it works with.
+pub(super) struct CommitStage {
+    pub committer: Committer,
+    pub kafka: Arc<Kafka>,
+    /// Produces committed dead letters, if there is a topic for them.
+    pub delivery: Option<Delivery>,
 }
 
-/// Commits, unless a topic was made anew: what was added may then be of the new one, at offsets of the old one.
-fn checked(
-    kafka: &Kafka,
-    committer: &mut Committer,
-    commit: impl FnOnce(&mut Committer) -> Result<CommitInfo>,
-) -> Result<CommitInfo> {
-    if committer.pending_bytes() > 0 {
-        kafka.check()?;
+impl CommitStage {
+    /// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first
+    /// epoch: until then the flow replays the segments that a roll would sweep away.
+    pub fn run(mut self, records: &RecordReceiver, shared: &Shared) -> Result<()> {
+        let Ok(first) = records.recv() else {
+            return Ok(());
+        };
+        self.committer.add(first)?;
+        loop {
+            match records.recv_timeout(IDLE_WAIT) {
+                Ok(record) => self.committer.add(record)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.committer.is_due() || self.committer.pending_bytes() > PENDING_BYTES_MAX {
+                insist(shared, usize::MAX, || self.commit(Committer::commit))?;
+            }
+        }
+        insist(shared, LAST_ATTEMPTS, || self.commit(Committer::close))?;
+        if let Some(delivery) = self.delivery.take() {
+            self.committer.set_delivered(delivery.finish()?);
+            insist(shared, LAST_ATTEMPTS, || self.committer.close())?;
+        }
+        Ok(())
     }
-    commit(committer)
+
+    /// Commits, unless a topic was made anew: what was added may then be of the new one, at offsets of the old one.
+    fn commit(&mut self, commit: fn(&mut Committer) -> Result<CommitInfo>) -> Result<CommitInfo> {
+        if self.committer.pending_bytes() > 0 {
+            self.kafka.check()?;
+        }
+        if let Some(delivery) = &self.delivery {
+            self.committer.set_delivered(delivery.delivered());
+        }
+        let committed = commit(&mut self.committer);
+        // After an error there may be a commit all the same.
+        if let (Some(delivery), true) = (&self.delivery, committed.as_ref().map_or(true, |info| info.dead_letters)) {
+            delivery.wake();
+        }
+        committed
+    }
 }
 
 /// Tries until it works or is refused for good; once told to stop, only a few times more.

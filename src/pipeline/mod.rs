@@ -11,6 +11,7 @@
 mod budget;
 mod checkpoints;
 mod commits;
+mod dead_letters;
 mod flow;
 mod records;
 mod start;

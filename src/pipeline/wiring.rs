@@ -6,7 +6,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::commits;
+use super::commits::CommitStage;
+use super::dead_letters::Delivery;
 use super::flow::{Flow, FlowOptions, FlowSummary};
 use super::records::record_channel;
 use crate::catalog::Catalog;
@@ -35,6 +36,8 @@ pub struct PipelineOptions {
     pub brokers: String,
     /// The topics of which the user accepts that events are lost.
     pub accept_loss: BTreeSet<String>,
+    /// The topic that dead letters are produced to, too.
+    pub dead_letter_topic: Option<String>,
     pub store: Store,
     pub history: HistorySettings,
     /// Events after which a batch closes.
@@ -119,18 +122,19 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
 ///
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
 pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
-    let unknown = options.accept_loss.iter().find(|topic| options.catalog.tables.iter().all(|t| t.topic != **topic));
-    if let Some(topic) = unknown {
-        return Err(Error::invalid(format!("--accept-loss {topic}: no table has this topic")));
-    }
+    check_topics(options)?;
     let Stages { flow, committer, offsets } = stages(options, shared)?;
     let (tables, sources) = (options.catalog.tables.clone(), committer.sources().clone());
     let kafka = Arc::new(Kafka::new(&options.brokers, tables, options.queued_kbytes_max, sources)?);
     let hot = flow.engine.hot().clone();
 
     let (record_out, record_in) = record_channel();
-    let topics = kafka.clone();
-    let commit = stage("commit", shared, move |shared| commits::run(committer, &topics, &record_in, shared))?;
+    let delivery = options.dead_letter_topic.as_ref().map(|topic| {
+        let before = committer.delivered().cloned();
+        Delivery::start(&options.brokers, topic, options.store.clone(), before, shared)
+    });
+    let commits = CommitStage { committer, kafka: kafka.clone(), delivery: delivery.transpose()? };
+    let commit = stage("commit", shared, move |shared| commits.run(&record_in, shared))?;
 
     let fetch_options = FetchOptions {
         offsets,
@@ -142,6 +146,24 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
     let fetch = stage("fetch", shared, move |shared| fetch_stage(&kafka, &fetch_options, &fetched_out, shared))?;
     Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
+}
+
+/// Whether the topics that are named fit the tables.
+fn check_topics(options: &PipelineOptions) -> Result<()> {
+    let table_of = |topic: &str| options.catalog.tables.iter().find(|table| table.topic == topic);
+    if let Some(topic) = options.accept_loss.iter().find(|topic| table_of(topic).is_none()) {
+        return Err(Error::invalid(format!("--accept-loss {topic}: no table has this topic")));
+    }
+    let Some(topic) = &options.dead_letter_topic else { return Ok(()) };
+    if let Some(table) = table_of(topic) {
+        return Err(Error::invalid(format!("dead_letter_topic is {topic}, the topic of table {}", table.name))
+            .hint("name another one: they would be read as events"));
+    }
+    match options.history.enabled {
+        true => Ok(()),
+        false => Err(Error::invalid("dead_letter_topic is set, but the history is off")
+            .hint("dead letters are produced once they are durable; take one of the two settings away")),
+    }
 }
 
 /// The given number, or one for each core.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod broker;
+mod dead_letters;
 mod files;
 mod load;
 mod one_topic;

@@ -21,7 +21,7 @@ use super::server::{Launch, Server};
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Time for the server to do what it is waited for.
 pub const DONE_MAX: Duration = Duration::from_secs(90);
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+pub const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// Table `orders` of a topic of its own, and the view `ids`: how often each id is there.
 pub struct OneTopic {
@@ -180,13 +180,6 @@ impl OneTopic {
         let output = command.output().expect("it runs");
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).expect("text"))
-    }
-
-    /// A command that must fail: what it says.
-    pub fn fails(&self, arguments: &[&str]) -> String {
-        let (success, text) = self.command(arguments);
-        assert!(!success, "{text}");
-        text
     }
 
     /// A start that must fail: its log.

@@ -68,7 +68,7 @@ fn what_retention_took_is_said_and_can_be_given_up() {
         assert!(log.contains(&lost), "{log}");
         assert!(log.contains(&format!("start once with --accept-loss {}", world.topic)), "{log}");
     }
-    assert!(world.fails(&["run", "--accept-loss", "another"]).contains("no table has this topic"));
+    assert!(world.launch().with(&["--accept-loss", "another"]).fails_at_once().contains("no table has this topic"));
     // Accepted, and that holds for the next starts: even if nothing came after it.
     world.delete_before(0, 20);
     let log = world.launch().with(&["--accept-loss", &world.topic]).drain(DONE_MAX);
