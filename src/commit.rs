@@ -11,14 +11,14 @@ use bytes::Bytes;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
 
-use crate::changes::EventBatch;
+use crate::changes::{EventBatch, Replay};
 use crate::checkpoint::{Counted, Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
     Before, CheckpointMark, CommitRange, Created, Dataset, Delivered, DeltaTable, EpochRecord, HistorySettings, LogEnd,
     Manifest, RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, date_of,
-    dead_letter_rows, epoch_number, event_rows, next_state, roll, segment_path, view_rows,
+    dead_letter_rows, epoch_number, event_rows, next_state, replay_rows, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -181,6 +181,9 @@ impl Committer {
         if !record.dead_letters.is_empty() {
             let rows = dead_letter_rows(&record.dead_letters, epoch)?;
             self.pending.segment.push(Dataset::DeadLetters, rows)?;
+        }
+        if !record.replays.is_empty() {
+            self.pending.segment.push(Dataset::Replays, replay_rows(&record.replays, epoch)?)?;
         }
         Ok(())
     }
@@ -404,7 +407,7 @@ impl Committer {
     }
 }
 
-/// All messages of a record, accepted and rejected, by partition.
+/// All messages of a record, accepted, rejected or without effect, by partition.
 fn counted(record: &EpochRecord) -> Counted {
     let mut counted = Counted::default();
     for EventBatch { table, rows } in &record.events {
@@ -422,6 +425,10 @@ fn counted(record: &EpochRecord) -> Counted {
     }
     for letter in &record.dead_letters {
         counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
+    }
+    // Those that are accepted are among the events.
+    for Replay { position, .. } in record.replays.iter().filter(|replay| !replay.accepted) {
+        counted.add(&position.topic, position.partition, [position.offset]);
     }
     counted
 }

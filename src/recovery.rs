@@ -9,13 +9,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 
 use crate::catalog::Table;
-use crate::changes::EventBatch;
+use crate::changes::{EventBatch, Position};
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
-    Epochs, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm, ViewIdentity,
-    read_events, read_state, remove_orphans, rolls,
+    Epochs, HistoryPin, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm,
+    ViewIdentity, read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -43,6 +43,8 @@ pub struct Recovered {
     pub generations: BTreeMap<Arc<str>, u32>,
     /// The kept views that begin a generation: the first epoch added must hold their full contents as inserts.
     pub rebuilt: BTreeSet<Arc<str>>,
+    /// The dead letters of which a replay was accepted.
+    pub replayed: BTreeSet<Position>,
     /// Where the committer goes on.
     pub end: LogEnd,
     store: Store,
@@ -70,6 +72,7 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     {
         tracing::warn!(%error, "what nobody needs is not removed");
     }
+    let replayed = if settings.enabled { HistoryPin::of(store, &log, &rolled).replayed()? } else { BTreeSet::new() };
     let mut tables_after = log.newest.tables.clone();
     tables_after.extend(current);
     let (views_after, rebuilt) = next_views(&log.newest.views, views);
@@ -80,6 +83,7 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
         offsets: log.newest.offsets.clone(),
         generations: live.map(|(name, view)| (name.as_str().into(), view.generation)).collect(),
         rebuilt,
+        replayed,
         end: LogEnd { log, tables: tables_after, views: views_after },
         store: store.clone(),
         tables: tables.to_vec(),

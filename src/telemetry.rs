@@ -134,11 +134,15 @@ struct RouteName {
     route: &'static str,
 }
 
-/// Counters of one table's events: accepted + rejected = consumed (I4).
+/// Counters of one table's events: accepted + rejected + replayed again = consumed (I4).
 #[derive(Clone, Debug)]
 pub struct TableEvents {
     pub accepted: Counter,
     pub rejected: Counter,
+    /// Events that replay a dead letter; they are among the accepted ones.
+    pub replayed: Counter,
+    /// Replays of a dead letter that was replayed before: consumed, without effect.
+    pub replayed_again: Counter,
 }
 
 /// Figures of one route. Held by the router, so that a request looks nothing up.
@@ -181,6 +185,7 @@ pub struct Metrics {
     pub dead_letters_delivered: Counter,
     ready: Gauge,
     events: Family<TableOutcome, Counter>,
+    replays: Family<TableOutcome, Counter>,
     view_rows: Family<ViewName, Gauge>,
     view_bytes: Family<ViewName, Gauge>,
     view_errors: Family<ViewName, Gauge>,
@@ -212,6 +217,7 @@ impl Default for Metrics {
             dead_letters_delivered: Counter::default(),
             ready: Gauge::default(),
             events: Family::default(),
+            replays: Family::default(),
             view_rows: Family::default(),
             view_bytes: Family::default(),
             view_errors: Family::default(),
@@ -228,6 +234,8 @@ impl Metrics {
     fn register_pipeline(&mut self) {
         let r = &mut self.registry;
         r.register("events", "Events consumed, by table and outcome", self.events.clone());
+        let help = "Replays of dead letters, by table: accepted, or without effect because one was before";
+        r.register("replays", help, self.replays.clone());
         r.register("epoch", "Newest published epoch of this run", self.epoch.clone());
         let help = "Time from the closing of a batch to its publication";
         r.register_with_unit("epoch", help, Unit::Seconds, self.epoch_seconds.clone());
@@ -257,6 +265,8 @@ impl Metrics {
         TableEvents {
             accepted: self.events.get_or_create_owned(&outcome("accepted")),
             rejected: self.events.get_or_create_owned(&outcome("rejected")),
+            replayed: self.replays.get_or_create_owned(&outcome("accepted")),
+            replayed_again: self.replays.get_or_create_owned(&outcome("again")),
         }
     }
 
@@ -305,6 +315,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.table_events("orders").accepted.inc_by(3);
         metrics.table_events("orders").rejected.inc();
+        metrics.table_events("orders").replayed_again.inc();
         metrics.epoch.set(7);
         metrics.epoch_seconds.observe(0.002);
         metrics.publish_lag_seconds.observe(0.01);
@@ -320,6 +331,8 @@ mod tests {
         for line in [
             "rebateflow_events_total{table=\"orders\",outcome=\"accepted\"} 3",
             "rebateflow_events_total{table=\"orders\",outcome=\"rejected\"} 1",
+            "rebateflow_replays_total{table=\"orders\",outcome=\"accepted\"} 0",
+            "rebateflow_replays_total{table=\"orders\",outcome=\"again\"} 1",
             "rebateflow_epoch 7",
             "rebateflow_epoch_seconds_count 1",
             "rebateflow_publish_lag_seconds_sum 0.01",

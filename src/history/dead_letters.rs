@@ -1,10 +1,14 @@
-//! Dead letters as they are read back: the inverse of `dead_letter_rows`.
+//! Dead letters as they are read back, the inverse of `dead_letter_rows`; and their replays, written and read.
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use datafusion::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use serde::Deserialize;
 
-use crate::changes::{DeadLetter, Position};
+use crate::changes::{DeadLetter, Position, Replay};
 use crate::error::{Error, Result};
 
 /// A header as it is stored.
@@ -60,6 +64,37 @@ fn headers_of(text: &str) -> Result<Vec<(String, Option<Vec<u8>>)>> {
         Ok((name, value_hex.map(hex).transpose()?.or(value.map(String::into_bytes))))
     };
     stored.into_iter().map(header).collect()
+}
+
+/// Replays of one epoch. Columns: `topic, partition, offset, replay_of, timestamp, table, accepted, _epoch`.
+pub fn replay_rows(replays: &[Replay], epoch: i64) -> Result<RecordBatch> {
+    let all = replays.iter();
+    let columns: [(&str, ArrayRef); 8] = [
+        ("topic", Arc::new(StringArray::from_iter_values(all.clone().map(|replay| &*replay.position.topic)))),
+        ("partition", Arc::new(Int32Array::from_iter_values(all.clone().map(|replay| replay.position.partition)))),
+        ("offset", Arc::new(Int64Array::from_iter_values(all.clone().map(|replay| replay.position.offset)))),
+        ("replay_of", Arc::new(Int64Array::from_iter_values(all.clone().map(|replay| replay.replay_of)))),
+        (
+            "timestamp",
+            Arc::new(TimestampMicrosecondArray::from_iter_values(all.clone().map(|replay| replay.timestamp_us))),
+        ),
+        ("table", Arc::new(StringArray::from_iter_values(all.clone().map(|replay| &replay.table)))),
+        ("accepted", Arc::new(all.map(|replay| Some(replay.accepted)).collect::<BooleanArray>())),
+        ("_epoch", Arc::new(Int64Array::from_value(epoch, replays.len()))),
+    ];
+    Ok(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, false)))?)
+}
+
+/// The dead letters of which a replay is accepted in these rows.
+pub fn replayed_in(rows: &RecordBatch) -> Result<Vec<Position>> {
+    let column =
+        |name: &str| rows.column_by_name(name).ok_or_else(|| Error::data(format!("replays without a column {name}")));
+    let (topic, accepted) = (column("topic")?.as_string::<i32>(), column("accepted")?.as_boolean());
+    let partition = column("partition")?.as_primitive::<Int32Type>();
+    let replay_of = column("replay_of")?.as_primitive::<Int64Type>();
+    let position =
+        |i: usize| Position { topic: topic.value(i).into(), partition: partition.value(i), offset: replay_of.value(i) };
+    Ok((0..rows.num_rows()).filter(|&i| accepted.value(i)).map(position).collect())
 }
 
 #[cfg(test)]

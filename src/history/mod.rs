@@ -29,7 +29,7 @@ mod tables;
 
 pub use archive::{check_storable, read_archive};
 pub use dataset_rows::DatasetRows;
-pub use dead_letters::dead_letters_of;
+pub use dead_letters::{dead_letters_of, replay_rows, replayed_in};
 pub use delta::DeltaTable;
 pub use events::{Epochs, read_events};
 pub use file_rows::{GroupChoice, RowGroups};

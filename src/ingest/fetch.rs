@@ -15,7 +15,7 @@ use super::decode::{Decoder, Message};
 use super::positions::{Found, Kafka, Partition, Positions, lost_error};
 use super::queue::{Batch, Entry, Kind, Queue};
 use crate::catalog::Table;
-use crate::changes::{DeadLetter, EventBatch, Position};
+use crate::changes::{DeadLetter, EventBatch, Position, Replay};
 use crate::checkpoint::{Offsets, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +40,8 @@ const PROBE_ANSWER_MAX: Duration = Duration::from_secs(2);
 pub struct FetchOptions {
     /// Where to begin; a partition that is not named begins at its start.
     pub offsets: Offsets,
+    /// The dead letters of which a replay was accepted.
+    pub replayed: BTreeSet<Position>,
     /// The topics of which the user accepts that events are lost.
     pub accept_loss: BTreeSet<String>,
     /// Messages of one batch.
@@ -53,6 +55,7 @@ pub struct FetchOptions {
 pub struct Fetched {
     pub events: Vec<EventBatch>,
     pub dead_letters: Vec<DeadLetter>,
+    pub replays: Vec<Replay>,
     /// The next offset to read of each partition that the batch has messages of, or that was moved.
     pub next: Vec<(Arc<str>, i32, i64)>,
     pub messages: usize,
@@ -88,12 +91,12 @@ pub struct FetchContext<'a> {
 /// Errors: `Data` when Kafka no longer has the events that come next.
 pub fn fetch(
     kafka: &Kafka,
-    options: &FetchOptions,
+    mut options: FetchOptions,
     out: &SyncSender<Fetched>,
     mut context: FetchContext<'_>,
 ) -> Result<bool> {
     let consumer = &kafka.consumer;
-    let Some(found) = assign(kafka, options, &mut context)? else {
+    let Some(found) = assign(kafka, &options, &mut context)? else {
         return Ok(false);
     };
     kafka.sources.set(found.sources);
@@ -102,6 +105,7 @@ pub fn fetch(
     }
     let queue = Queue::new(consumer);
     let mut fetch = Fetch::new(kafka, &found.positions)?;
+    fetch.replayed = std::mem::take(&mut options.replayed);
     let mut probe = Probe::new(&found.positions, context.clock.instant());
     let mut looked = context.clock.instant();
     while !(context.stop.raised() || options.drain && fetch.unread.is_empty()) {
@@ -231,6 +235,8 @@ struct Fetch {
     readers: Vec<Reader>,
     /// Topic handles seen, with the reader of each.
     handles: Vec<(usize, usize)>,
+    /// The dead letters of which a replay was accepted.
+    replayed: BTreeSet<Position>,
     /// The next offset of every partition.
     next: Positions,
     /// Partitions that are not drained, with their end at the start.
@@ -262,6 +268,7 @@ impl Fetch {
         Ok(Fetch {
             readers: kafka.tables.iter().map(reader).collect::<Result<_>>()?,
             handles: vec![],
+            replayed: BTreeSet::new(),
             next: positions.clone(),
             unread: unread.map(|(partition, (_, end))| (partition.clone(), *end)).collect(),
             behind: positions.keys().cloned().collect(),
@@ -412,35 +419,17 @@ impl Fetch {
         let mut next: BTreeMap<Partition, i64> = BTreeMap::new();
         for (reader, entries) in self.readers.iter_mut().zip(sorted) {
             let entries = std::mem::take(entries);
-            let messages: Vec<Message<'_>> =
-                entries.iter().map(|entry| message(entry, reader.origin(entry.partition()))).collect();
-            let Reader { topic, table, decoder, .. } = reader;
-            if messages.is_empty() {
-                continue;
+            fetched.messages += entries.len();
+            let mut rest = &entries[..];
+            while !rest.is_empty() {
+                let taken = reader.decode(rest, &mut self.replayed, &mut fetched)?;
+                rest = &rest[taken..];
             }
-            fetched.messages += messages.len();
-            let decoded = decoder.decode(&messages)?;
-            for reject in decoded.rejects {
-                let entry = entries[reject.message];
-                let (field, error) = (reject.field, reject.reason.to_string());
-                let Message { partition, offset, .. } = messages[reject.message];
-                let position = Position { topic: topic.clone(), partition, offset };
-                fetched.dead_letters.push(DeadLetter { field, error, ..dead_letter(entry, position, table) });
-            }
-            if decoded.events.rows.num_rows() > 0 {
-                fetched.events.push(decoded.events);
-            }
-            let mut last: Option<(i32, &mut i64)> = None;
-            for message in &messages {
-                fetched.newest_ms = fetched.newest_ms.max(message.timestamp_us / 1000);
-                match &mut last {
-                    Some((partition, next)) if *partition == message.partition => **next = message.offset + 1,
-                    _ => {
-                        let slot = next.entry((topic.clone(), message.partition)).or_insert(0);
-                        *slot = message.offset + 1;
-                        last = Some((message.partition, slot));
-                    }
-                }
+            // Messages come in runs of one partition.
+            for run in entries.chunk_by(|a, b| a.partition() == b.partition()) {
+                let last = run[run.len() - 1];
+                let partition = (reader.topic.clone(), last.partition());
+                next.insert(partition, last.offset() + reader.origin(last.partition()) + 1);
             }
         }
         for (partition, next) in &next {
@@ -451,6 +440,88 @@ impl Fetch {
         self.unread.retain(|partition, end| next.get(partition).is_none_or(|next| next < end));
         fetched.next = next.into_iter().map(|((topic, partition), next)| (topic, partition, next)).collect();
         Ok(fetched)
+    }
+}
+
+impl Reader {
+    /// Decodes the first of these messages, up to one whose fate hangs on an earlier one of them; gives their number.
+    fn decode(
+        &mut self,
+        entries: &[Entry<'_>],
+        replayed: &mut BTreeSet<Position>,
+        fetched: &mut Fetched,
+    ) -> Result<usize> {
+        let (mut kept, mut messages): (Vec<Entry<'_>>, Vec<Message<'_>>) = (vec![], vec![]);
+        // Replays among the messages: the message, and what it replays.
+        let mut pending: Vec<(usize, Position)> = vec![];
+        let mut taken = 0;
+        for &entry in entries {
+            let message = message(&entry, self.origin(entry.partition()));
+            fetched.newest_ms = fetched.newest_ms.max(message.timestamp_us / 1000);
+            if let Some(said) = self.replays(entry, message.offset) {
+                let of = match said {
+                    Ok(of) => of,
+                    Err(error) => {
+                        let position = self.position(&message);
+                        fetched.dead_letters.push(DeadLetter { error, ..dead_letter(entry, position, &self.table) });
+                        taken += 1;
+                        continue;
+                    }
+                };
+                if pending.iter().any(|(_, earlier)| *earlier == of) {
+                    break;
+                }
+                if replayed.contains(&of) {
+                    fetched.replays.push(self.replay(&message, &of, false));
+                    taken += 1;
+                    continue;
+                }
+                pending.push((messages.len(), of));
+            }
+            kept.push(entry);
+            messages.push(message);
+            taken += 1;
+        }
+        if messages.is_empty() {
+            return Ok(taken);
+        }
+        let decoded = self.decoder.decode(&messages)?;
+        for reject in decoded.rejects {
+            let (field, error) = (reject.field, reject.reason.to_string());
+            let position = self.position(&messages[reject.message]);
+            pending.retain(|(message, _)| *message != reject.message);
+            let letter = dead_letter(kept[reject.message], position, &self.table);
+            fetched.dead_letters.push(DeadLetter { field, error, ..letter });
+        }
+        for (message, of) in pending {
+            fetched.replays.push(self.replay(&messages[message], &of, true));
+            replayed.insert(of);
+        }
+        if decoded.events.rows.num_rows() > 0 {
+            fetched.events.push(decoded.events);
+        }
+        Ok(taken)
+    }
+
+    fn position(&self, message: &Message<'_>) -> Position {
+        Position { topic: self.topic.clone(), partition: message.partition, offset: message.offset }
+    }
+
+    /// What a message says that it replays, or what is wrong with that; None: it is no replay.
+    fn replays(&self, entry: Entry<'_>, offset: i64) -> Option<Result<Position, String>> {
+        let header = entry.header(c"replay-of")?;
+        let position = Position { topic: self.topic.clone(), partition: entry.partition(), offset };
+        Some(position.replays(header)?.map(|offset| Position { offset, ..position }))
+    }
+
+    fn replay(&self, message: &Message<'_>, of: &Position, accepted: bool) -> Replay {
+        Replay {
+            position: self.position(message),
+            replay_of: of.offset,
+            timestamp_us: message.timestamp_us,
+            table: self.table.name.clone(),
+            accepted,
+        }
     }
 }
 

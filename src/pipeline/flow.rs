@@ -14,7 +14,7 @@ use super::budget::{Budget, MEASURE_EVENTS};
 use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
 use super::wiring::Shared;
-use crate::changes::{Changes, DeadLetter, EventBatch};
+use crate::changes::{Changes, DeadLetter, EventBatch, Replay};
 use crate::checkpoint::{Offsets, SharedSources};
 use crate::engine::{Engine, EpochOutput};
 use crate::error::Result;
@@ -79,12 +79,21 @@ pub(super) struct Flow {
 struct Intake {
     events: BTreeMap<String, Vec<EventBatch>>,
     dead_letters: Vec<DeadLetter>,
+    replays: Vec<Replay>,
     messages: usize,
     newest_ms: i64,
     /// Positions were moved without messages.
     moved: bool,
     /// Kafka was read to its end with these.
     caught_up: bool,
+}
+
+/// What an epoch adds to the history beside changes of views.
+#[derive(Default)]
+struct Rows {
+    events: Vec<EventBatch>,
+    dead_letters: Vec<DeadLetter>,
+    replays: Vec<Replay>,
 }
 
 impl Flow {
@@ -175,7 +184,7 @@ impl Flow {
         }
         self.checkpoints.now = true;
         let output = self.engine.apply(BTreeMap::new())?;
-        self.finish_epoch(output, (vec![], vec![]), out, shared)
+        self.finish_epoch(output, Rows::default(), out, shared)
     }
 
     /// Changes of saved tables since the last call, and whether they make a checkpoint.
@@ -198,7 +207,7 @@ impl Flow {
             return Ok(());
         }
         let output = self.engine.tick(second)?;
-        self.finish_epoch(output, (vec![], vec![]), out, shared)
+        self.finish_epoch(output, Rows::default(), out, shared)
     }
 
     /// Adds what is waiting to the first batch, within the limits.
@@ -230,6 +239,7 @@ impl Flow {
         intake.moved |= batch.messages == 0 && !batch.next.is_empty();
         intake.newest_ms = intake.newest_ms.max(batch.newest_ms);
         intake.dead_letters.extend(batch.dead_letters);
+        intake.replays.extend(batch.replays);
         for events in batch.events {
             intake.events.entry(events.table.name.clone()).or_default().push(events);
         }
@@ -259,10 +269,15 @@ impl Flow {
         for letter in &intake.dead_letters {
             self.count(shared, &letter.table).rejected.inc();
         }
+        for replay in &intake.replays {
+            let counters = self.count(shared, &replay.table);
+            if replay.accepted { &counters.replayed } else { &counters.replayed_again }.inc();
+        }
         self.summary.rejected += intake.dead_letters.len() as u64;
         self.summary.epochs += 1;
         let output = self.engine.apply(tables)?;
-        self.finish_epoch(output, (events, intake.dead_letters), out, shared)?;
+        let rows = Rows { events, dead_letters: intake.dead_letters, replays: intake.replays };
+        self.finish_epoch(output, rows, out, shared)?;
         if intake.newest_ms > 0 {
             let lag_us = (shared.clock.now_us() - intake.newest_ms * 1000).max(0);
             shared.metrics.publish_lag_seconds.observe(lag_us as f64 / 1e6);
@@ -274,7 +289,7 @@ impl Flow {
     fn finish_epoch(
         &mut self,
         EpochOutput { epoch, views }: EpochOutput,
-        (events, dead_letters): (Vec<EventBatch>, Vec<DeadLetter>),
+        Rows { events, dead_letters, replays }: Rows,
         out: &RecordSender,
         shared: &Shared,
     ) -> Result<()> {
@@ -296,6 +311,7 @@ impl Flow {
             published_at_us,
             events,
             dead_letters,
+            replays,
             view_changes,
             offsets,
             as_of_us,

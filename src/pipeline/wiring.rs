@@ -11,6 +11,7 @@ use super::dead_letters::Delivery;
 use super::flow::{Flow, FlowOptions, FlowSummary};
 use super::records::record_channel;
 use crate::catalog::Catalog;
+use crate::changes::Position;
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::commit::Committer;
@@ -82,6 +83,8 @@ pub(super) struct Stages {
     pub committer: Committer,
     /// Where fetch goes on.
     pub offsets: Offsets,
+    /// The dead letters of which a replay was accepted.
+    pub replayed: BTreeSet<Position>,
 }
 
 /// Plans the views and opens the storage.
@@ -95,7 +98,7 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
     engine.limit_recompute(options.max_rows_recompute);
     engine.use_workers(Arc::new(Workers::new(shards(options.shards), PARALLEL_ROWS_MIN)?));
     let views = engine.kept_views();
-    let recovered = recovery::open(Opening {
+    let mut recovered = recovery::open(Opening {
         store: &options.store,
         tables: &options.catalog.tables,
         views: &views,
@@ -113,9 +116,9 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
         as_of_us: options.as_of_us,
     };
     let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
-    let offsets = recovered.offsets.clone();
+    let (offsets, replayed) = (recovered.offsets.clone(), std::mem::take(&mut recovered.replayed));
     let flow = Flow::new(engine, recovered, flow_options, committer.sources().clone());
-    Ok(Stages { flow, committer, offsets })
+    Ok(Stages { flow, committer, offsets, replayed })
 }
 
 /// Plans the views, opens the storage and starts the stages.
@@ -123,7 +126,7 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
 pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     check_topics(options)?;
-    let Stages { flow, committer, offsets } = stages(options, shared)?;
+    let Stages { flow, committer, offsets, replayed } = stages(options, shared)?;
     let (tables, sources) = (options.catalog.tables.clone(), committer.sources().clone());
     let kafka = Arc::new(Kafka::new(&options.brokers, tables, options.queued_kbytes_max, sources)?);
     let hot = flow.engine.hot().clone();
@@ -138,13 +141,14 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
 
     let fetch_options = FetchOptions {
         offsets,
+        replayed,
         accept_loss: options.accept_loss.clone(),
         batch_rows_max: BATCH_ROWS_MAX.min(options.epoch_rows_max),
         drain: options.drain,
     };
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
-    let fetch = stage("fetch", shared, move |shared| fetch_stage(&kafka, &fetch_options, &fetched_out, shared))?;
+    let fetch = stage("fetch", shared, move |shared| fetch_stage(&kafka, fetch_options, &fetched_out, shared))?;
     Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
 }
 
@@ -189,7 +193,7 @@ fn stage<T: Send + 'static>(
     })
 }
 
-fn fetch_stage(kafka: &Kafka, options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
+fn fetch_stage(kafka: &Kafka, options: FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
     // Flow removes it, once it has published what was there.
     shared.readiness.add(NotReady::Behind);
     let mut report = |state: FetchState| {

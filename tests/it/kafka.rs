@@ -10,6 +10,7 @@ mod files;
 mod load;
 mod one_topic;
 mod oracle;
+mod replays;
 pub mod server;
 mod topics;
 

@@ -4,7 +4,7 @@ use rebateflow::clock::Clock;
 
 use super::broker::test_brokers;
 use super::one_topic::{DONE_MAX, Found, LOOK_EVERY, OneTopic, once};
-use super::server::{Launch, Server};
+use super::server::Launch;
 use super::turn;
 
 /// The world's server with a topic for dead letters.
@@ -31,14 +31,6 @@ fn wait_found(world: &OneTopic, topic: &str, count: usize) -> Vec<Found> {
     }
 }
 
-fn wait_metric(server: &Server, line: &str) {
-    let until = Clock::System.instant() + DONE_MAX;
-    while !server.metrics().lines().any(|l| l == line) {
-        assert!(Clock::System.instant() < until, "no {line} in\n{}", server.metrics());
-        Clock::System.sleep(LOOK_EVERY);
-    }
-}
-
 #[test]
 fn dead_letters_go_to_their_topic_once_they_are_durable() {
     let Some(brokers) = test_brokers() else { return };
@@ -51,7 +43,7 @@ fn dead_letters_go_to_their_topic_once_they_are_durable() {
     world.send_raw(0, &[("{\"id\":\"x\"}", None), ("", None)]);
     let mut server = slow.start();
     server.wait_ready(DONE_MAX);
-    wait_metric(&server, "rebateflow_events_total{table=\"orders\",outcome=\"rejected\"} 2");
+    server.wait_metric(DONE_MAX, "rebateflow_events_total{table=\"orders\",outcome=\"rejected\"} 2");
     assert_eq!(world.consume(&topic), [], "nothing is committed yet");
     server.terminate();
     let found = world.consume(&topic);
@@ -122,6 +114,6 @@ fn a_dead_letter_topic_that_is_away_holds_up_nothing() {
     values.sort();
     values.dedup();
     assert_eq!(values, ["one", "two", "zero"]);
-    wait_metric(&server, "rebateflow_dead_letters_delivered_total 3");
+    server.wait_metric(DONE_MAX, "rebateflow_dead_letters_delivered_total 3");
     server.terminate();
 }

@@ -43,14 +43,24 @@ impl OneTopic {
     pub fn new(brokers: &str, name: &str) -> OneTopic {
         let directory = tempfile::tempdir().expect("a directory");
         let topic = format!("t{}_{name}", std::process::id());
-        let table = format!("CREATE TABLE orders (id BIGINT NOT NULL) WITH (topic = '{topic}', format = 'json');");
         let view = "CREATE MATERIALIZED VIEW ids WITH (key = 'id', history = 'changes')
             AS SELECT id, COUNT(*) AS n FROM orders GROUP BY id;";
-        for (folder, file, text) in [("schemas", "orders.sql", table.as_str()), ("sql", "ids.sql", view)] {
-            fs::create_dir_all(directory.path().join(folder)).expect("a directory");
-            fs::write(directory.path().join(folder).join(file), text).expect("a file");
-        }
-        OneTopic { brokers: brokers.to_string(), topic, directory }
+        fs::create_dir_all(directory.path().join("schemas")).expect("a directory");
+        fs::create_dir_all(directory.path().join("sql")).expect("a directory");
+        fs::write(directory.path().join("sql/ids.sql"), view).expect("a file");
+        let world = OneTopic { brokers: brokers.to_string(), topic, directory };
+        world.define("keep");
+        world
+    }
+
+    /// Defines the table: what it does with unknown fields.
+    pub fn define(&self, unknown_fields: &str) {
+        let topic = &self.topic;
+        let table = format!(
+            "CREATE TABLE orders (id BIGINT NOT NULL)
+             WITH (topic = '{topic}', format = 'json', unknown_fields = '{unknown_fields}');"
+        );
+        fs::write(self.directory.path().join("schemas/orders.sql"), table).expect("a file");
     }
 
     pub fn launch(&self) -> Launch {

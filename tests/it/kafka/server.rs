@@ -127,6 +127,15 @@ impl Server {
         response.body_mut().read_to_string().expect("text")
     }
 
+    /// Waits until `/metrics` has this line.
+    pub fn wait_metric(&self, time_max: Duration, line: &str) {
+        let until = Clock::System.instant() + time_max;
+        while !self.metrics().lines().any(|l| l == line) {
+            assert!(Clock::System.instant() < until, "no {line} in\n{}\n{}", self.metrics(), self.log());
+            Clock::System.sleep(LOOK_EVERY);
+        }
+    }
+
     /// The answer of `POST /v1/sql`, which must be 200.
     pub fn sql(&self, query: &str, limit: usize) -> Value {
         let mut response = agent()
