@@ -153,7 +153,7 @@ impl Recovered {
     }
 
     /// The saved tables of that state.
-    pub fn saved_tables(&self) -> Result<Vec<(SavedTable, Option<RecordBatch>)>> {
+    pub fn saved_tables(&self) -> Result<Vec<(SavedTable, Vec<RecordBatch>)>> {
         self.state().map_or(Ok(vec![]), |state| read_state(&self.store, state))
     }
 

@@ -180,6 +180,7 @@ pub struct Metrics {
     pub lag_events: Gauge,
     pub commits: Counter,
     pub commit_seconds: Histogram,
+    pub checkpoint_pause_seconds: Histogram,
     pub commit_bytes: Counter,
     /// Dead letters that their topic has; after a restart some are counted again.
     pub dead_letters_delivered: Counter,
@@ -213,6 +214,7 @@ impl Default for Metrics {
             lag_events: Gauge::default(),
             commits: Counter::default(),
             commit_seconds: wide_buckets(),
+            checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
             dead_letters_delivered: Counter::default(),
             ready: Gauge::default(),
@@ -244,6 +246,8 @@ impl Metrics {
         r.register("lag_events", "Events in the broker that are not consumed yet", self.lag_events.clone());
         r.register("commits", "Durable commits", self.commits.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
+        let pause = self.checkpoint_pause_seconds.clone();
+        r.register_with_unit("checkpoint_pause", "Time that a checkpoint stops epochs", Unit::Seconds, pause);
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
         let help = "Dead letters produced to their topic and confirmed";
         r.register("dead_letters_delivered", help, self.dead_letters_delivered.clone());

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use object_store::path::Path;
 
 use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment, ViewForm};
 use super::paths::{self, LogObject};
@@ -175,13 +176,14 @@ impl Log {
                 store.delete(&path)?;
             }
         }
-        self.sweep_state(store)
+        self.sweep_state(store, None)
     }
 
-    /// Deletes state files that no manifest names any more.
-    pub fn sweep_state(&self, store: &Store) -> Result<()> {
+    /// Deletes state files that no manifest names any more, but for one that is being written.
+    pub fn sweep_state(&self, store: &Store, written: Option<&Path>) -> Result<()> {
         let files = self.newest.state.iter().flat_map(|state| &state.files);
-        let kept: BTreeSet<&str> = files.map(|file| &*file.file.path).collect();
+        let kept = files.map(|file| &*file.file.path).chain(written.map(Path::as_ref));
+        let kept: BTreeSet<&str> = kept.collect();
         for path in store.list_flat(&paths::states())? {
             let old = match paths::log_object(&path) {
                 Some(LogObject::Segment(number)) => number <= self.newest.number,

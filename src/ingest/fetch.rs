@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::decode::{Decoder, Message};
 use super::positions::{Found, Kafka, Partition, Positions, lost_error};
 use super::queue::{Batch, Entry, Kind, Queue};
+use super::reader::Reader;
 use crate::catalog::Table;
 use crate::changes::{DeadLetter, EventBatch, Position, Replay};
 use crate::checkpoint::{Offsets, Sources};
@@ -99,7 +99,7 @@ pub fn fetch(
     let Some(found) = assign(kafka, &options, &mut context)? else {
         return Ok(false);
     };
-    kafka.sources.set(found.sources);
+    kafka.begin(found.sources);
     if !found.moved.is_empty() && !send(out, Fetched { next: found.moved, ..Fetched::default() }, &context) {
         return Ok(false);
     }
@@ -216,21 +216,6 @@ fn assignment(positions: &Positions, sources: &Sources) -> Result<TopicPartition
     Ok(list)
 }
 
-/// A topic, and how its messages are read.
-struct Reader {
-    topic: Arc<str>,
-    table: Arc<Table>,
-    decoder: Decoder,
-    /// What Kafka's offset 0 is to us, by partition.
-    origins: Vec<i64>,
-}
-
-impl Reader {
-    fn origin(&self, partition: i32) -> i64 {
-        usize::try_from(partition).ok().and_then(|partition| self.origins.get(partition)).copied().unwrap_or(0)
-    }
-}
-
 struct Fetch {
     readers: Vec<Reader>,
     /// Topic handles seen, with the reader of each.
@@ -262,7 +247,7 @@ impl Fetch {
             let topic: Arc<str> = table.topic.as_str().into();
             let of_topic = positions.range((topic.clone(), 0)..=(topic.clone(), i32::MAX));
             let origins = of_topic.map(|((_, partition), _)| sources.origin(&topic, *partition)).collect();
-            Ok(Reader { topic, table: table.clone(), decoder: Decoder::new(table.clone())?, origins })
+            Reader::new(table, origins)
         };
         let unread = positions.iter().filter(|(_, (next, end))| next < end);
         Ok(Fetch {
@@ -440,112 +425,5 @@ impl Fetch {
         self.unread.retain(|partition, end| next.get(partition).is_none_or(|next| next < end));
         fetched.next = next.into_iter().map(|((topic, partition), next)| (topic, partition, next)).collect();
         Ok(fetched)
-    }
-}
-
-impl Reader {
-    /// Decodes the first of these messages, up to one whose fate hangs on an earlier one of them; gives their number.
-    fn decode(
-        &mut self,
-        entries: &[Entry<'_>],
-        replayed: &mut BTreeSet<Position>,
-        fetched: &mut Fetched,
-    ) -> Result<usize> {
-        let (mut kept, mut messages): (Vec<Entry<'_>>, Vec<Message<'_>>) = (vec![], vec![]);
-        // Replays among the messages: the message, and what it replays.
-        let mut pending: Vec<(usize, Position)> = vec![];
-        let mut taken = 0;
-        for &entry in entries {
-            let message = message(&entry, self.origin(entry.partition()));
-            fetched.newest_ms = fetched.newest_ms.max(message.timestamp_us / 1000);
-            if let Some(said) = self.replays(entry, message.offset) {
-                let of = match said {
-                    Ok(of) => of,
-                    Err(error) => {
-                        let position = self.position(&message);
-                        fetched.dead_letters.push(DeadLetter { error, ..dead_letter(entry, position, &self.table) });
-                        taken += 1;
-                        continue;
-                    }
-                };
-                if pending.iter().any(|(_, earlier)| *earlier == of) {
-                    break;
-                }
-                if replayed.contains(&of) {
-                    fetched.replays.push(self.replay(&message, &of, false));
-                    taken += 1;
-                    continue;
-                }
-                pending.push((messages.len(), of));
-            }
-            kept.push(entry);
-            messages.push(message);
-            taken += 1;
-        }
-        if messages.is_empty() {
-            return Ok(taken);
-        }
-        let decoded = self.decoder.decode(&messages)?;
-        for reject in decoded.rejects {
-            let (field, error) = (reject.field, reject.reason.to_string());
-            let position = self.position(&messages[reject.message]);
-            pending.retain(|(message, _)| *message != reject.message);
-            let letter = dead_letter(kept[reject.message], position, &self.table);
-            fetched.dead_letters.push(DeadLetter { field, error, ..letter });
-        }
-        for (message, of) in pending {
-            fetched.replays.push(self.replay(&messages[message], &of, true));
-            replayed.insert(of);
-        }
-        if decoded.events.rows.num_rows() > 0 {
-            fetched.events.push(decoded.events);
-        }
-        Ok(taken)
-    }
-
-    fn position(&self, message: &Message<'_>) -> Position {
-        Position { topic: self.topic.clone(), partition: message.partition, offset: message.offset }
-    }
-
-    /// What a message says that it replays, or what is wrong with that; None: it is no replay.
-    fn replays(&self, entry: Entry<'_>, offset: i64) -> Option<Result<Position, String>> {
-        let header = entry.header(c"replay-of")?;
-        let position = Position { topic: self.topic.clone(), partition: entry.partition(), offset };
-        Some(position.replays(header)?.map(|offset| Position { offset, ..position }))
-    }
-
-    fn replay(&self, message: &Message<'_>, of: &Position, accepted: bool) -> Replay {
-        Replay {
-            position: self.position(message),
-            replay_of: of.offset,
-            timestamp_us: message.timestamp_us,
-            table: self.table.name.clone(),
-            accepted,
-        }
-    }
-}
-
-/// `origin`: what Kafka's offset 0 is to us.
-fn message<'b>(entry: &Entry<'b>, origin: i64) -> Message<'b> {
-    Message {
-        key: entry.key(),
-        value: entry.value(),
-        partition: entry.partition(),
-        offset: entry.offset() + origin,
-        timestamp_us: entry.timestamp_ms() * 1000,
-    }
-}
-
-/// The dead letter of a message; field and reason are still to be set.
-fn dead_letter(entry: Entry<'_>, position: Position, table: &Table) -> DeadLetter {
-    DeadLetter {
-        key: entry.key().map(<[u8]>::to_vec),
-        value: entry.value().map(<[u8]>::to_vec),
-        headers: entry.headers(),
-        position,
-        timestamp_us: entry.timestamp_ms() * 1000,
-        table: table.name.clone(),
-        field: None,
-        error: String::new(),
     }
 }

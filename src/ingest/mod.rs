@@ -7,6 +7,7 @@ mod fetch;
 mod positions;
 mod producer;
 mod queue;
+mod reader;
 mod topics;
 
 pub use decode::{

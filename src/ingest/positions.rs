@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -15,7 +16,7 @@ use super::queue::log_as_ours;
 use super::topics::{Described, describe};
 use crate::catalog::Table;
 use crate::checkpoint::{Offsets, SharedSources, Sources};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long one question to the broker may take at the start, and while events are read.
 const BROKER_ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ pub struct Kafka {
     pub(super) brokers: String,
     pub(super) tables: Vec<Arc<Table>>,
     pub(super) sources: SharedSources,
+    /// Where to begin is known, and with it which topics are read.
+    began: AtomicBool,
 }
 
 pub(super) type Partition = (Arc<str>, i32);
@@ -92,7 +95,13 @@ impl Kafka {
             .create()
             .map_err(|e| Error::invalid(format!("cannot make a Kafka consumer for {brokers}")).caused_by(e))?;
         log_as_ours(consumer.client().native_ptr());
-        Ok(Kafka { consumer, brokers: brokers.to_string(), tables, sources })
+        Ok(Kafka { consumer, brokers: brokers.to_string(), tables, sources, began: AtomicBool::new(false) })
+    }
+
+    /// Events of these topics are read from now on.
+    pub(super) fn begin(&self, sources: Sources) {
+        self.sources.set(sources);
+        self.began.store(true, Ordering::Release);
     }
 
     /// The topics as they are now; those that are not there are left out.
@@ -116,8 +125,11 @@ impl Kafka {
     ///
     /// Errors: `Data` when a topic was made anew.
     pub fn check(&self) -> Result<()> {
+        if !self.began.load(Ordering::Acquire) {
+            return Ok(());
+        }
         match self.described() {
-            Err(error) if error.kind == crate::error::ErrorKind::Data => Err(error),
+            Err(error) if error.kind == ErrorKind::Data => Err(error),
             _ => Ok(()),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::dead_letters::Delivery;
@@ -12,7 +13,9 @@ use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::history::MergedState;
 use crate::ingest::Kafka;
+use crate::tasks::{Stop, spawn_thread};
 use crate::telemetry::NotReady;
 
 /// Uncommitted bytes at which a commit is made before its time.
@@ -40,6 +43,7 @@ impl CommitStage {
             return Ok(());
         };
         self.committer.add(first)?;
+        let mut merges = Merges::default();
         loop {
             match records.recv_timeout(IDLE_WAIT) {
                 Ok(record) => self.committer.add(record)?,
@@ -48,8 +52,10 @@ impl CommitStage {
             }
             if self.committer.is_due() || self.committer.pending_bytes() > PENDING_BYTES_MAX {
                 insist(shared, usize::MAX, || self.commit(Committer::commit))?;
+                merges.go_on(&mut self.committer)?;
             }
         }
+        merges.stop();
         insist(shared, LAST_ATTEMPTS, || self.commit(Committer::close))?;
         if let Some(delivery) = self.delivery.take() {
             self.committer.set_delivered(delivery.finish()?);
@@ -72,6 +78,37 @@ impl CommitStage {
             delivery.wake();
         }
         committed
+    }
+}
+
+/// State files are merged on a thread of their own: that takes as long as there is state.
+#[derive(Default)]
+struct Merges {
+    running: Option<JoinHandle<Result<MergedState>>>,
+    stop: Stop,
+}
+
+impl Merges {
+    /// Takes over what was merged, and begins the next merge if it is time.
+    fn go_on(&mut self, committer: &mut Committer) -> Result<()> {
+        if let Some(ended) = self.running.take_if(|thread| thread.is_finished()) {
+            committer.merged(ended.join().unwrap_or_else(|_| Err(Error::internal("merging state files panicked"))));
+        }
+        if self.running.is_none()
+            && let Some(merge) = committer.merge_due()
+        {
+            let stop = self.stop.clone();
+            self.running = Some(spawn_thread("merge", move || merge.run(&stop))?);
+        }
+        Ok(())
+    }
+
+    /// What is merged now is left: the next run begins again.
+    fn stop(self) {
+        self.stop.raise();
+        if self.running.is_some_and(|thread| thread.join().is_err()) {
+            tracing::warn!("merging state files panicked");
+        }
     }
 }
 

@@ -192,7 +192,12 @@ impl Flow {
         let now = shared.clock.instant();
         let due = self.checkpoints.is_due(now, self.options.checkpoint_every);
         let rows = self.engine.unsaved(due)?;
-        Ok((rows, due.then(|| self.checkpoints.mark(&self.engine, now))))
+        let mark = due.then(|| self.checkpoints.mark(&self.engine, now));
+        if due {
+            let pause = shared.clock.instant() - now;
+            shared.metrics.checkpoint_pause_seconds.observe(pause.as_secs_f64());
+        }
+        Ok((rows, mark))
     }
 
     /// Moves the clock to the current second, if views go by it; a drain does it once, at its start.

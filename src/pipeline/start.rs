@@ -55,7 +55,7 @@ impl Flow {
         }
         let saved = recovered.saved_tables()?;
         let Loading { needed, loaded } = self.engine.begin_load(&saved)?;
-        let saved_rows: usize = saved.iter().filter_map(|(_, rows)| rows.as_ref()).map(RecordBatch::num_rows).sum();
+        let saved_rows: usize = saved.iter().flat_map(|(_, rows)| rows).map(RecordBatch::num_rows).sum();
         drop(saved);
         if saved_rows > 0 {
             tracing::info!(rows = saved_rows, took = ?(shared.clock.instant() - start), "loaded the saved state");
