@@ -14,12 +14,12 @@ use super::queue::log_as_ours;
 use crate::error::{Error, Result};
 
 /// How long a message is tried.
-const MESSAGE_MS: u64 = 5_000;
+const MESSAGE_MS: u64 = 10_000;
 /// How long all that are in the queue may take: each ends by itself.
-const CONFIRM_MAX: Duration = Duration::from_secs(10);
-/// Messages and kibibytes that wait for the broker, at most.
-const QUEUE_MESSAGES: u64 = 10_000;
-const QUEUE_KBYTES: u64 = 65_536;
+const CONFIRM_MAX: Duration = Duration::from_secs(15);
+/// Messages and kibibytes that wait for the broker, at most: what a slow one takes in that time.
+const QUEUE_MESSAGES: u64 = 1_000;
+const QUEUE_KBYTES: u64 = 16_384;
 /// How long a full queue is left alone.
 const FULL_WAIT: Duration = Duration::from_millis(20);
 

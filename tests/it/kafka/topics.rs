@@ -20,6 +20,10 @@ fn a_missing_topic_is_said_and_waited_for() {
     world.send(0, 1..4);
     server.wait_ready(DONE_MAX);
     world.wait_ids(&mut server, &once(1..4));
+    // It is deleted: what was read goes on being served.
+    world.delete();
+    server.wait_for(DONE_MAX, |reasons| reasons.iter().any(|reason| reason == "topic missing"));
+    world.wait_ids(&mut server, &once(1..4));
     server.terminate();
 }
 
