@@ -248,6 +248,11 @@ impl Committer {
         self.delivered = Some(delivered);
     }
 
+    /// `Fenced` if another process has taken the place of this one.
+    pub fn check_not_fenced(&self) -> Result<()> {
+        if self.settings.enabled { self.end.log.check_not_fenced(&self.store) } else { Ok(()) }
+    }
+
     /// The offsets up to which everything is durable.
     pub fn committed_offsets(&self) -> &Offsets {
         &self.end.log.newest.offsets

@@ -40,6 +40,7 @@ pub fn init_logging(json: bool) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotReady {
     Starting,
+    Standby,
     ReplayingHistory,
     BrokerUnreachable,
     TopicMissing,
@@ -53,6 +54,7 @@ impl NotReady {
     pub fn as_str(self) -> &'static str {
         match self {
             NotReady::Starting => "starting",
+            NotReady::Standby => "standby",
             NotReady::ReplayingHistory => "replaying history",
             NotReady::BrokerUnreachable => "broker unreachable",
             NotReady::TopicMissing => "topic missing",

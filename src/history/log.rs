@@ -57,16 +57,21 @@ impl Commit {
 }
 
 impl Log {
-    /// Opens the log for writing: takes a run, claims the next number and sweeps. `accepts` sees the newest manifest
-    /// before anything is written. Answers that manifest too; None: the store was empty.
+    /// Opens the log for writing: takes a run, claims the next number and sweeps. `after`: only if this commit is the
+    /// newest one (0: the store is empty), else `Unavailable`. `accepts` sees the newest manifest before anything is
+    /// written. Answers that manifest too; None: the store was empty.
     pub fn open(
         store: &Store,
         clock: &Clock,
+        after: Option<u64>,
         accepts: impl Fn(&Manifest) -> Result<()>,
     ) -> Result<(Log, Option<Manifest>)> {
         let mut run = None;
         for _ in 0..OPEN_ATTEMPTS_MAX {
             let found = newest(store)?;
+            if after.is_some_and(|after| after != found.as_ref().map_or(0, |found| found.number)) {
+                return Err(Error::unavailable(format!("another process has committed to {}", store.name())));
+            }
             found.iter().try_for_each(&accepts)?;
             // Epochs grow from commit to commit, so a run that another start has passed is not used.
             let run = match run.filter(|run| found.as_ref().is_none_or(|found| found.run < *run)) {

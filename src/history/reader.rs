@@ -105,11 +105,11 @@ impl Known {
 
 impl HistoryPin {
     /// What its one writer sees at a start: the log, and the records of its rolls.
-    pub fn of(store: &Store, log: &Log, rolled: &[RollRecord]) -> HistoryPin {
+    pub fn of(store: &Store, log: &Log, rolled: Arc<Vec<RollRecord>>) -> HistoryPin {
         HistoryPin {
             store: store.clone(),
             manifest: Arc::new(log.newest.clone()),
-            rolled: Arc::new(rolled.to_vec()),
+            rolled,
             unrolled: Arc::new(log.unrolled.clone()),
         }
     }
@@ -126,6 +126,16 @@ impl HistoryPin {
     /// The commit that it stands at.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The rolls that it knows of.
+    pub fn rolled(&self) -> &Arc<Vec<RollRecord>> {
+        &self.rolled
+    }
+
+    /// The commits after these.
+    pub fn unrolled(&self) -> &[Commit] {
+        &self.unrolled
     }
 
     /// The columns of a dataset's rows; None: there is no row that could tell.

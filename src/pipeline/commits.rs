@@ -13,7 +13,7 @@ use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::history::MergedState;
+use crate::history::{Heartbeat, MergedState};
 use crate::ingest::Kafka;
 use crate::tasks::{Stop, spawn_thread};
 use crate::telemetry::NotReady;
@@ -30,6 +30,7 @@ const LAST_ATTEMPTS: usize = 5;
 /// The stage and what it works with.
 pub(super) struct CommitStage {
     pub committer: Committer,
+    pub heartbeat: Option<Heartbeat>,
     pub kafka: Arc<Kafka>,
     /// Produces committed dead letters, if there is a topic for them.
     pub delivery: Option<Delivery>,
@@ -39,26 +40,46 @@ impl CommitStage {
     /// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first
     /// epoch: until then the flow replays the segments that a roll would sweep away.
     pub fn run(mut self, records: &RecordReceiver, shared: &Shared) -> Result<()> {
-        let Ok(first) = records.recv() else {
-            return Ok(());
-        };
-        self.committer.add(first)?;
         let mut merges = Merges::default();
+        let mut began = false;
         loop {
             match records.recv_timeout(IDLE_WAIT) {
-                Ok(record) => self.committer.add(record)?,
+                Ok(record) => {
+                    began = true;
+                    self.committer.add(record)?;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.committer.is_due() || self.committer.pending_bytes() > PENDING_BYTES_MAX {
+            beat(&mut self.heartbeat, &self.committer)?;
+            if began && self.committer.is_due() || self.committer.pending_bytes() > PENDING_BYTES_MAX {
                 insist(shared, usize::MAX, || self.commit(Committer::commit))?;
                 merges.go_on(&mut self.committer)?;
             }
         }
         merges.stop();
+        if began {
+            self.close(shared)?;
+        }
+        match self.heartbeat.map_or(Ok(()), Heartbeat::end) {
+            Err(error) if error.kind == ErrorKind::Unavailable => {
+                tracing::warn!(%error, "a standby will not see at once that this process has ended");
+                Ok(())
+            }
+            ended => ended,
+        }
+    }
+
+    /// Commits and rolls everything, and says which dead letters are delivered.
+    fn close(&mut self, shared: &Shared) -> Result<()> {
         insist(shared, LAST_ATTEMPTS, || self.commit(Committer::close))?;
         if let Some(delivery) = self.delivery.take() {
-            self.committer.set_delivered(delivery.finish()?);
+            let look = || {
+                shared.clock.sleep(IDLE_WAIT);
+                beat(&mut self.heartbeat, &self.committer)
+            };
+            let delivered = delivery.finish(look)?;
+            self.committer.set_delivered(delivered);
             insist(shared, LAST_ATTEMPTS, || self.committer.close())?;
         }
         Ok(())
@@ -78,6 +99,19 @@ impl CommitStage {
             delivery.wake();
         }
         committed
+    }
+}
+
+/// Tells a standby that this process is there, and finds out whether another has taken its place.
+fn beat(heartbeat: &mut Option<Heartbeat>, committer: &Committer) -> Result<()> {
+    let Some(heartbeat) = heartbeat else { return Ok(()) };
+    let outcome = heartbeat.beat().and_then(|beat| if beat { committer.check_not_fenced() } else { Ok(()) });
+    match outcome {
+        Err(error) if error.kind == ErrorKind::Unavailable => {
+            tracing::warn!(%error, "the heartbeat cannot be written");
+            Ok(())
+        }
+        outcome => outcome,
     }
 }
 

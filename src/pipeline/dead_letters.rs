@@ -69,9 +69,12 @@ impl Delivery {
         self.delivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until everything is delivered, or the broker does not take it.
-    pub fn finish(self) -> Result<Delivered> {
+    /// Waits until everything is delivered, or the broker does not take it; meanwhile calls `look` again and again.
+    pub fn finish(self, mut look: impl FnMut() -> Result<()>) -> Result<Delivered> {
         drop(self.commits);
+        while !self.thread.is_finished() {
+            look()?;
+        }
         self.thread.join().map_err(|_| Error::internal("the thread of the dead letters panicked"))?;
         Ok(self.delivered.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }

@@ -13,6 +13,7 @@ use datafusion::arrow::compute::concat_batches;
 use super::budget::{Budget, MEASURE_EVENTS};
 use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
+use super::start::Restored;
 use super::wiring::Shared;
 use crate::changes::{Changes, DeadLetter, EventBatch, Replay};
 use crate::checkpoint::{Offsets, SharedSources};
@@ -58,9 +59,11 @@ pub(super) struct Flow {
     pub(super) options: FlowOptions,
     pub(super) engine: Engine,
     pub(super) recovered: Option<Recovered>,
+    /// The engine is where `recovered` is already.
+    pub(super) warm: Option<Restored>,
     pub(super) offsets: Offsets,
     /// The topics that they are of.
-    sources: SharedSources,
+    pub(super) sources: SharedSources,
     pub(super) generations: BTreeMap<Arc<str>, u32>,
     counters: HashMap<String, TableEvents>,
     summary: FlowSummary,
@@ -97,15 +100,16 @@ struct Rows {
 }
 
 impl Flow {
-    pub fn new(engine: Engine, recovered: Recovered, options: FlowOptions, sources: SharedSources) -> Self {
+    pub fn new(engine: Engine, recovered: Recovered, warm: Option<Restored>, options: FlowOptions) -> Self {
         Flow {
             budget: Budget::new(options.memory_budget_bytes),
             options,
             engine,
             offsets: recovered.offsets.clone(),
-            sources,
+            sources: SharedSources::new(recovered.end.log.newest.sources.clone()),
             generations: recovered.generations.clone(),
             recovered: Some(recovered),
+            warm,
             counters: HashMap::new(),
             summary: FlowSummary::default(),
             carried: None,

@@ -15,6 +15,7 @@ mod commits;
 mod dead_letters;
 mod flow;
 mod records;
+mod standby;
 mod start;
 mod stepped;
 mod wiring;

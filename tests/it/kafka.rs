@@ -12,6 +12,7 @@ mod one_topic;
 mod oracle;
 mod replays;
 pub mod server;
+mod standby;
 mod topics;
 
 use std::collections::BTreeMap;

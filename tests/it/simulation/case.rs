@@ -358,6 +358,8 @@ impl Case {
             shards: self.shards,
             drain: false,
             as_of_us: None,
+            standby: false,
+            takeover_after: Duration::from_secs(10),
         }
     }
 
