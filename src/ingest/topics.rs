@@ -35,6 +35,7 @@ pub fn describe(consumer: &BaseConsumer, topics: &[&str], wait: Duration) -> Res
     let owned = topics.iter().map(|topic| CString::new(*topic)).collect::<Result<Vec<CString>, _>>();
     let owned = owned.map_err(|e| Error::invalid("a topic's name has a zero byte").caused_by(e))?;
     let mut names: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
+    let broker = any_broker(consumer, topics, wait)?;
     let client = consumer.client().native_ptr();
     let millis = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the client is alive; queue, options, names and answer are made here, used while they are alive, and
@@ -44,6 +45,7 @@ pub fn describe(consumer: &BaseConsumer, topics: &[&str], wait: Duration) -> Res
         let options =
             sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(wait), std::ptr::null_mut(), 0);
+        sys::rd_kafka_AdminOptions_set_broker(options, broker, std::ptr::null_mut(), 0);
         let wanted = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
         sys::rd_kafka_DescribeTopics(client, wanted, options, queue);
         sys::rd_kafka_TopicCollection_destroy(wanted);
@@ -56,6 +58,15 @@ pub fn describe(consumer: &BaseConsumer, topics: &[&str], wait: Duration) -> Res
         sys::rd_kafka_queue_destroy(queue);
         described
     }
+}
+
+/// The id of a broker that answers. By itself the client asks the controller, which may be away, and which the demo's
+/// broker does not have.
+fn any_broker(consumer: &BaseConsumer, topics: &[&str], wait: Duration) -> Result<i32> {
+    let metadata = consumer.fetch_metadata(topics.first().copied(), wait).map_err(|e| unavailable(&e.to_string()))?;
+    // Before it knows the id of the one that answered, that is negative.
+    let answered = Some(metadata.orig_broker_id()).filter(|id| *id >= 0);
+    answered.or_else(|| Some(metadata.brokers().first()?.id())).ok_or_else(|| unavailable("there is none"))
 }
 
 fn unavailable(reason: &str) -> Error {
