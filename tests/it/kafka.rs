@@ -7,6 +7,7 @@ mod answers;
 mod broker;
 mod dead_letters;
 mod files;
+mod kills;
 mod load;
 mod one_topic;
 mod oracle;
