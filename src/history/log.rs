@@ -63,6 +63,7 @@ impl Log {
         clock: &Clock,
         accepts: impl Fn(&Manifest) -> Result<()>,
     ) -> Result<(Log, Option<Manifest>)> {
+        check_no_backup(store)?;
         let mut run = None;
         for _ in 0..OPEN_ATTEMPTS_MAX {
             let found = newest(store)?;
@@ -72,6 +73,7 @@ impl Log {
                 Some(run) => run,
                 None => *run.insert(take_run(store)?),
             };
+            store.rely_on(&paths::run(run));
             let opening = opening(found.as_ref(), run, clock.now_us());
             let created = create_manifest(store, &opening)? == Created::New;
             // A number is free again when another writer has gone on, rolled and swept meanwhile.
@@ -192,6 +194,21 @@ impl Log {
             }
         }
         Ok(())
+    }
+}
+
+/// Who wrote into a backup would spoil it, and one that is not wholly restored has holes.
+fn check_no_backup(store: &Store) -> Result<()> {
+    let marks = store.list_flat(&paths::backups())?;
+    let name = store.name();
+    if marks.contains(&paths::restoring()) {
+        let hint = "run the same rebateflow restore again, which goes on where it ended";
+        return Err(Error::refused(format!("{name} is not wholly restored")).hint(hint));
+    }
+    match marks.is_empty() {
+        true => Ok(()),
+        false => Err(Error::refused(format!("{name} is a backup"))
+            .hint(format!("copy it first: rebateflow restore {name} --data NEW"))),
     }
 }
 

@@ -8,8 +8,12 @@
 //! What the next start does after a crash at each step of a commit is told in `src/README.md`, "Life of a commit".
 
 mod archive;
+mod backup;
+#[cfg(feature = "s3")]
+mod bucket;
 mod dataset_rows;
 mod delta;
+mod directory;
 mod events;
 mod file_rows;
 mod log;
@@ -27,6 +31,7 @@ mod store;
 mod tables;
 
 pub use archive::{check_storable, read_archive};
+pub use backup::{Copied, backup, restore};
 pub use dataset_rows::DatasetRows;
 pub use delta::DeltaTable;
 pub use events::{Epochs, read_events};
