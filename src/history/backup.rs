@@ -71,7 +71,8 @@ struct Copying<'a> {
     known: BTreeMap<String, ListedObject>,
     /// What the pinned manifest names.
     named: BTreeMap<String, ListedObject>,
-    objects: u64,
+    /// What was copied by now.
+    copied: BTreeSet<String>,
     bytes: u64,
 }
 
@@ -98,7 +99,7 @@ pub fn backup(from: &Store, to: &Store) -> Result<Copied> {
             .hint("name a new directory for the backup"));
     }
     let known = there(to, before)?;
-    let mut copying = Copying { from, to, known, named: BTreeMap::new(), objects: 0, bytes: 0 };
+    let mut copying = Copying { from, to, known, named: BTreeMap::new(), copied: BTreeSet::new(), bytes: 0 };
     for attempt in 1.. {
         match copying.follow(&pin) {
             Ok(()) => break,
@@ -211,7 +212,8 @@ impl Copying<'_> {
         }
         put(self.to, path, &bytes)?;
         let object = ListedObject { bytes: bytes.len() as u64, checksum: checksum(&bytes) };
-        (self.objects, self.bytes) = (self.objects + 1, self.bytes + object.bytes);
+        self.bytes += object.bytes;
+        self.copied.insert(path.to_string());
         self.known.insert(path.to_string(), object.clone());
         self.named.insert(path.to_string(), object);
         Ok(())
@@ -219,8 +221,9 @@ impl Copying<'_> {
 
     /// Writes the list, then deletes what it does not name.
     fn end(self, manifest: &Manifest) -> Result<Copied> {
-        let Copying { to, known, named: objects, objects: copied, bytes, .. } = self;
-        let (commit, epoch, kept) = (manifest.number, manifest.epoch_name(), objects.len() as u64 - copied);
+        let Copying { to, known, named: objects, copied, bytes, .. } = self;
+        let kept = objects.keys().filter(|path| !copied.contains(*path)).count() as u64;
+        let (commit, epoch) = (manifest.number, manifest.epoch_name());
         let listing = Listing { format: FORMAT, commit, epoch: epoch.clone(), run: manifest.run, objects };
         let path = paths::backup(commit);
         put(to, &path, &manifest::encode(&listing)?.into())?;
@@ -233,7 +236,7 @@ impl Copying<'_> {
         for path in old.iter().filter(|path| !listing.objects.contains_key(path.as_ref())) {
             to.delete(path)?;
         }
-        Ok(Copied { commit, epoch, objects: copied, bytes, kept })
+        Ok(Copied { commit, epoch, objects: copied.len() as u64, bytes, kept })
     }
 }
 

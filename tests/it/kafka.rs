@@ -5,10 +5,13 @@
 
 mod answers;
 mod broker;
+#[cfg(feature = "s3")]
+mod bucket;
 mod files;
 mod load;
 mod oracle;
 pub mod server;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::fs;
