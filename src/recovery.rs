@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
     Epochs, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm, ViewIdentity,
-    read_events, read_state, remove_orphans, rolls,
+    keep, read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -64,7 +64,8 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let current = forms(tables);
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
-    let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
+    let mut rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
+    keep(&mut rolled, &log.newest.roller.dropped);
     if settings.enabled
         && let Err(error) = remove_orphans(store, &rolled)
     {

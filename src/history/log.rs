@@ -221,15 +221,22 @@ fn create_manifest(store: &Store, manifest: &Manifest) -> Result<Created> {
     store.create(&paths::manifest(manifest.number), Bytes::from(manifest::encode(manifest)?))
 }
 
-/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest.
+/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest. A directory is not listed at
+/// one moment: while all that was there is swept, a listing may miss that and what was created since. So two in a row
+/// must agree; a sweep deletes older manifests first, so the second does not find what the first was too late for.
 fn newest(store: &Store) -> Result<Option<Manifest>> {
-    for _ in 0..OPEN_ATTEMPTS_MAX {
+    let mut before = None;
+    for _ in 0..2 * OPEN_ATTEMPTS_MAX {
         let listed = store.list_flat(&paths::log())?;
         let number = |path| match paths::log_object(path) {
             Some(LogObject::Manifest(number)) => Some(number),
             _ => None,
         };
-        let Some(number) = listed.iter().filter_map(number).max() else {
+        let newest = listed.iter().filter_map(number).max();
+        if before.replace(newest) != Some(newest) {
+            continue;
+        }
+        let Some(number) = newest else {
             return Ok(None);
         };
         let path = paths::manifest(number);

@@ -12,4 +12,5 @@ mod crashes;
 mod delta;
 mod past;
 mod restarts;
+mod retention;
 mod trouble;
