@@ -41,6 +41,7 @@ pub fn init_logging(json: bool) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotReady {
     Starting,
+    Standby,
     ReplayingHistory,
     BrokerUnreachable,
     Behind,
@@ -53,6 +54,7 @@ impl NotReady {
     pub fn as_str(self) -> &'static str {
         match self {
             NotReady::Starting => "starting",
+            NotReady::Standby => "standby",
             NotReady::ReplayingHistory => "replaying history",
             NotReady::BrokerUnreachable => "broker unreachable",
             NotReady::Behind => "behind",
@@ -189,6 +191,7 @@ pub struct Metrics {
     pub commits: Counter,
     pub commit_failures: Counter,
     pub commit_seconds: Histogram,
+    pub checkpoint_pause_seconds: Histogram,
     pub commit_bytes: Counter,
     ready: Gauge,
     events: Family<TableOutcome, Counter>,
@@ -220,6 +223,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             commit_failures: Counter::default(),
             commit_seconds: wide_buckets(),
+            checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
             ready: Gauge::default(),
             events: Family::default(),
@@ -249,6 +253,8 @@ impl Metrics {
         let help = "Attempts to commit or to roll that failed; each is made again";
         r.register("commit_failures", help, self.commit_failures.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
+        let pause = self.checkpoint_pause_seconds.clone();
+        r.register_with_unit("checkpoint_pause", "Time that a checkpoint stops epochs", Unit::Seconds, pause);
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
     }
 

@@ -19,7 +19,7 @@ use super::file_rows::{GroupChoice, OpenFile};
 use super::log::{Commit, Log};
 use super::manifest::Manifest;
 use super::paths::Dataset;
-use super::retention::{Dropped, keep};
+use super::retention::{Dropped, keep_files};
 use super::roller::{RollRecord, rolls};
 use super::rows::{expanded_schema, section_schema};
 use super::store::Store;
@@ -92,7 +92,7 @@ impl Known {
         if !records.is_empty() || self.dropped != *dropped {
             let rolled = Arc::make_mut(&mut self.rolled);
             rolled.extend(records);
-            keep(rolled, dropped);
+            keep_files(rolled, dropped);
             self.dropped.clone_from(dropped);
         }
         self.rolled_to = rolled_to;
@@ -112,6 +112,16 @@ impl HistoryPin {
     /// The commit that it stands at.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The rolls that it knows of.
+    pub fn rolled(&self) -> &Arc<Vec<RollRecord>> {
+        &self.rolled
+    }
+
+    /// The commits after these.
+    pub fn unrolled(&self) -> &[Commit] {
+        &self.unrolled
     }
 
     /// The columns of a dataset's rows; None: there is no row that could tell.

@@ -68,7 +68,7 @@ fn ended(view: &ViewForm, first: NaiveDate) -> impl Iterator<Item = u32> {
 }
 
 /// Both, the later day of each dataset.
-pub fn merged(dropped: &[Dropped], next: &[Dropped]) -> Vec<Dropped> {
+pub fn all_dropped(dropped: &[Dropped], next: &[Dropped]) -> Vec<Dropped> {
     let stays = |old: &&Dropped| !next.iter().any(|next| next.dataset == old.dataset);
     dropped.iter().filter(stays).chain(next).cloned().collect()
 }
@@ -85,7 +85,7 @@ fn is_before(path: &str, day: &str) -> bool {
 }
 
 /// Takes what is dropped out of the records.
-pub fn keep(records: &mut [RollRecord], dropped: &[Dropped]) {
+pub fn keep_files(records: &mut [RollRecord], dropped: &[Dropped]) {
     for record in records.iter_mut().filter(|_| !dropped.is_empty()) {
         record.files.retain(|file| !is_dropped(dropped, file));
     }

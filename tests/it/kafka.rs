@@ -11,6 +11,7 @@ mod files;
 mod load;
 mod oracle;
 pub mod server;
+mod standby;
 mod storage;
 
 use std::collections::BTreeMap;
