@@ -404,11 +404,12 @@ impl Committer {
     }
 
     fn sweep_state(&self) -> Result<()> {
-        let merging = match &self.merging {
-            Merging::Running(path) => Some(path),
-            _ => None,
+        let written = match &self.merging {
+            Merging::Running(path) => Some(path.clone()),
+            Merging::Done(merged) => Some(merged.path()),
+            Merging::None | Merging::Off => None,
         };
-        self.end.log.sweep_state(&self.store, merging)
+        self.end.log.sweep_state(&self.store, written.as_ref())
     }
 
     /// State files to be made one, if it is time. The caller runs that, beside the commits if it likes, and hands the

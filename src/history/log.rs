@@ -87,6 +87,7 @@ impl Log {
                 let unrolled = unrolled(store, &opening)?;
                 let log = Log { run, newest: opening, unrolled };
                 log.sweep(store)?;
+                log.sweep_state(store, None)?;
                 return Ok((log, found));
             }
         }
@@ -183,10 +184,10 @@ impl Log {
                 store.delete(&path)?;
             }
         }
-        self.sweep_state(store, None)
+        Ok(())
     }
 
-    /// Deletes state files that no manifest names any more, but for one that is being written.
+    /// Deletes state files that no manifest names any more, but for one that is written and not named yet.
     pub fn sweep_state(&self, store: &Store, written: Option<&Path>) -> Result<()> {
         let files = self.newest.state.iter().flat_map(|state| &state.files);
         let kept = files.map(|file| &*file.file.path).chain(written.map(Path::as_ref));
