@@ -25,6 +25,7 @@ mod proof;
 mod refuse;
 mod session;
 mod sets;
+mod text_function;
 mod warnings;
 mod window_function;
 

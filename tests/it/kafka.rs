@@ -8,6 +8,7 @@ mod broker;
 #[cfg(feature = "s3")]
 mod bucket;
 mod files;
+mod kills;
 mod load;
 mod oracle;
 pub mod server;
