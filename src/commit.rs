@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+use object_store::path::Path;
 
 use crate::changes::EventBatch;
 use crate::checkpoint::{Counted, Offsets};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    Before, CheckpointMark, CommitRange, Created, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
-    RollerState, Segment, SegmentWriter, StateDelta, Store, ViewChanges, check_storable, date_of, dead_letter_rows,
-    epoch_number, event_rows, next_state, roll, segment_path, view_rows,
+    Before, CheckpointMark, CommitRange, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
+    MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges, check_storable,
+    create_segment, date_of, dead_letter_rows, epoch_number, event_rows, next_state, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -41,6 +42,7 @@ pub struct Committer {
     checkpoint: Option<StateDelta>,
     /// This run has written a checkpoint.
     own_state: bool,
+    merging: Merging,
     /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
     rolled: Option<BTreeMap<String, DeltaTable>>,
     last_commit: Instant,
@@ -61,6 +63,17 @@ struct Pending {
     epoch: Option<u32>,
     as_of_us: i64,
     segment: SegmentWriter,
+}
+
+/// State files that are made one beside the commits.
+enum Merging {
+    None,
+    /// The new file, so that it is not swept away.
+    Running(Path),
+    /// The next manifest names it.
+    Done(MergedState),
+    /// A file is damaged: the next start sees to it.
+    Off,
 }
 
 /// A commit that is being written; kept until it is known to be durable.
@@ -103,6 +116,7 @@ impl Committer {
             state: SavedRows::default(),
             checkpoint: None,
             own_state: false,
+            merging: Merging::None,
             rolled: None,
             last_commit,
             last_epoch: None,
@@ -204,6 +218,11 @@ impl Committer {
         self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
     }
 
+    /// `Fenced` if another process has taken the place of this one.
+    pub fn check_not_fenced(&self) -> Result<()> {
+        if self.settings.enabled { self.end.log.check_not_fenced(&self.store) } else { Ok(()) }
+    }
+
     /// The offsets up to which everything is durable.
     pub fn committed_offsets(&self) -> &Offsets {
         &self.end.log.newest.offsets
@@ -270,8 +289,13 @@ impl Committer {
         if let Some(delta) = &self.checkpoint {
             let (own, run) = (self.own_state, self.end.log.run);
             let stored = Before { state: before.state.as_ref(), own, commit: number, run };
-            let (form, bytes) = next_state(&self.store, stored, delta)?;
+            let (form, bytes) = next_state(stored, delta)?;
             (manifest.state, state) = (Some(form), bytes);
+        }
+        if let (Some(state), Merging::Done(_)) = (&mut manifest.state, &self.merging)
+            && let Merging::Done(merged) = std::mem::replace(&mut self.merging, Merging::None)
+        {
+            merged.replace(state);
         }
         manifest.run = self.end.log.run;
         let pending = std::mem::take(&mut self.pending);
@@ -339,7 +363,7 @@ impl Committer {
         let marks_roll = manifest.roller.rolled_to > self.end.log.newest.roller.rolled_to;
         self.end.log.append(&self.store, manifest)?;
         self.in_flight = None;
-        if writes_state && let Err(error) = self.end.log.sweep_state(&self.store) {
+        if writes_state && let Err(error) = self.sweep_state() {
             tracing::warn!(%error, "old state files are not deleted yet");
         }
         if marks_roll {
@@ -350,6 +374,35 @@ impl Committer {
             }
         }
         Ok(segment)
+    }
+
+    fn sweep_state(&self) -> Result<()> {
+        let merging = match &self.merging {
+            Merging::Running(path) => Some(path),
+            _ => None,
+        };
+        self.end.log.sweep_state(&self.store, merging)
+    }
+
+    /// State files to be made one, if it is time. The caller runs that, beside the commits if it likes, and hands the
+    /// outcome to `merged`.
+    pub fn merge_due(&mut self) -> Option<StateMerge> {
+        let idle = matches!(self.merging, Merging::None) && self.in_flight.is_none() && self.own_state;
+        let state = self.end.log.newest.state.as_ref().filter(|_| idle)?;
+        let merge = StateMerge::of(&self.store, state, self.end.log.run)?;
+        self.merging = Merging::Running(merge.path());
+        Some(merge)
+    }
+
+    /// What came of `merge_due`. Commits hold without it.
+    pub fn merged(&mut self, outcome: Result<MergedState>) {
+        self.merging = match outcome {
+            Ok(merged) => Merging::Done(merged),
+            Err(error) => {
+                tracing::warn!(%error, "state files are not merged");
+                if error.kind == ErrorKind::Unavailable { Merging::None } else { Merging::Off }
+            }
+        };
     }
 
     /// Executes the roll that is decided and not done.
@@ -394,15 +447,4 @@ fn counted(record: &EpochRecord) -> Counted {
         counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
     }
     counted
-}
-
-/// Creates a segment. One that exists is ours from a call that was answered with an error, so it must be the same.
-fn create_segment(store: &Store, segment: &Segment, bytes: &Bytes) -> Result<()> {
-    let path = segment.object();
-    match store.create(&path, bytes.clone())? {
-        Created::Exists if store.read(&path)? != *bytes => {
-            Err(Error::data(format!("{path} exists with other contents")))
-        }
-        Created::New | Created::Exists => Ok(()),
-    }
 }

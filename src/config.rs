@@ -55,6 +55,10 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
+    /// Wait until the process that writes to the data directory is gone, then take its place.
+    pub standby: bool,
+    /// Milliseconds of silence after which a standby takes over.
+    pub takeover_after_ms: u64,
     /// With `drain`: the time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of: Option<i64>,
 }
@@ -80,13 +84,15 @@ impl Default for Settings {
             shards: 0,
             log_format: LogFormat::Text,
             drain: false,
+            standby: false,
+            takeover_after_ms: 10_000,
             as_of: None,
         }
     }
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 21] = [
     "brokers",
     "sql",
     "schemas",
@@ -105,6 +111,8 @@ pub const KEYS: [&str; 19] = [
     "shards",
     "log_format",
     "drain",
+    "standby",
+    "takeover_after_ms",
     "as_of",
 ];
 
@@ -122,6 +130,7 @@ const FETCH_KBYTES: RangeInclusive<u64> = 1_024..=2_097_151;
 const RECOMPUTE_ROWS: RangeInclusive<u64> = 1..=1_000_000_000;
 /// The upper end is the number of hash slots.
 const SHARDS: RangeInclusive<u64> = 0..=256;
+const TAKEOVER_MS: RangeInclusive<u64> = 500..=600_000;
 const MEMORY_BYTES: RangeInclusive<u64> = 67_108_864..=1_099_511_627_776;
 
 /// What the flags of the command line say; None: nothing.
@@ -138,6 +147,7 @@ pub struct Overrides {
     pub commit_every_ms: Option<u64>,
     pub log_format: Option<String>,
     pub drain: Option<bool>,
+    pub standby: Option<bool>,
     pub as_of: Option<String>,
 }
 
@@ -157,6 +167,7 @@ impl Overrides {
             ("commit_every_ms", number(self.commit_every_ms)),
             ("log_format", self.log_format.clone()),
             ("drain", flag(self.drain)),
+            ("standby", flag(self.standby)),
             ("as_of", self.as_of.clone()),
         ];
         all.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
@@ -253,6 +264,8 @@ impl Settings {
             "shards" => self.shards = number(SHARDS)? as usize,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
+            "standby" => self.standby = flag(value, text_only)?,
+            "takeover_after_ms" => self.takeover_after_ms = number(TAKEOVER_MS)?,
             "as_of" => self.as_of = time(value)?,
             other => {
                 return fault(format!("{other} is not a key"), format!("the keys are: {}", KEYS.join(", ")));

@@ -179,11 +179,9 @@ impl Engine {
         Ok(Checked { engine, faults, unchecked })
     }
 
-    /// Numbers the epochs as those of a run. Nothing was applied yet.
-    pub fn begin_run(&mut self, run: u64) -> Result<()> {
+    /// Numbers the epochs as those of a run; none was published yet.
+    pub fn begin_run(&mut self, run: u64) {
         self.run = run;
-        self.hot = Arc::new(Hot::new(run));
-        self.rebuild()
     }
 
     /// The views whose changes are kept, each with the fingerprint of its canonical plan and of those it reads.
@@ -295,7 +293,8 @@ impl Engine {
         self.publish(vec![])
     }
 
-    fn rebuild(&mut self) -> Result<()> {
+    /// Makes the views anew, with nothing in them.
+    pub fn rebuild(&mut self) -> Result<()> {
         let flow = self.built()?;
         self.serve(flow)
     }

@@ -14,8 +14,8 @@ use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
-    Epochs, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm, ViewIdentity,
-    read_events, read_state, remove_orphans, rolls,
+    Epochs, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm,
+    ViewIdentity, read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -28,6 +28,8 @@ pub struct Opening<'a> {
     pub views: &'a [ViewIdentity],
     pub clock: &'a Clock,
     pub settings: HistorySettings,
+    /// Claim the log only if this commit is the newest one still; None: whatever is there.
+    pub newest: Option<u64>,
 }
 
 /// What a start found, and where it goes on.
@@ -47,7 +49,7 @@ pub struct Recovered {
     pub end: LogEnd,
     store: Store,
     tables: Vec<Arc<Table>>,
-    rolled: Vec<RollRecord>,
+    rolled: Arc<Vec<RollRecord>>,
 }
 
 /// What a replay handed on.
@@ -60,31 +62,30 @@ pub struct Replayed {
 /// Opens the storage for writing. `Refused` if a table has changed in a way that stored events cannot follow, `Data`
 /// that names the object if one is missing or damaged. With the history switched off nothing is read or written.
 pub fn open(opening: Opening<'_>) -> Result<Recovered> {
-    let Opening { store, tables, views, clock, settings } = opening;
+    let Opening { store, tables, clock, settings, newest, .. } = opening;
     let current = forms(tables);
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
-    let (log, manifest) = if settings.enabled { Log::open(store, clock, accepts)? } else { (Log::unwritten(), None) };
+    let (log, manifest) =
+        if settings.enabled { Log::open(store, clock, newest, accepts)? } else { (Log::unwritten(), None) };
     let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
     if settings.enabled
         && let Err(error) = remove_orphans(store, &rolled)
     {
         tracing::warn!(%error, "what nobody needs is not removed");
     }
-    let mut tables_after = log.newest.tables.clone();
-    tables_after.extend(current);
-    let (views_after, rebuilt) = next_views(&log.newest.views, views);
-    let live = views_after.iter().filter(|(_, view)| view.live);
-    Ok(Recovered {
-        run: log.run,
-        manifest,
-        offsets: log.newest.offsets.clone(),
-        generations: live.map(|(name, view)| (name.as_str().into(), view.generation)).collect(),
-        rebuilt,
-        end: LogEnd { log, tables: tables_after, views: views_after },
-        store: store.clone(),
-        tables: tables.to_vec(),
-        rolled,
-    })
+    Ok(Recovered::new(opening, log, manifest, Arc::new(rolled)))
+}
+
+/// What a start would find now, for those who only follow: nothing is claimed, and files may be merged or rolled away
+/// while they are read (`Data`). None: nothing is stored.
+pub fn look(opening: Opening<'_>, reader: &HistoryReader) -> Result<Option<Recovered>> {
+    let Some(pin) = reader.pin()? else {
+        return Ok(None);
+    };
+    accepts(pin.manifest(), &forms(opening.tables))?;
+    let log = Log { run: 0, newest: pin.manifest().clone(), unrolled: pin.unrolled().to_vec() };
+    let manifest = Some(pin.manifest().clone());
+    Ok(Some(Recovered::new(opening, log, manifest, pin.rolled().clone())))
 }
 
 /// The kept views that a start with these tables and views would begin anew, without starting; None: nothing is
@@ -99,12 +100,6 @@ pub fn would_rebuild(
     };
     accepts(&manifest, &forms(tables))?;
     Ok(Some(next_views(&manifest.views, views).1))
-}
-
-/// Whether a roll up to a commit may hold rows of these epochs. `state`: the epoch that the saved state includes and the
-/// commit that holds it, so later rows are in that commit or after it.
-fn may_hold(rolled_to: u64, epochs: Epochs, state: Option<(i64, u64)>) -> bool {
-    state.is_none_or(|(epoch, commit)| epochs.after < epoch || rolled_to >= commit)
 }
 
 fn forms(tables: &[Arc<Table>]) -> BTreeMap<String, TableForm> {
@@ -143,13 +138,31 @@ fn next_views(
 }
 
 impl Recovered {
+    fn new(opening: Opening<'_>, log: Log, manifest: Option<Manifest>, rolled: Arc<Vec<RollRecord>>) -> Recovered {
+        let mut tables = log.newest.tables.clone();
+        tables.extend(forms(opening.tables));
+        let (views, rebuilt) = next_views(&log.newest.views, opening.views);
+        let live = views.iter().filter(|(_, view)| view.live);
+        Recovered {
+            run: log.run,
+            manifest,
+            offsets: log.newest.offsets.clone(),
+            generations: live.map(|(name, view)| (name.as_str().into(), view.generation)).collect(),
+            rebuilt,
+            end: LogEnd { log, tables, views },
+            store: opening.store.clone(),
+            tables: opening.tables.to_vec(),
+            rolled,
+        }
+    }
+
     /// The state to go on from, if there is some that this version can use.
     pub fn state(&self) -> Option<&StateForm> {
         self.manifest.as_ref()?.state.as_ref().filter(|state| state.is_usable())
     }
 
     /// The saved tables of that state.
-    pub fn saved_tables(&self) -> Result<Vec<(SavedTable, Option<RecordBatch>)>> {
+    pub fn saved_tables(&self) -> Result<Vec<(SavedTable, Vec<RecordBatch>)>> {
         self.state().map_or(Ok(vec![]), |state| read_state(&self.store, state))
     }
 
@@ -163,11 +176,8 @@ impl Recovered {
         mut emit: impl FnMut(EventBatch) -> Result<()>,
     ) -> Result<Replayed> {
         let mut replayed = Replayed::default();
-        let state = self.state().map(|state| (state.epoch, state.commit));
-        let rolled = self.rolled.iter().filter(|roll| may_hold(roll.commits.to, epochs, state));
-        let rolled: Vec<RollRecord> = rolled.cloned().collect();
         for table in self.tables.iter().filter(|table| wanted(&table.name)) {
-            read_events(&self.store, table, (&rolled, &self.end.log.unrolled, epochs), |rows| {
+            read_events(&self.store, table, (&self.rolled, &self.end.log.unrolled, epochs), |rows| {
                 replayed.rows += rows.num_rows() as u64;
                 replayed.batches += 1;
                 emit(EventBatch { table: table.clone(), rows })
@@ -183,16 +193,6 @@ mod tests {
 
     fn identity(name: &str, fingerprint: &str) -> ViewIdentity {
         ViewIdentity { name: name.into(), fingerprint: fingerprint.into(), sql: format!("-- {name}") }
-    }
-
-    #[test]
-    fn a_roll_that_ends_with_the_commit_of_the_state_is_read_again() {
-        let after = |epoch: i64| Epochs { after: epoch, ..Epochs::ALL };
-        let state = Some((70, 12));
-        // Commit 12 may hold epochs after the state's.
-        assert_eq!([11, 12, 13].map(|to| may_hold(to, after(70), state)), [false, true, true]);
-        assert!(may_hold(11, after(69), state), "epochs that the state includes are asked for, too");
-        assert!(may_hold(11, Epochs { up_to: 70, ..Epochs::ALL }, state) && may_hold(11, after(70), None));
     }
 
     #[test]

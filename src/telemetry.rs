@@ -40,6 +40,7 @@ pub fn init_logging(json: bool) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotReady {
     Starting,
+    Standby,
     ReplayingHistory,
     BrokerUnreachable,
     Behind,
@@ -52,6 +53,7 @@ impl NotReady {
     pub fn as_str(self) -> &'static str {
         match self {
             NotReady::Starting => "starting",
+            NotReady::Standby => "standby",
             NotReady::ReplayingHistory => "replaying history",
             NotReady::BrokerUnreachable => "broker unreachable",
             NotReady::Behind => "behind",
@@ -174,6 +176,7 @@ pub struct Metrics {
     pub lag_events: Gauge,
     pub commits: Counter,
     pub commit_seconds: Histogram,
+    pub checkpoint_pause_seconds: Histogram,
     pub commit_bytes: Counter,
     ready: Gauge,
     events: Family<TableOutcome, Counter>,
@@ -204,6 +207,7 @@ impl Default for Metrics {
             lag_events: Gauge::default(),
             commits: Counter::default(),
             commit_seconds: wide_buckets(),
+            checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
             ready: Gauge::default(),
             events: Family::default(),
@@ -231,6 +235,8 @@ impl Metrics {
         r.register("lag_events", "Events in the broker that are not consumed yet", self.lag_events.clone());
         r.register("commits", "Durable commits", self.commits.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
+        let pause = self.checkpoint_pause_seconds.clone();
+        r.register_with_unit("checkpoint_pause", "Time that a checkpoint stops epochs", Unit::Seconds, pause);
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
     }
 

@@ -1,5 +1,6 @@
 //! The catalog itself: consistent tables and views, built from files, from definitions, or one by one.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,6 +87,24 @@ impl Catalog {
         let topics = self.tables.iter().map(|table| (table.topic.clone(), table.name.clone())).collect();
         let names = self.names().map(str::to_string).collect();
         no_faults(self.extend(vec![place(definition)], Known { names, topics }))
+    }
+
+    /// These views with everything that they read, and nothing else. Errors: `NotFound` for a view that is not there.
+    pub fn of_views(&self, names: &[String]) -> Result<Catalog> {
+        let mut wanted: BTreeSet<&str> = BTreeSet::new();
+        for name in names {
+            let view = self.view(name).ok_or_else(|| Error::not_found(format!("there is no view {name}")))?;
+            wanted.insert(&view.name);
+        }
+        // A view comes after what it reads, so from the last one back each is known when it is met.
+        for view in self.views.iter().rev() {
+            if wanted.contains(view.name.as_str()) {
+                wanted.extend(view.reads.iter().map(String::as_str));
+            }
+        }
+        let tables = self.tables.iter().filter(|table| wanted.contains(table.name.as_str()));
+        let views = self.views.iter().filter(|view| wanted.contains(view.name.as_str()));
+        Ok(Catalog { tables: tables.cloned().collect(), views: views.cloned().collect() })
     }
 
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {

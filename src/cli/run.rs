@@ -22,6 +22,9 @@ pub(super) struct RunArguments {
     /// Process what is there at the start, commit, exit.
     #[arg(long)]
     drain: bool,
+    /// Wait until the process that writes to the data directory is gone, then take its place.
+    #[arg(long, conflicts_with = "drain")]
+    standby: bool,
     /// With --drain: the time that views of the table `clock` go by, instead of now.
     #[arg(long, value_name = "TIME", requires = "drain")]
     as_of: Option<String>,
@@ -40,6 +43,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     let overrides = Overrides {
         brokers: arguments.brokers.clone(),
         drain: arguments.drain.then_some(true),
+        standby: arguments.standby.then_some(true),
         as_of: arguments.as_of.clone(),
         epoch_rows_max: arguments.epoch_rows_max,
         epoch_ms_max: arguments.epoch_ms_max,

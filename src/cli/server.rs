@@ -65,13 +65,16 @@ impl Server {
             shards: settings.shards,
             drain: settings.drain,
             as_of_us: settings.as_of,
+            standby: settings.standby,
+            takeover_after: Duration::from_millis(settings.takeover_after_ms),
         };
-        let pipeline = pipeline::start(&options, &shared)?;
+        let store = options.store.clone();
+        let pipeline = pipeline::start(options, &shared)?;
         let (hot, readiness) = (pipeline.hot().clone(), shared.readiness.clone());
         let mut state = AppState::new(hot, readiness, shared.metrics.clone(), shared.clock.clone())?;
         if settings.history {
             let sql = Sql::new(SqlLimits::default())?;
-            state.sql = Arc::new(sql.with_history(HistoryReader::new(options.store.clone())));
+            state.sql = Arc::new(sql.with_history(HistoryReader::new(store)));
         }
         let (stopping, mut stopped) = watch::channel(false);
         let shutdown = async move {

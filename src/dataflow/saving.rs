@@ -1,7 +1,7 @@
 //! What has to be kept of a dataflow so that it can be made again without the events that made it, and the way back.
 //!
 //! Only inputs of the first operators with state behind the tables are saved: everything further down follows from them.
-//! Of each the sum of the input's changes is enough (or of the output's, or the totals). Loading gives these back as the
+//! Of each the sum of the input's changes is enough (or of the output's, its newest rows, or the totals). Loading gives these back as the
 //! operator's input, in any split; what is computed from events goes meanwhile only to inputs that are not given back.
 //! Saved tables are named by what computes them, so a view that is edited finds those that it still shares.
 
@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::exchange::{Parts, at_home};
@@ -28,6 +29,12 @@ pub(super) struct SavedInput {
     /// Inputs may share a table; one of them writes it.
     writes: bool,
     keeps: Keeps,
+}
+
+impl SavedInput {
+    fn gives_totals(&self) -> bool {
+        matches!(self.keeps, Keeps::Totals { .. })
+    }
 }
 
 /// The saved tables of a dataflow.
@@ -75,19 +82,22 @@ impl Saving {
                 continue;
             }
             for input in node.inputs.iter_mut().filter(|input| plain[input.node]) {
-                let name = match keeps {
-                    Keeps::Output => format!("output-{:016x}", node.fingerprint),
-                    Keeps::Totals => format!("totals-{:016x}", node.fingerprint),
-                    _ => format!("rows-{:016x}", before[input.node].fingerprint),
+                let (name, key) = match &keeps {
+                    Keeps::Output => (format!("output-{:016x}", node.fingerprint), None),
+                    Keeps::Newest(key) => (format!("newest-{:016x}", node.fingerprint), Some(key.clone())),
+                    Keeps::Totals { groups } => {
+                        (format!("totals-{:016x}", node.fingerprint), Some((0..*groups).collect()))
+                    }
+                    _ => (format!("rows-{:016x}", before[input.node].fingerprint), None),
                 };
-                let table = SavedTable { name: name.into(), sums: keeps != Keeps::Totals };
+                let table = SavedTable { name: name.into(), key };
                 let at = saving.tables.iter().position(|other| *other == table);
                 let writes = at.is_none();
                 let table = at.unwrap_or_else(|| {
                     saving.tables.push(table);
                     saving.tables.len() - 1
                 });
-                input.saved = Some(SavedInput { table, writes, keeps });
+                input.saved = Some(SavedInput { table, writes, keeps: keeps.clone() });
             }
         }
         saving
@@ -128,11 +138,15 @@ impl Saving {
             }
             let parts = match saved.keeps {
                 Keeps::Inputs => *parts,
-                Keeps::Output => output,
-                Keeps::Nothing | Keeps::Totals => continue,
+                Keeps::Output | Keeps::Newest(_) => output,
+                Keeps::Nothing | Keeps::Totals { .. } => continue,
             };
             for part in parts.iter().filter(|part| !part.is_empty()) {
-                noted.push((saved.table, weighted_rows(part, schema.fields().len())?));
+                let mut rows = weighted_rows(part, schema.fields().len())?;
+                if matches!(saved.keeps, Keeps::Newest(_)) {
+                    rows = filter_record_batch(&rows, &part.weights.iter().map(|&w| Some(w > 0)).collect())?;
+                }
+                noted.push((saved.table, rows));
             }
         }
         Ok(noted)
@@ -173,7 +187,7 @@ impl Dataflow {
         let mut totals = vec![];
         for node in self.nodes.iter_mut().filter(|node| node.failed.is_none()) {
             let saved = node.inputs.iter().find_map(|input| input.saved.as_ref());
-            let Some(saved) = saved.filter(|saved| saved.writes && saved.keeps == Keeps::Totals) else { continue };
+            let Some(saved) = saved.filter(|saved| saved.writes && saved.gives_totals()) else { continue };
             for operator in &mut node.shards {
                 totals.extend(operator.changed_totals()?.map(|rows| (saved.table, rows)));
             }
@@ -188,12 +202,13 @@ impl Dataflow {
     }
 
     /// Whether rows have the columns of a saved table.
-    pub fn fits(&self, table: &SavedTable, rows: Option<&RecordBatch>) -> bool {
+    pub fn fits(&self, table: &SavedTable, rows: &[RecordBatch]) -> bool {
         let Some(at) = self.saving.tables.iter().position(|saved| saved == table) else { return false };
         let of_table = |input: &&Input| input.saved.as_ref().is_some_and(|saved| saved.table == at);
         let input = self.nodes.iter().flat_map(|node| &node.inputs).find(of_table);
+        let of_rows = input.filter(|input| !input.saved.as_ref().is_some_and(SavedInput::gives_totals));
         let fits = |input: &Input, rows| weighted_changes(rows, &self.nodes[input.node].schema).is_ok();
-        rows.filter(|_| table.sums).zip(input).is_none_or(|(rows, input)| fits(input, rows))
+        of_rows.is_none_or(|input| rows.iter().all(|rows| fits(input, rows)))
     }
 
     /// Begins to load. `saved`: the tables that will be given back; the others are computed from events.
@@ -210,12 +225,12 @@ impl Dataflow {
         let of_table = |input: &&Input| input.saved.as_ref().is_some_and(|saved| saved.table == at);
         let input = self.nodes.iter().flat_map(|node| &node.inputs).find(of_table);
         let input = input.ok_or_else(|| Error::internal("nobody reads a saved table"))?;
-        let given = match self.saving.tables[at].sums {
-            true => {
+        let given = match input.saved.as_ref().is_some_and(SavedInput::gives_totals) {
+            true => Given::Totals(rows.clone()),
+            false => {
                 let changes = weighted_changes(rows, &self.nodes[input.node].schema)?;
                 Given::Rows(at_home(changes, self.workers.shards()))
             }
-            false => Given::Totals(rows.clone()),
         };
         let loading = self.saving.loading.as_mut().ok_or_else(|| Error::internal("loading has not begun"))?;
         loading.given = Some((at, given));

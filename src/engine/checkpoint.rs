@@ -16,8 +16,8 @@ const LOAD_ROWS: usize = 65_536;
 /// The saved tables of an engine at one epoch; what follows from them is computed when they are given back.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoint {
-    /// Each table, summed up; None: it has no rows.
-    pub tables: Vec<(SavedTable, Option<RecordBatch>)>,
+    /// Each table and its rows.
+    pub tables: Vec<(SavedTable, Vec<RecordBatch>)>,
     /// Rows kept out by expressions before the saved tables, by fingerprint of the operator.
     pub errors: BTreeMap<String, i64>,
     /// The time that the views go by, in microseconds since 1970-01-01 UTC.
@@ -64,9 +64,14 @@ impl Engine {
         }
         let unsaved = self.flow.unsaved(true)?;
         self.saved.append(unsaved)?;
-        let mut rows: BTreeMap<Arc<str>, RecordBatch> =
+        let mut rows: BTreeMap<Arc<str>, Vec<RecordBatch>> =
             self.saved.clone().summed(true)?.into_iter().map(|(table, rows)| (table.name, rows)).collect();
-        let tables = self.flow.saved_tables().iter().map(|table| (table.clone(), rows.remove(&table.name))).collect();
+        let tables = self
+            .flow
+            .saved_tables()
+            .iter()
+            .map(|table| (table.clone(), rows.remove(&table.name).unwrap_or_default()))
+            .collect();
         Ok(Checkpoint { tables, errors: self.flow.saved_errors(), as_of_us: self.as_of_us })
     }
 
@@ -90,13 +95,13 @@ impl Engine {
 
     /// Gives saved tables back to views that have seen nothing. Rows that do not fit are no error: their tables are
     /// computed from events.
-    pub fn begin_load(&mut self, saved: &[(SavedTable, Option<RecordBatch>)]) -> Result<Loading> {
-        let known: Vec<_> = saved.iter().filter(|(table, rows)| self.flow.fits(table, rows.as_ref())).collect();
+    pub fn begin_load(&mut self, saved: &[(SavedTable, Vec<RecordBatch>)]) -> Result<Loading> {
+        let known: Vec<_> = saved.iter().filter(|(table, rows)| self.flow.fits(table, rows)).collect();
         let loaded: BTreeSet<Arc<str>> = known.iter().map(|(table, _)| table.name.clone()).collect();
         self.flow.begin_load(&loaded);
         // Views without GROUP BY have a row before anything is given.
         self.run_epoch(BTreeMap::new())?;
-        for (table, rows) in known.into_iter().filter_map(|(table, rows)| Some((table, rows.as_ref()?))) {
+        for (table, rows) in known.into_iter().flat_map(|(table, rows)| rows.iter().map(move |rows| (table, rows))) {
             for start in (0..rows.num_rows()).step_by(LOAD_ROWS) {
                 self.epoch += 1;
                 let part = rows.slice(start, LOAD_ROWS.min(rows.num_rows() - start));

@@ -22,10 +22,12 @@ const JOINED_BYTES_MAX: usize = 64 << 20;
 pub struct Epochs {
     pub after: i64,
     pub up_to: i64,
+    /// Commits before this one are known to have none of them.
+    pub from_commit: u64,
 }
 
 impl Epochs {
-    pub const ALL: Epochs = Epochs { after: i64::MIN, up_to: i64::MAX };
+    pub const ALL: Epochs = Epochs { after: i64::MIN, up_to: i64::MAX, from_commit: 0 };
 
     /// The rows of these epochs.
     fn of(self, rows: RecordBatch) -> Result<RecordBatch> {
@@ -39,8 +41,8 @@ impl Epochs {
     }
 }
 
-/// Hands on the events of a table and of some epochs with the columns of `Table::event_schema`: first those of the rolled files, then
-/// those of the commits that are not rolled, in batches of at most `BATCH_ROWS_MAX` rows. Columns that a row was
+/// Hands on the events of a table and of some epochs with the columns of `Table::event_schema`: first those of the
+/// rolled files, then those of the commits that are not rolled, in batches of at most `BATCH_ROWS_MAX` rows. Columns that a row was
 /// stored without are NULL. Holds one file or one section in memory.
 pub fn read_events(
     store: &Store,
@@ -51,12 +53,14 @@ pub fn read_events(
     let dataset = Dataset::Events(table.name.clone());
     let schema = table.event_schema();
     let mut joiner = Joiner { schema: schema.clone(), waiting: vec![], rows: 0, bytes: 0, emit };
-    for file in rolled.iter().flat_map(|record| &record.files).filter(|file| file.dataset == dataset) {
+    let rolled = rolled.iter().filter(|record| record.commits.to >= epochs.from_commit);
+    for file in rolled.flat_map(|record| &record.files).filter(|file| file.dataset == dataset) {
         for rows in read_archive(read_rolled(store, file)?)? {
             joiner.push(fitted(&epochs.of(rows?)?, &schema)?)?;
         }
     }
-    for segment in unrolled.iter().filter_map(|commit| commit.segment.as_ref()) {
+    let unrolled = unrolled.iter().filter(|commit| commit.number >= epochs.from_commit);
+    for segment in unrolled.filter_map(|commit| commit.segment.as_ref()) {
         for section in segment.sections.iter().filter(|section| section.dataset == dataset) {
             for rows in read_section(store, segment, section)? {
                 joiner.push(fitted(&epochs.of(rows?)?, &schema)?)?;

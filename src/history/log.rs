@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use object_store::path::Path;
 
 use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment, ViewForm};
 use super::paths::{self, LogObject};
@@ -56,16 +57,21 @@ impl Commit {
 }
 
 impl Log {
-    /// Opens the log for writing: takes a run, claims the next number and sweeps. `accepts` sees the newest manifest
-    /// before anything is written. Answers that manifest too; None: the store was empty.
+    /// Opens the log for writing: takes a run, claims the next number and sweeps. `after`: only if this commit is the
+    /// newest one (0: the store is empty), else `Unavailable`. `accepts` sees the newest manifest before anything is
+    /// written. Answers that manifest too; None: the store was empty.
     pub fn open(
         store: &Store,
         clock: &Clock,
+        after: Option<u64>,
         accepts: impl Fn(&Manifest) -> Result<()>,
     ) -> Result<(Log, Option<Manifest>)> {
         let mut run = None;
         for _ in 0..OPEN_ATTEMPTS_MAX {
             let found = newest(store)?;
+            if after.is_some_and(|after| after != found.as_ref().map_or(0, |found| found.number)) {
+                return Err(Error::unavailable(format!("another process has committed to {}", store.name())));
+            }
             found.iter().try_for_each(&accepts)?;
             // Epochs grow from commit to commit, so a run that another start has passed is not used.
             let run = match run.filter(|run| found.as_ref().is_none_or(|found| found.run < *run)) {
@@ -175,13 +181,14 @@ impl Log {
                 store.delete(&path)?;
             }
         }
-        self.sweep_state(store)
+        self.sweep_state(store, None)
     }
 
-    /// Deletes state files that no manifest names any more.
-    pub fn sweep_state(&self, store: &Store) -> Result<()> {
+    /// Deletes state files that no manifest names any more, but for one that is being written.
+    pub fn sweep_state(&self, store: &Store, written: Option<&Path>) -> Result<()> {
         let files = self.newest.state.iter().flat_map(|state| &state.files);
-        let kept: BTreeSet<&str> = files.map(|file| &*file.file.path).collect();
+        let kept = files.map(|file| &*file.file.path).chain(written.map(Path::as_ref));
+        let kept: BTreeSet<&str> = kept.collect();
         for path in store.list_flat(&paths::states())? {
             let old = match paths::log_object(&path) {
                 Some(LogObject::Segment(number)) => number <= self.newest.number,

@@ -5,6 +5,8 @@
 //! log/000000000012.json                                   manifest of commit 12
 //! log/000000000012-000001.seg                             its segment, written by run 1
 //! state/000000000012-000001.seg                           saved state, written with commit 12
+//! heartbeat/000001-000000000007                            a writer of run 1 is there
+//! state/000000000012-000001-merged.seg                    files up to that one, made one
 //! log/rolls/000000000001-000000000012.json                what the roll of commits 1 to 12 wrote
 //! events/<table>/_date=2026-03-01/000000000001-000000000012.parquet
 //! views/<view>/gen=1/_date=2026-03-01/000000000001-000000000012.parquet
@@ -100,6 +102,24 @@ pub fn states() -> Path {
 
 pub fn state(number: u64, run: u32) -> Path {
     Path::from(format!("state/{number:012}-{run:06}.seg"))
+}
+
+/// State files merged, up to the one of a commit.
+pub fn merged_state(number: u64, run: u32) -> Path {
+    Path::from(format!("state/{number:012}-{run:06}-merged.seg"))
+}
+
+/// The folder of the heartbeats.
+pub fn heartbeats() -> Path {
+    Path::from("heartbeat")
+}
+
+pub fn heartbeat(run: u32, number: u64) -> Path {
+    Path::from(format!("heartbeat/{run:06}-{number:012}"))
+}
+
+pub fn run_of_heartbeat(path: &Path) -> Option<u32> {
+    path.filename()?.split_once('-')?.0.parse().ok()
 }
 
 pub fn rolls() -> Path {

@@ -107,6 +107,16 @@ impl HistoryPin {
         &self.manifest
     }
 
+    /// The rolls that it knows of.
+    pub fn rolled(&self) -> &Arc<Vec<RollRecord>> {
+        &self.rolled
+    }
+
+    /// The commits after these.
+    pub fn unrolled(&self) -> &[Commit] {
+        &self.unrolled
+    }
+
     /// The columns of a dataset's rows; None: there is no row that could tell.
     pub fn schema(&self, dataset: &Dataset) -> Result<Option<SchemaRef>> {
         if let Dataset::Events(table) = dataset {

@@ -15,7 +15,7 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use super::manifest::{Section, Segment, checksum};
 use super::paths::Dataset;
 use super::rows::schema_fingerprint;
-use super::store::Store;
+use super::store::{Created, Store};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Small batches wait until they are this many rows: each batch of a stream costs about 2 KB of metadata.
@@ -115,6 +115,17 @@ impl SectionWriter {
         self.flush()?;
         self.stream.finish()?;
         Ok(self.stream.into_inner()?)
+    }
+}
+
+/// Creates a segment. One that exists is ours from a call that was answered with an error, so it must be the same.
+pub fn create_segment(store: &Store, segment: &Segment, bytes: &Bytes) -> Result<()> {
+    let path = segment.object();
+    match store.create(&path, bytes.clone())? {
+        Created::Exists if store.read(&path)? != *bytes => {
+            Err(Error::data(format!("{path} exists with other contents")))
+        }
+        Created::New | Created::Exists => Ok(()),
     }
 }
 

@@ -234,7 +234,10 @@ impl Operator for Aggregate {
     }
 
     fn keeps(&self) -> Keeps {
-        if self.accumulators.iter().any(Accumulator::keeps_rows) { Keeps::Inputs } else { Keeps::Totals }
+        match self.accumulators.iter().any(Accumulator::keeps_rows) {
+            true => Keeps::Inputs,
+            false => Keeps::Totals { groups: self.schema.fields().len() - self.functions.len() },
+        }
     }
     fn changed_totals(&mut self) -> Result<Option<RecordBatch>> {
         self.unsaved_totals()

@@ -69,7 +69,7 @@ impl Operator for Latest {
     }
 
     fn keeps(&self) -> Keeps {
-        Keeps::Output
+        Keeps::Newest(self.arrangement.layout().identity.clone())
     }
     fn touched(&self) -> Touched {
         self.touched

@@ -50,15 +50,20 @@ use crate::state::Touched;
 
 /// What has to be kept of an operator so that it can be made again. Rows that are given back as inputs, in any
 /// order and any split, bring it to the same state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keeps {
     Nothing,
     /// The sum of the changes of its inputs.
     Inputs,
     /// The sum of the changes of its output, of which the first columns are the input's.
     Output,
-    /// `changed_totals`.
-    Totals,
+    /// What came into its output; of the rows that agree in these columns the newest is enough. The first columns are
+    /// the input's.
+    Newest(Vec<usize>),
+    /// `changed_totals`, by so many first columns.
+    Totals {
+        groups: usize,
+    },
 }
 
 /// One operator of a dataflow. Epochs come in order; an epoch's inputs come at once.

@@ -13,6 +13,7 @@ use datafusion::arrow::compute::concat_batches;
 use super::budget::{Budget, MEASURE_EVENTS};
 use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
+use super::start::Restored;
 use super::wiring::Shared;
 use crate::changes::{Changes, DeadLetter, EventBatch};
 use crate::checkpoint::Offsets;
@@ -58,6 +59,8 @@ pub(super) struct Flow {
     pub(super) options: FlowOptions,
     pub(super) engine: Engine,
     pub(super) recovered: Option<Recovered>,
+    /// The engine is where `recovered` is already.
+    pub(super) warm: Option<Restored>,
     pub(super) offsets: Offsets,
     pub(super) generations: BTreeMap<Arc<str>, u32>,
     counters: HashMap<String, TableEvents>,
@@ -84,7 +87,7 @@ struct Intake {
 }
 
 impl Flow {
-    pub fn new(engine: Engine, recovered: Recovered, options: FlowOptions) -> Self {
+    pub fn new(engine: Engine, recovered: Recovered, warm: Option<Restored>, options: FlowOptions) -> Self {
         Flow {
             budget: Budget::new(options.memory_budget_bytes),
             options,
@@ -92,6 +95,7 @@ impl Flow {
             offsets: recovered.offsets.clone(),
             generations: recovered.generations.clone(),
             recovered: Some(recovered),
+            warm,
             counters: HashMap::new(),
             summary: FlowSummary::default(),
             carried: None,
@@ -178,7 +182,12 @@ impl Flow {
         let now = shared.clock.instant();
         let due = self.checkpoints.is_due(now, self.options.checkpoint_every);
         let rows = self.engine.unsaved(due)?;
-        Ok((rows, due.then(|| self.checkpoints.mark(&self.engine, now))))
+        let mark = due.then(|| self.checkpoints.mark(&self.engine, now));
+        if due {
+            let pause = shared.clock.instant() - now;
+            shared.metrics.checkpoint_pause_seconds.observe(pause.as_secs_f64());
+        }
+        Ok((rows, mark))
     }
 
     /// Moves the clock to the current second, if views go by it; a drain does it once, at its start.

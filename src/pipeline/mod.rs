@@ -13,6 +13,7 @@ mod checkpoints;
 mod commits;
 mod flow;
 mod records;
+mod standby;
 mod start;
 mod stepped;
 mod wiring;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -70,9 +70,6 @@ impl RecordReceiver {
         self.waiting_rows.fetch_sub(rows_of(&record), Ordering::AcqRel);
         record
     }
-    pub fn recv(&self) -> std::result::Result<EpochRecord, RecvError> {
-        self.records.recv().map(|record| self.taken(record))
-    }
     pub fn try_recv(&self) -> std::result::Result<EpochRecord, TryRecvError> {
         self.records.try_recv().map(|record| self.taken(record))
     }
@@ -112,6 +109,8 @@ mod tests {
         }
     }
 
+    const WAIT: Duration = Duration::from_secs(10);
+
     #[test]
     fn rows_that_wait_are_bounded_and_a_gone_receiver_is_an_error() {
         let (out, records) = record_channel();
@@ -119,8 +118,8 @@ mod tests {
         let sender = crate::tasks::spawn_thread("sender", move || out.send(record(2, 1), &Clock::System).map(|()| out));
         Clock::System.sleep(Duration::from_millis(50));
         assert_eq!(records.waiting_rows.load(Ordering::Acquire), ROWS_MAX, "the second epoch waits for room");
-        assert_eq!(records.recv().expect("it was sent").epoch, 1);
-        assert_eq!(records.recv().expect("there is room now").epoch, 2);
+        assert_eq!(records.recv_timeout(WAIT).expect("it was sent").epoch, 1);
+        assert_eq!(records.recv_timeout(WAIT).expect("there is room now").epoch, 2);
         let out = sender.expect("starts").join().expect("does not panic").expect("was sent");
         out.send(record(3, ROWS_MAX), &Clock::System).expect("there is room");
         drop(records);

@@ -66,6 +66,15 @@ impl Stepped {
         if self.began { self.committer.commit() } else { Ok(CommitInfo::default()) }
     }
 
+    /// Merges state files, when it is time; the next commit names the new one. Whether one was created.
+    pub fn merge(&mut self) -> bool {
+        let Some(merge) = self.committer.merge_due() else { return false };
+        let merged = merge.run(&self.shared.stop);
+        let created = merged.is_ok();
+        self.committer.merged(merged);
+        created
+    }
+
     /// The end of a flow that was told to stop: a checkpoint. `hand_over` and `close` follow.
     pub fn finish(&mut self) -> Result<()> {
         self.flow.last_checkpoint(&self.records.0, &self.shared)

@@ -8,23 +8,26 @@ use std::time::Duration;
 use super::commits;
 use super::flow::{Flow, FlowOptions, FlowSummary};
 use super::records::record_channel;
+use super::standby::{Ready, Standby};
 use crate::catalog::Catalog;
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::dataflow::{PARALLEL_ROWS_MIN, Workers};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::history::{HistorySettings, Store};
+use crate::error::{Error, ErrorKind, Result};
+use crate::history::{Heartbeat, HistorySettings, Store, ViewIdentity};
 use crate::hot::Hot;
 use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
-use crate::recovery::{self, Opening};
+use crate::recovery::{self, Opening, Recovered};
 use crate::state::SLOTS;
 use crate::tasks::{Stop, spawn_thread};
 use crate::telemetry::{Metrics, NotReady, Readiness};
 
 /// Decoded batches between fetch and flow.
 pub(super) const FETCHED_BATCHES: usize = 4;
+/// Heartbeats in the time after which a standby takes over.
+const BEATS: u32 = 5;
 /// Messages of one decoded batch: large enough for a backlog, small enough for the caches.
 const BATCH_ROWS_MAX: usize = 16_384;
 
@@ -50,6 +53,10 @@ pub struct PipelineOptions {
     pub drain: bool,
     /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of_us: Option<i64>,
+    /// Wait until the writer is gone.
+    pub standby: bool,
+    /// Silence after which a standby counts the writer as gone.
+    pub takeover_after: Duration,
 }
 
 /// What all stages share.
@@ -64,7 +71,18 @@ pub struct Shared {
 /// A running pipeline.
 pub struct Pipeline {
     hot: Arc<Hot>,
-    drain: bool,
+    running: Running,
+}
+
+enum Running {
+    /// And whether they drain.
+    Stages(Threads, bool),
+    /// It starts the stages when it takes over, and waits for them.
+    Standby(JoinHandle<Result<FlowSummary>>),
+}
+
+/// The stages' threads.
+struct Threads {
     fetch: JoinHandle<Result<bool>>,
     flow: JoinHandle<Result<FlowSummary>>,
     commit: JoinHandle<Result<()>>,
@@ -74,12 +92,13 @@ pub struct Pipeline {
 pub(super) struct Stages {
     pub flow: Flow,
     pub committer: Committer,
+    pub heartbeat: Option<Heartbeat>,
     /// Where fetch goes on.
     pub offsets: Offsets,
 }
 
-/// Plans the views and opens the storage.
-pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stages> {
+/// The views as planned, with nothing in them.
+fn planned(options: &PipelineOptions, shared: &Shared) -> Result<Engine> {
     let mut engine = Engine::for_catalog(&options.catalog, shared.clock.clone())?;
     for view in engine.views() {
         for warning in engine.explain_planned(&view.name).into_iter().flat_map(|explanation| explanation.warnings) {
@@ -88,15 +107,26 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
     }
     engine.limit_recompute(options.max_rows_recompute);
     engine.use_workers(Arc::new(Workers::new(shards(options.shards), PARALLEL_ROWS_MIN)?));
-    let views = engine.kept_views();
-    let recovered = recovery::open(Opening {
-        store: &options.store,
-        tables: &options.catalog.tables,
-        views: &views,
-        clock: &shared.clock,
-        settings: options.history,
-    })?;
-    engine.begin_run(u64::from(recovered.run))?;
+    engine.rebuild()?;
+    Ok(engine)
+}
+
+/// The storage of these views.
+pub(super) fn opening<'a>(options: &'a PipelineOptions, views: &'a [ViewIdentity], clock: &'a Clock) -> Opening<'a> {
+    let (store, tables, settings) = (&options.store, &options.catalog.tables, options.history);
+    Opening { store, tables, views, clock, settings, newest: None }
+}
+
+/// Plans the views and opens the storage.
+pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stages> {
+    let engine = planned(options, shared)?;
+    let recovered = recovery::open(opening(options, &engine.kept_views(), &shared.clock))?;
+    Ok(stages_of(Ready { engine, restored: None }, recovered, options, shared))
+}
+
+fn stages_of(ready: Ready, recovered: Recovered, options: &PipelineOptions, shared: &Shared) -> Stages {
+    let Ready { mut engine, restored } = ready;
+    engine.begin_run(u64::from(recovered.run));
     let flow_options = FlowOptions {
         epoch_rows_max: options.epoch_rows_max,
         epoch_wait_max: options.epoch_wait_max,
@@ -108,18 +138,54 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
     };
     let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
     let offsets = recovered.offsets.clone();
-    Ok(Stages { flow: Flow::new(engine, recovered, flow_options), committer, offsets })
+    let every = options.takeover_after / BEATS;
+    let heartbeat = Heartbeat::new(options.store.clone(), shared.clock.clone(), recovered.run, every);
+    let heartbeat = options.history.enabled.then_some(heartbeat);
+    Stages { flow: Flow::new(engine, recovered, restored, flow_options), committer, heartbeat, offsets }
 }
 
-/// Plans the views, opens the storage and starts the stages.
+/// Plans the views, opens the storage and starts the stages; a standby opens the storage when the writer is gone.
 ///
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
-pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
-    let Stages { flow, committer, offsets } = stages(options, shared)?;
-    let hot = flow.engine.hot().clone();
+pub fn start(options: PipelineOptions, shared: &Shared) -> Result<Pipeline> {
+    if !options.standby {
+        let stages = stages(&options, shared)?;
+        let hot = stages.flow.engine.hot().clone();
+        return Ok(Pipeline { hot, running: Running::Stages(run(stages, &options, shared)?, options.drain) });
+    }
+    let engine = planned(&options, shared)?;
+    let hot = engine.hot().clone();
+    shared.readiness.add(NotReady::Standby);
+    shared.readiness.remove(NotReady::Starting);
+    let waiting = stage("standby", shared, move |shared| stand_by(engine, &options, shared))?;
+    Ok(Pipeline { hot, running: Running::Standby(waiting) })
+}
 
+/// Waits for the writer to be gone, then is the writer.
+fn stand_by(engine: Engine, options: &PipelineOptions, shared: &Shared) -> Result<FlowSummary> {
+    let views = engine.kept_views();
+    let mut standby = Standby::new(engine, options);
+    loop {
+        let Some(newest) = standby.follow(shared)? else {
+            return Ok(FlowSummary::default());
+        };
+        let claim = Opening { newest: Some(newest), ..opening(options, &views, &shared.clock) };
+        match recovery::open(claim) {
+            Ok(recovered) => {
+                let ready = standby.ready(&recovered)?;
+                return run(stages_of(ready, recovered, options, shared), options, shared)?.wait(options.drain);
+            }
+            Err(error) if error.kind == ErrorKind::Unavailable => tracing::info!(%error, "not taken over"),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Starts the stages.
+fn run(stages: Stages, options: &PipelineOptions, shared: &Shared) -> Result<Threads> {
+    let Stages { flow, committer, heartbeat, offsets } = stages;
     let (record_out, record_in) = record_channel();
-    let commit = stage("commit", shared, move |shared| commits::run(committer, &record_in, shared))?;
+    let commit = stage("commit", shared, move |shared| commits::run(committer, heartbeat, &record_in, shared))?;
 
     let fetch_options = FetchOptions {
         brokers: options.brokers.clone(),
@@ -132,7 +198,7 @@ pub fn start(options: &PipelineOptions, shared: &Shared) -> Result<Pipeline> {
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
     let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
-    Ok(Pipeline { hot, drain: options.drain, fetch, flow, commit })
+    Ok(Threads { fetch, flow, commit })
 }
 
 /// The given number, or one for each core.
@@ -179,19 +245,35 @@ impl Pipeline {
 
     /// Whether every stage has ended.
     pub fn is_finished(&self) -> bool {
-        self.fetch.is_finished() && self.flow.is_finished() && self.commit.is_finished()
+        match &self.running {
+            Running::Stages(threads, _) => threads.are_finished(),
+            Running::Standby(thread) => thread.is_finished(),
+        }
     }
 
     /// Waits for the end. The first error of any stage, in the order of the stages; a drain that was told to stop
     /// before its end is an error, too.
     pub fn wait(self) -> Result<FlowSummary> {
+        match self.running {
+            Running::Stages(threads, drain) => threads.wait(drain),
+            Running::Standby(thread) => joined("standby", thread),
+        }
+    }
+}
+
+impl Threads {
+    fn are_finished(&self) -> bool {
+        self.fetch.is_finished() && self.flow.is_finished() && self.commit.is_finished()
+    }
+
+    fn wait(self, drain: bool) -> Result<FlowSummary> {
         let fetch = joined("fetch", self.fetch);
         let flow = joined("flow", self.flow);
         let commit = joined("commit", self.commit);
         let read_all = fetch?;
         let summary = flow?;
         commit?;
-        if self.drain && !read_all {
+        if drain && !read_all {
             return Err(Error::unavailable("told to stop before everything was processed")
                 .hint("what was processed is committed; the next run goes on from there"));
         }

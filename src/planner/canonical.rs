@@ -48,7 +48,8 @@ fn one_group_key_each(node: LogicalPlan) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Aggregate(aggregate))
 }
 
-fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
+/// The columns of all inputs.
+pub(super) fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
     let mut schema = DFSchema::empty();
     for input in node.inputs() {
         schema.merge(input.schema());

@@ -19,12 +19,14 @@ mod memory;
 mod money;
 mod never_true;
 mod ordered;
+mod outer_types;
 mod percentile;
 mod plan;
 mod proof;
 mod refuse;
 mod session;
 mod sets;
+mod text_function;
 mod warnings;
 mod window_function;
 

@@ -27,7 +27,9 @@ use super::canonical::canonical;
 use super::compile::Compiler;
 use super::memory::{Memory, PlanMemory};
 use super::never_true::NeverTrue;
+use super::outer_types;
 use super::plan::{Op, Plan};
+use super::text_function::text_function;
 use super::{exact, refuse, sets};
 use crate::catalog::{Table, View, clock_table};
 use crate::error::{Diagnostic, Error, ErrorKind, Result};
@@ -139,10 +141,7 @@ impl Planner {
         )
         .map_err(|e| refuse::at_place(view, e))?;
         let state = self.context.state();
-        let resolved = state
-            .analyzer()
-            .execute_and_check(logical, state.config_options(), |_, _| {})
-            .map_err(|e| refuse::at_place(view, e))?;
+        let resolved = outer_types::resolved(logical, &state).map_err(|e| refuse::at_place(view, e))?;
         refuse::check_plan(view, &resolved)?;
         sets::check_subqueries(&resolved).map_err(|e| refuse::in_view(view, e))?;
         let canonical = canonical(resolved.clone()).map_err(|e| refuse::at_place(view, e))?;
@@ -201,8 +200,11 @@ fn session_state() -> SessionState {
     let state = SessionStateBuilder::new().with_config(config).with_default_features();
     let state = state.with_optimizer_rules(rules());
     let mut state = state.build();
+    use datafusion::execution::FunctionRegistry;
+    if let Some(md5) = state.scalar_functions().get("md5").cloned() {
+        state.register_udf(Arc::new(text_function(md5))).expect("the session's registry takes functions");
+    }
     for function in [exact::sum(), exact::avg()] {
-        use datafusion::execution::FunctionRegistry;
         state.register_udaf(Arc::new(function)).expect("the session's registry takes functions");
     }
     state

@@ -3,7 +3,8 @@
 //! Contract: a file holds `CREATE TABLE`, `CREATE [MATERIALIZED] VIEW`, `INSERT`, `UPDATE`, `DELETE` and `query`
 //! records. Changes of tables become events. A file runs under several schedules (how events are cut into epochs); at
 //! each query, and at each comment `# check`, every materialized view must hold what the batch oracle computes:
-//! DataFusion over the canonical plan and the file's own rows, without any operator of the engine.
+//! DataFusion over the canonical plan and the file's own rows, without any operator of the engine. With a project a file
+//! begins with its tables and views; `# views: a, b` takes these and what they read, and nothing else.
 
 mod case;
 mod dml;

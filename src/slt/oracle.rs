@@ -10,10 +10,10 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
 };
 use datafusion::arrow::compute::{self, cast, concat_batches};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, SortField};
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::utils::generate_sort_key;
@@ -74,7 +74,8 @@ pub(super) fn contents(
         let canonical = engine.canonical(name).ok_or_else(missing)?;
         let schema = engine.planned(name).ok_or_else(missing)?.schema.clone();
         let bound = bind(canonical.clone(), &known)?;
-        let rows = match session.run(&with_sorts(bound.clone())?) {
+        let whole = with_sorts(bound.clone()).and_then(|plan| without_outer_joins(plan, session));
+        let rows = match whole.and_then(|plan| session.run(&plan)) {
             Ok(rows) => rows,
             Err(_) => row_by_row(&bound, session)?,
         };
@@ -373,6 +374,33 @@ fn with_sorts(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
         other => Ok(Transformed::no(other)),
     })?;
     Ok(plan.data)
+}
+
+/// The plan with the rows of its outer joins in their place. A column that is constant on one side of such a join is not
+/// constant behind it, but DataFusion takes it for one, and leaves out sorts by it.
+fn without_outer_joins(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
+    let plan = plan.transform_up(|node| match &node {
+        LogicalPlan::Join(join) if join.join_type.is_outer() && !node.contains_outer_reference() => {
+            let rows = session.run(&node)?;
+            Ok(Transformed::yes(renamed_scan(node.schema(), &rows)?))
+        }
+        _ => Ok(Transformed::no(node)),
+    })?;
+    Ok(plan.data)
+}
+
+/// A scan of rows below a projection that gives them the schema, qualifiers included, of the node that made them: what
+/// the optimizer may cut columns from.
+fn renamed_scan(schema: &DFSchemaRef, rows: &RecordBatch) -> DataFusionResult<LogicalPlan> {
+    let numbered = schema.fields().iter().enumerate();
+    let fields = numbered.map(|(i, field)| Field::new(format!("c{i}"), field.data_type().clone(), true));
+    let rows = concat(&Arc::new(Schema::new(fields.collect::<Vec<_>>())), std::slice::from_ref(rows))?;
+    let source = provider_as_source(mem_table(&rows)?);
+    let scan = LogicalPlan::TableScan(TableScanBuilder::new(COMPUTED, source).build()?);
+    let named = |(i, (qualifier, field)): (usize, (Option<&TableReference>, &FieldRef))| {
+        computed(i).alias_qualified(qualifier.cloned(), field.name())
+    };
+    Ok(LogicalPlan::Projection(Projection::try_new(schema.iter().enumerate().map(named).collect(), Arc::new(scan))?))
 }
 
 /// Runs one node over the rows of its inputs, without the optimizer.

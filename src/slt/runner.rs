@@ -81,22 +81,20 @@ pub struct Report {
 pub struct Runner {
     session: Session,
     variants: Vec<Variant>,
-    /// What every script begins with.
-    project: Vec<Definition>,
+    /// What scripts begin with.
+    project: Option<Catalog>,
     plans: PlanMemory,
     workers: Arc<Workers>,
     shrinks: bool,
 }
 
 impl Runner {
-    /// A runner with the usual schedules. `project`: tables and views that every script begins with.
+    /// A runner with the usual schedules. `project`: tables and views that every script begins with, or those of them
+    /// that it names.
     pub fn new(project: Option<Catalog>) -> Result<Self> {
         use Schedule::{Random, Restart, RowAnEpoch, Shards, Together};
         let mut runner = Self::with_schedules(&[Together, RowAnEpoch, Random(1), Random(2), Restart, Shards(3)])?;
-        if let Some(Catalog { tables, views }) = project {
-            runner.project.extend(tables.iter().map(|table| Definition::Table(Table::clone(table))));
-            runner.project.extend(views.iter().map(|view| Definition::View(View::clone(view))));
-        }
+        runner.project = project;
         Ok(runner)
     }
 
@@ -111,7 +109,7 @@ impl Runner {
         Ok(Runner {
             session: Session::new()?,
             variants,
-            project: vec![],
+            project: None,
             plans: PlanMemory::default(),
             workers: Arc::new(Workers::new(SHARDS, 1)?),
             shrinks: true,
@@ -127,6 +125,7 @@ impl Runner {
     /// Runs a script. The error tells file, line, schedule and what differs.
     pub fn run(&self, script: &Script) -> Result<Report> {
         let corrected = corrected(script);
+        let project = self.project_of(script)?;
         let mut truth = Truth::default();
         let mut report = Report { queries: script.queries(), ..Report::default() };
         for &variant in &self.variants {
@@ -138,7 +137,7 @@ impl Runner {
                 workers: sharded.then(|| self.workers.clone()),
             };
             let mut run = Run::new(variant.schedule, (planner, given), &self.session, &mut truth)?;
-            run.define(self.project.clone())?;
+            run.define(project.clone())?;
             for (at, step) in script.steps.iter().enumerate() {
                 run.step(at, step).map_err(|error| {
                     let place = format!("{}:{}: {variant}", script.name, step.line);
@@ -150,6 +149,23 @@ impl Runner {
             report.compared += run.compared;
         }
         Ok(report)
+    }
+
+    /// The tables and views that a script begins with.
+    fn project_of(&self, script: &Script) -> Result<Vec<Definition>> {
+        let fault = |error: Error| Error::new(error.kind, format!("{}: {}", script.name, error.message));
+        let catalog = match (&self.project, script.views.is_empty()) {
+            (None, true) => return Ok(vec![]),
+            (None, false) => {
+                let error = Error::invalid("the script begins with views of a project");
+                return Err(fault(error.hint("give the project with --schemas DIR and --sql DIR")));
+            }
+            (Some(project), true) => project.clone(),
+            (Some(project), false) => project.of_views(&script.views).map_err(fault)?,
+        };
+        let tables = catalog.tables.iter().map(|table| Definition::Table(Table::clone(table)));
+        let views = catalog.views.iter().map(|view| Definition::View(View::clone(view)));
+        Ok(tables.chain(views).collect())
     }
 
     /// The smallest part of a failed run that fails as well, as text; empty if the epochs are not to blame.

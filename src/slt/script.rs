@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// A comment that asks for a comparison with the batch oracle at its place.
 const CHECK: &str = "check";
 
+/// A comment that names views of the project that the script begins with, and no others: `# views: a, b`.
+const VIEWS: &str = "views:";
+
 /// What a `query` record expects.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
@@ -47,6 +50,8 @@ pub(super) struct Step {
 pub struct Script {
     pub(super) name: String,
     pub(super) steps: Vec<Step>,
+    /// Views of the project that it begins with, with what they read; none: all of the project.
+    pub(super) views: Vec<String>,
 }
 
 impl Script {
@@ -54,18 +59,22 @@ impl Script {
     pub fn parse(name: &str, text: &str) -> Result<Script> {
         let records = parse_with_name::<DefaultColumnType>(text, name)
             .map_err(|e| Error::invalid(format!("{name} is not a test script")).caused_by(e))?;
-        let mut steps = vec![];
+        let (mut steps, mut views) = (vec![], vec![]);
         let mut last_line = 0;
         for record in records {
             if matches!(record, Record::Halt { .. }) {
                 break;
+            }
+            if let Record::Comment(lines) = &record {
+                let named = lines.iter().filter_map(|line| line.trim().strip_prefix(VIEWS));
+                views.extend(named.flat_map(|names| names.split(',')).map(|view| view.trim().to_string()));
             }
             if let Some(step) = step(name, record, last_line)? {
                 last_line = step.line;
                 steps.push(step);
             }
         }
-        Ok(Script { name: name.to_string(), steps })
+        Ok(Script { name: name.to_string(), steps, views })
     }
 
     pub fn load(path: &Path) -> Result<Script> {

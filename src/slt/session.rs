@@ -14,6 +14,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
+use datafusion::optimizer::eliminate_filter::EliminateFilter;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
@@ -47,6 +48,8 @@ impl Session {
         logical.retain(|rule| rule.name() != "eliminate_group_by_constant");
         let push_down = logical.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
         logical.insert(push_down, Arc::new(NeverTrue));
+        // A join that became a filter that is never true would be pushed down, too.
+        logical.insert(push_down, Arc::new(EliminateFilter::new()));
         let state = SessionStateBuilder::new_from_existing(plain.clone())
             .with_optimizer_rules(logical)
             .with_physical_optimizer_rules(physical)

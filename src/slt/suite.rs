@@ -75,6 +75,16 @@ impl Suite {
     }
 }
 
+impl Suite {
+    /// Adds what further scripts showed.
+    pub fn add(&mut self, further: Suite) {
+        self.files += further.files;
+        self.queries += further.queries;
+        self.compared += further.compared;
+        self.failures.extend(further.failures);
+    }
+}
+
 fn take<'a>(next: &AtomicUsize, paths: &'a [PathBuf]) -> Option<(usize, &'a Path)> {
     let at = next.fetch_add(1, Ordering::Relaxed);
     paths.get(at).map(|path| (at, path.as_path()))

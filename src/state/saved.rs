@@ -1,7 +1,7 @@
 //! Saved tables: state as a checkpoint holds it.
 //!
-//! A saved table is a relation: rows with weights that add up, or groups with totals of which the newest hold. Any number
-//! of its changes is any number of batches; summed up, each key is there once.
+//! A saved table is a relation: rows with weights that add up, or rows with a key of which the newest hold. Any number of
+//! its changes is any number of batches, in order; summed up, they are as few rows as is cheap to find.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ const WAITING_ROWS_MAX: usize = 1 << 18;
 pub struct SavedTable {
     /// Fingerprint of what computes the rows.
     pub name: Arc<str>,
-    /// Rows of one key: their weights add up, or the newest totals hold.
-    pub sums: bool,
+    /// Columns of which the newest row holds; None: the weights of equal rows add up.
+    pub key: Option<Vec<usize>>,
 }
 
 /// Rows of saved tables: any number of changes is any number of batches, and means the same when it is summed up.
@@ -37,10 +37,10 @@ pub struct SavedRows {
 
 #[derive(Clone, Debug, Default)]
 struct Waiting {
-    sums: bool,
+    key: Option<Vec<usize>>,
     batches: Vec<RecordBatch>,
     rows: usize,
-    /// Rows of the first batch, which is summed up.
+    /// Rows that were left when it was last summed up.
     summed: usize,
 }
 
@@ -70,8 +70,8 @@ pub fn weighted_changes(rows: &RecordBatch, schema: &SchemaRef) -> Result<Change
 impl SavedRows {
     /// Adds rows of a table.
     pub fn add(&mut self, table: &SavedTable, rows: RecordBatch) -> Result<()> {
-        let waiting =
-            self.tables.entry(table.name.clone()).or_insert_with(|| Waiting { sums: table.sums, ..Waiting::default() });
+        let new = || Waiting { key: table.key.clone(), ..Waiting::default() };
+        let waiting = self.tables.entry(table.name.clone()).or_insert_with(new);
         waiting.rows += rows.num_rows();
         waiting.batches.push(rows);
         // The rows summed up already are looked at again only when as many new ones have come.
@@ -83,8 +83,8 @@ impl SavedRows {
 
     /// Adds what came later.
     pub fn append(&mut self, later: SavedRows) -> Result<()> {
-        for (name, Waiting { sums, batches, .. }) in later.tables {
-            let table = SavedTable { name, sums };
+        for (name, Waiting { key, batches, .. }) in later.tables {
+            let table = SavedTable { name, key };
             batches.into_iter().try_for_each(|rows| self.add(&table, rows))?;
         }
         Ok(())
@@ -98,18 +98,17 @@ impl SavedRows {
         self.tables.is_empty()
     }
 
-    /// Each table and its rows, summed up: no key twice. `whole`: nothing came before, so groups that are gone can go.
-    pub fn summed(mut self, whole: bool) -> Result<Vec<(SavedTable, RecordBatch)>> {
+    /// Each table that has rows, and these, summed up. `whole`: nothing came before, so groups that are gone can go.
+    pub fn summed(mut self, whole: bool) -> Result<Vec<(SavedTable, Vec<RecordBatch>)>> {
         let mut summed = vec![];
         for (name, mut waiting) in std::mem::take(&mut self.tables) {
             waiting.sum_up()?;
-            let table = SavedTable { name, sums: waiting.sums };
-            let Some(mut rows) = waiting.batches.pop() else { continue };
-            if whole && !table.sums {
-                rows = without_gone(&rows)?;
+            if whole && waiting.key.is_some() {
+                waiting.batches = waiting.batches.iter().map(without_gone).collect::<Result<_>>()?;
             }
-            if rows.num_rows() > 0 {
-                summed.push((table, rows));
+            waiting.batches.retain(|rows| rows.num_rows() > 0);
+            if !waiting.batches.is_empty() {
+                summed.push((SavedTable { name, key: waiting.key }, waiting.batches));
             }
         }
         Ok(summed)
@@ -118,18 +117,32 @@ impl SavedRows {
 
 impl Waiting {
     fn sum_up(&mut self) -> Result<()> {
-        let rows = if self.sums { sum(&self.batches)? } else { newest(&self.batches)? };
-        (self.rows, self.summed) = (rows.num_rows(), rows.num_rows());
-        self.batches = vec![rows];
+        match &self.key {
+            Some(key) => self.batches = vec![newest(&self.batches, key)?],
+            // Rows that only come in are not worth a look at each of them.
+            None if !self.batches.iter().any(takes_out) => {}
+            None => self.batches = vec![sum(&self.batches)?],
+        }
+        self.rows = self.batches.iter().map(RecordBatch::num_rows).sum();
+        self.summed = self.rows;
         Ok(())
     }
+}
+
+fn weights(rows: &RecordBatch) -> &[i64] {
+    rows.columns().last().and_then(|column| column.as_primitive_opt::<Int64Type>()).map_or(&[], |w| w.values())
+}
+
+fn takes_out(rows: &RecordBatch) -> bool {
+    weights(rows).iter().any(|&weight| weight < 0)
 }
 
 /// Each different row with the sum of its weights; none where that is 0.
 fn sum(batches: &[RecordBatch]) -> Result<RecordBatch> {
     let mut sums: Vec<i64> = vec![];
-    let positions = by_key(batches, |at, batch, row| {
-        let weight = batches[batch].columns()[batches[batch].num_columns() - 1].as_primitive::<Int64Type>().value(row);
+    let columns: Vec<usize> = (0..batches.first().map_or(1, RecordBatch::num_columns) - 1).collect();
+    let positions = by_key(batches, &columns, |at, batch, row| {
+        let weight = weights(&batches[batch])[row];
         match sums.get_mut(at) {
             Some(sum) => *sum += weight,
             None => sums.push(weight),
@@ -146,19 +159,19 @@ fn sum(batches: &[RecordBatch]) -> Result<RecordBatch> {
 }
 
 /// The last row of each key.
-fn newest(batches: &[RecordBatch]) -> Result<RecordBatch> {
-    gather(batches, &by_key(batches, |_, _, _| true)?)
+fn newest(batches: &[RecordBatch], key: &[usize]) -> Result<RecordBatch> {
+    gather(batches, &by_key(batches, key, |_, _, _| true)?)
 }
 
-/// A position for each key (all columns but the last): of its first row, or of the last one for which `replaces` says
-/// so. It is told the number of the key, the batch and the row.
+/// A position for each key: of its first row, or of the last one for which `replaces` says so. It is told the number of
+/// the key, the batch and the row.
 fn by_key(
     batches: &[RecordBatch],
+    columns: &[usize],
     mut replaces: impl FnMut(usize, usize, usize) -> bool,
 ) -> Result<Vec<(usize, usize)>> {
     let Some(first) = batches.first() else { return Ok(vec![]) };
-    let columns: Vec<usize> = (0..first.num_columns() - 1).collect();
-    let codec = RowCodec::ascending(first.schema(), &columns)?;
+    let codec = RowCodec::ascending(first.schema(), columns)?;
     let encoded = batches.iter().map(|batch| codec.encode(batch)).collect::<Result<Vec<_>>>()?;
     let mut numbers: HashMap<&[u8], usize> = HashMap::new();
     let mut positions: Vec<(usize, usize)> = vec![];
@@ -176,10 +189,11 @@ fn by_key(
     Ok(positions)
 }
 
-/// The groups that have rows: the others' words are zeros.
+/// The groups that have rows: the others' words are zeros. Rows without words are never gone.
 fn without_gone(rows: &RecordBatch) -> Result<RecordBatch> {
-    let words = rows.columns().last().and_then(|words| words.as_fixed_size_binary_opt());
-    let words = words.ok_or_else(|| Error::data("saved totals without words"))?;
+    let Some(words) = rows.columns().last().and_then(|words| words.as_fixed_size_binary_opt()) else {
+        return Ok(rows.clone());
+    };
     let live = words.iter().map(|words| Some(words.is_some_and(|words| words.iter().any(|&byte| byte != 0)))).collect();
     Ok(filter_record_batch(rows, &live)?)
 }

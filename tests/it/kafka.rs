@@ -6,9 +6,11 @@
 mod answers;
 mod broker;
 mod files;
+mod kills;
 mod load;
 mod oracle;
 pub mod server;
+mod standby;
 
 use std::collections::BTreeMap;
 use std::fs;

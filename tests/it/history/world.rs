@@ -150,7 +150,8 @@ impl Process {
     pub fn start_with(store: &Store, table: Table, view: &str, settings: HistorySettings) -> Result<Process> {
         let (table, clock) = (Arc::new(table), manual_clock());
         let (tables, views) = ([table.clone()], [count_view(view)]);
-        let recovered = recovery::open(Opening { store, tables: &tables, views: &views, clock: &clock, settings })?;
+        let recovered =
+            recovery::open(Opening { store, tables: &tables, views: &views, clock: &clock, settings, newest: None })?;
         if let Some(manifest) = &recovered.manifest {
             clock.set(manifest.committed_at_us);
         }

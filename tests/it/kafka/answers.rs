@@ -27,6 +27,15 @@ pub fn assert_views(server: &Server, expected: &Expected) {
     assert_eq!(epochs.len(), 1, "nothing arrives, so all answers are of one epoch: {epochs:?}");
 }
 
+/// The number of rows of every view, and samples of lookups.
+pub fn assert_sample(server: &Server, expected: &Expected) {
+    for (view, key) in VIEWS {
+        let answer = server.sql(&format!("SELECT COUNT(*) AS n FROM {view}"), 1);
+        assert_eq!(answer["rows"][0]["n"], expected.views[view].num_rows(), "{view}: {answer}");
+        assert_lookups(server, expected, (view, key), &mut BTreeSet::new());
+    }
+}
+
 /// Every row of a view, page by page.
 fn all_rows(
     server: &Server,

@@ -171,16 +171,26 @@ impl Server {
     }
 
     /// SIGTERM: it must end by itself. Gives its status and its log.
-    pub fn interrupt(mut self) -> (ExitStatus, String) {
-        let process = self.child.id().to_string();
-        // The shell's own kill: a program of that name need not be installed.
-        let told = Command::new("bash").args(["-c", "kill -TERM $0", &process]).status();
-        assert!(told.expect("bash can be run").success(), "kill -TERM {process}");
+    pub fn interrupt(self) -> (ExitStatus, String) {
+        self.signal("TERM");
+        self.end()
+    }
+
+    /// It must end by itself. Gives its status and its log.
+    pub fn end(mut self) -> (ExitStatus, String) {
         let status = self.wait(END_MAX);
         let mut rest = String::new();
         self.stdout.read_line(&mut rest).expect("the end");
         assert_eq!(rest, "", "stdout holds the address only");
         (status, self.log())
+    }
+
+    /// Sends a signal of that name.
+    pub fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        // The shell's own kill: a program of that name need not be installed.
+        let told = Command::new("bash").args(["-c", "kill -$1 $0", &process, name]).status();
+        assert!(told.expect("bash can be run").success(), "kill -{name} {process}");
     }
 
     /// SIGKILL, while it runs.

@@ -261,8 +261,21 @@ impl Case {
                 if everything {
                     self.check_committed();
                 }
+                self.merge();
             }
             Err(error) => self.failed("commit", &error),
+        }
+    }
+
+    /// State files are merged beside the commits; the next commit names the new one.
+    fn merge(&mut self) {
+        let Some(life) = self.life.as_mut().filter(|_| self.random.bool()) else { return };
+        if life.stepped.merge() {
+            self.tally.merges += 1;
+            self.note("merged state files");
+        }
+        if self.faulty.is_dead() {
+            self.power_off();
         }
     }
 
@@ -343,6 +356,8 @@ impl Case {
             shards: self.shards,
             drain: false,
             as_of_us: None,
+            standby: false,
+            takeover_after: Duration::from_secs(10),
         }
     }
 

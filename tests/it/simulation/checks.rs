@@ -161,9 +161,10 @@ pub fn counts(pin: &HistoryPin, damaged: &BTreeSet<String>) -> bool {
 }
 
 /// The steps of a commit and of a start that write, as their objects show them.
-pub const KINDS: [(&str, &str); 8] = [
+pub const KINDS: [(&str, &str); 9] = [
     ("_delta_log/", "Delta log"),
     ("runs/", "run"),
+    ("-merged.seg", "merged state file"),
     ("state/", "state file"),
     ("log/rolls/", "record of a roll"),
     (".seg", "segment"),

@@ -19,6 +19,7 @@ pub struct Tally {
     pub errors: usize,
     pub fenced: usize,
     pub commits: usize,
+    pub merges: usize,
     pub kept_views: usize,
     pub rolled_files: u64,
     pub state_bytes: u64,
@@ -40,6 +41,7 @@ impl Tally {
         self.errors += other.errors;
         self.fenced += other.fenced;
         self.commits += other.commits;
+        self.merges += other.merges;
         self.kept_views += other.kept_views;
         self.rolled_files += other.rolled_files;
         self.state_bytes += other.state_bytes;
@@ -55,6 +57,7 @@ impl Tally {
             self.errors,
             self.fenced,
             self.kept_views,
+            self.merges,
             usize::try_from(self.rolled_files).unwrap(),
         ];
         assert!(figures.iter().all(|figure| *figure > 0), "{self:#?}");
