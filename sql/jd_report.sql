@@ -7,8 +7,8 @@
 -- the one who advertised).
 -- The free text of the link is our click; a position can stand for a user.
 CREATE VIEW jd_report AS
-SELECT CAST(md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefee, '-'), COALESCE(actualfee, '-'),
-       COALESCE(balanceext, '-'))) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefee, '-'), COALESCE(actualfee, '-'),
+       COALESCE(balanceext, '-'))) AS event_id,
        'JD' AS platform, id AS order_line_id, modifytime_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

@@ -5,9 +5,9 @@
 -- twice under two adzones is one.
 -- `unid` is our click, where Taobao gives it back; a channel or a member stands for a user.
 CREATE VIEW tbk_report AS
-SELECT CAST(md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALESCE(alipay_total_price, '-'),
+SELECT md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALESCE(alipay_total_price, '-'),
        COALESCE(pay_price, '-'), COALESCE(pub_share_pre_fee, '-'), COALESCE(pub_share_fee, '-'), COALESCE(refund_tag,
-          '-'))) AS VARCHAR) AS event_id,
+          '-'))) AS event_id,
        'TBK' AS platform, trade_id AS order_line_id, modified_time_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

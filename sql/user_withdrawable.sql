@@ -1,7 +1,7 @@
--- What may be paid out to each user now? The balance, less what was posted in the current business month (rebates and
--- inviters' shares; taken back in the same month, they lock nothing), less what was posted for order lines on hold, less
--- withdrawals under way. Below zero means that the user owes it: a line was taken back after it was paid out. A user on
--- hold gets nothing for now.
+-- What may be paid out to each user now? The balance, less what was posted in the current business month (rebates
+-- and inviters' shares; taken back in the same month, they lock nothing), less what was posted for order lines on
+-- hold, less withdrawals under way. Below zero means that the user owes it: a line was taken back after it was paid
+-- out. A user on hold gets nothing for now.
 CREATE MATERIALIZED VIEW user_withdrawable
 WITH (key = 'user_id, currency', history = 'changes')
 AS SELECT s.user_id, s.currency, s.balance, s.locked_this_month, s.held_lines, s.in_flight_withdrawal,

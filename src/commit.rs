@@ -12,14 +12,15 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
 use object_store::path::Path;
 
-use crate::changes::EventBatch;
-use crate::checkpoint::{Counted, Offsets};
+use crate::changes::{EventBatch, Replay};
+use crate::checkpoint::{Counted, Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    Before, CheckpointMark, CommitRange, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
-    MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges, check_storable,
-    create_segment, date_of, dead_letter_rows, epoch_number, event_rows, next_state, roll, segment_path, view_rows,
+    Before, CheckpointMark, CommitRange, Dataset, Delivered, DeltaTable, EpochRecord, HistorySettings, LogEnd,
+    Manifest, MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges,
+    check_storable, create_segment, date_of, dead_letter_rows, epoch_number, event_rows, next_state, replay_rows, roll,
+    segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -34,10 +35,14 @@ pub struct Committer {
     end: LogEnd,
     /// The offsets after everything added.
     position: Offsets,
+    /// The topics that they are of.
+    sources: SharedSources,
     pending: Pending,
     in_flight: Option<InFlight>,
     /// Changes of saved tables since the last checkpoint.
     state: SavedRows,
+    /// What the next manifest says of the topic for dead letters.
+    delivered: Option<Delivered>,
     /// A checkpoint that no commit has taken yet.
     checkpoint: Option<StateDelta>,
     /// This run has written a checkpoint.
@@ -93,6 +98,8 @@ pub struct CommitInfo {
     /// Bytes of state files.
     pub state_bytes: u64,
     pub rows: u64,
+    /// There are dead letters among the rows.
+    pub dead_letters: bool,
     /// Parquet files and their rows, when a roll was executed.
     pub rolled_files: u64,
     pub rolled_rows: u64,
@@ -102,6 +109,8 @@ impl Committer {
     /// Goes on where `end` says. With the history switched off it accepts everything and writes nothing.
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
+        let sources = SharedSources::new(end.log.newest.sources.clone());
+        let delivered = end.log.newest.delivered.clone();
         let last_commit = clock.instant();
         let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
@@ -111,9 +120,11 @@ impl Committer {
             settings,
             end,
             position,
+            sources,
             pending,
             in_flight: None,
             state: SavedRows::default(),
+            delivered,
             checkpoint: None,
             own_state: false,
             merging: Merging::None,
@@ -186,6 +197,9 @@ impl Committer {
             let rows = dead_letter_rows(&record.dead_letters, epoch)?;
             self.pending.segment.push(Dataset::DeadLetters, rows)?;
         }
+        if !record.replays.is_empty() {
+            self.pending.segment.push(Dataset::Replays, replay_rows(&record.replays, epoch)?)?;
+        }
         Ok(())
     }
 
@@ -216,6 +230,22 @@ impl Committer {
     pub fn pending_bytes(&self) -> u64 {
         let in_flight = self.in_flight.as_ref().and_then(|commit| commit.segment.as_ref());
         self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
+    }
+
+    /// The topics that the offsets are of: who fetches sets them, a commit writes them.
+    pub fn sources(&self) -> &SharedSources {
+        &self.sources
+    }
+
+    /// What is known to be delivered.
+    pub fn delivered(&self) -> Option<&Delivered> {
+        self.delivered.as_ref()
+    }
+
+    /// The next manifest says that these dead letters are delivered. It is not written for that alone, unless everything
+    /// is closed.
+    pub fn set_delivered(&mut self, delivered: Delivered) {
+        self.delivered = Some(delivered);
     }
 
     /// `Fenced` if another process has taken the place of this one.
@@ -266,8 +296,9 @@ impl Committer {
                 let segment = self.write_in_flight()?;
                 info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
-                info.rows +=
-                    segment.iter().flat_map(|segment| &segment.sections).map(|section| section.rows).sum::<u64>();
+                let sections = segment.iter().flat_map(|segment| &segment.sections);
+                info.rows += sections.clone().map(|section| section.rows).sum::<u64>();
+                info.dead_letters |= sections.clone().any(|section| section.dataset == Dataset::DeadLetters);
             }
             self.roll(&mut info)?;
         }
@@ -281,10 +312,12 @@ impl Committer {
         let number = before.number + 1;
         let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let roller = self.next_roller(number, now_us, roll_all);
-        if self.pending.epoch.is_none() && roller == before.roller {
+        let delivered = roll_all && self.delivered != before.delivered;
+        if self.pending.epoch.is_none() && roller == before.roller && !delivered {
             return Ok(false);
         }
         let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
+        manifest.delivered = self.delivered.clone();
         let mut state = None;
         if let Some(delta) = &self.checkpoint {
             let (own, run) = (self.own_state, self.end.log.run);
@@ -305,6 +338,7 @@ impl Committer {
         if let Some(epoch) = pending.epoch {
             manifest.epoch = epoch;
             manifest.offsets = self.position.clone();
+            manifest.sources = Sources::clone(&self.sources.get());
             manifest.as_of_us = pending.as_of_us;
             manifest.tables = self.end.tables.clone();
             manifest.views = self.end.views.clone();
@@ -427,7 +461,7 @@ impl Committer {
     }
 }
 
-/// All messages of a record, accepted and rejected, by partition.
+/// All messages of a record, accepted, rejected or without effect, by partition.
 fn counted(record: &EpochRecord) -> Counted {
     let mut counted = Counted::default();
     for EventBatch { table, rows } in &record.events {
@@ -445,6 +479,10 @@ fn counted(record: &EpochRecord) -> Counted {
     }
     for letter in &record.dead_letters {
         counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
+    }
+    // Those that are accepted are among the events.
+    for Replay { position, .. } in record.replays.iter().filter(|replay| !replay.accepted) {
+        counted.add(&position.topic, position.partition, [position.offset]);
     }
     counted
 }

@@ -52,6 +52,8 @@ pub struct Settings {
     pub max_rows_recompute: usize,
     /// Shards of the views' state, with a thread each; 0: one for each core.
     pub shards: usize,
+    /// The Kafka topic that dead letters are produced to, too; None: they are in the history only.
+    pub dead_letter_topic: Option<String>,
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
@@ -61,6 +63,8 @@ pub struct Settings {
     pub takeover_after_ms: u64,
     /// With `drain`: the time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of: Option<i64>,
+    /// Topics of which the user accepts that events are lost. Only a flag: it is said of one start.
+    pub accept_loss: Vec<String>,
 }
 
 impl Default for Settings {
@@ -82,17 +86,19 @@ impl Default for Settings {
             memory_budget_bytes: 4_294_967_296,
             max_rows_recompute: 1_000_000,
             shards: 0,
+            dead_letter_topic: None,
             log_format: LogFormat::Text,
             drain: false,
             standby: false,
             takeover_after_ms: 10_000,
             as_of: None,
+            accept_loss: vec![],
         }
     }
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "brokers",
     "sql",
     "schemas",
@@ -109,6 +115,7 @@ pub const KEYS: [&str; 21] = [
     "memory_budget_bytes",
     "max_rows_recompute",
     "shards",
+    "dead_letter_topic",
     "log_format",
     "drain",
     "standby",
@@ -262,6 +269,7 @@ impl Settings {
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,
             "shards" => self.shards = number(SHARDS)? as usize,
+            "dead_letter_topic" => self.dead_letter_topic = optional(value)?,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
             "standby" => self.standby = flag(value, text_only)?,
@@ -293,6 +301,14 @@ fn time(value: &Value) -> Result<Option<i64>, Fault> {
     match chrono::DateTime::parse_from_rfc3339(&text) {
         Ok(time) => Ok(Some(time.timestamp_micros())),
         Err(_) => fault(format!("is {text}, not a time"), "write it like 2026-01-31T12:00:00Z"),
+    }
+}
+
+/// An empty text is the default: none.
+fn optional(value: &Value) -> Result<Option<String>, Fault> {
+    match value {
+        Value::String(text) if text.is_empty() => Ok(None),
+        value => text(value).map(Some),
     }
 }
 

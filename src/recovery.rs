@@ -9,13 +9,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 
 use crate::catalog::Table;
-use crate::changes::EventBatch;
+use crate::changes::{EventBatch, Position};
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
-    Epochs, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm,
-    ViewIdentity, read_events, read_state, remove_orphans, rolls,
+    Epochs, HistoryPin, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm,
+    ViewForm, ViewIdentity, read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -159,6 +159,11 @@ impl Recovered {
     /// The state to go on from, if there is some that this version can use.
     pub fn state(&self) -> Option<&StateForm> {
         self.manifest.as_ref()?.state.as_ref().filter(|state| state.is_usable())
+    }
+
+    /// The dead letters of which a replay was accepted. To be called before the first commit of this run, as `replay`.
+    pub fn replayed(&self) -> Result<BTreeSet<Position>> {
+        HistoryPin::of(&self.store, &self.end.log, self.rolled.clone()).replayed()
     }
 
     /// The saved tables of that state.

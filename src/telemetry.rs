@@ -43,6 +43,7 @@ pub enum NotReady {
     Standby,
     ReplayingHistory,
     BrokerUnreachable,
+    TopicMissing,
     Behind,
     StateBudget,
     CommitsFail,
@@ -56,6 +57,7 @@ impl NotReady {
             NotReady::Standby => "standby",
             NotReady::ReplayingHistory => "replaying history",
             NotReady::BrokerUnreachable => "broker unreachable",
+            NotReady::TopicMissing => "topic missing",
             NotReady::Behind => "behind",
             NotReady::StateBudget => "state_budget",
             NotReady::CommitsFail => "commits fail",
@@ -134,11 +136,15 @@ struct RouteName {
     route: &'static str,
 }
 
-/// Counters of one table's events: accepted + rejected = consumed (I4).
+/// Counters of one table's events: accepted + rejected + replayed again = consumed (I4).
 #[derive(Clone, Debug)]
 pub struct TableEvents {
     pub accepted: Counter,
     pub rejected: Counter,
+    /// Events that replay a dead letter; they are among the accepted ones.
+    pub replayed: Counter,
+    /// Replays of a dead letter that was replayed before: consumed, without effect.
+    pub replayed_again: Counter,
 }
 
 /// Figures of one route. Held by the router, so that a request looks nothing up.
@@ -178,8 +184,11 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     pub checkpoint_pause_seconds: Histogram,
     pub commit_bytes: Counter,
+    /// Dead letters that their topic has; after a restart some are counted again.
+    pub dead_letters_delivered: Counter,
     ready: Gauge,
     events: Family<TableOutcome, Counter>,
+    replays: Family<TableOutcome, Counter>,
     view_rows: Family<ViewName, Gauge>,
     view_bytes: Family<ViewName, Gauge>,
     view_errors: Family<ViewName, Gauge>,
@@ -209,8 +218,10 @@ impl Default for Metrics {
             commit_seconds: wide_buckets(),
             checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
+            dead_letters_delivered: Counter::default(),
             ready: Gauge::default(),
             events: Family::default(),
+            replays: Family::default(),
             view_rows: Family::default(),
             view_bytes: Family::default(),
             view_errors: Family::default(),
@@ -227,6 +238,8 @@ impl Metrics {
     fn register_pipeline(&mut self) {
         let r = &mut self.registry;
         r.register("events", "Events consumed, by table and outcome", self.events.clone());
+        let help = "Replays of dead letters, by table: accepted, or without effect because one was before";
+        r.register("replays", help, self.replays.clone());
         r.register("epoch", "Newest published epoch of this run", self.epoch.clone());
         let help = "Time from the closing of a batch to its publication";
         r.register_with_unit("epoch", help, Unit::Seconds, self.epoch_seconds.clone());
@@ -238,6 +251,8 @@ impl Metrics {
         let pause = self.checkpoint_pause_seconds.clone();
         r.register_with_unit("checkpoint_pause", "Time that a checkpoint stops epochs", Unit::Seconds, pause);
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
+        let help = "Dead letters produced to their topic and confirmed";
+        r.register("dead_letters_delivered", help, self.dead_letters_delivered.clone());
     }
 
     fn register_serving(&mut self) {
@@ -256,6 +271,8 @@ impl Metrics {
         TableEvents {
             accepted: self.events.get_or_create_owned(&outcome("accepted")),
             rejected: self.events.get_or_create_owned(&outcome("rejected")),
+            replayed: self.replays.get_or_create_owned(&outcome("accepted")),
+            replayed_again: self.replays.get_or_create_owned(&outcome("again")),
         }
     }
 
@@ -304,6 +321,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.table_events("orders").accepted.inc_by(3);
         metrics.table_events("orders").rejected.inc();
+        metrics.table_events("orders").replayed_again.inc();
         metrics.epoch.set(7);
         metrics.epoch_seconds.observe(0.002);
         metrics.publish_lag_seconds.observe(0.01);
@@ -319,6 +337,8 @@ mod tests {
         for line in [
             "rebateflow_events_total{table=\"orders\",outcome=\"accepted\"} 3",
             "rebateflow_events_total{table=\"orders\",outcome=\"rejected\"} 1",
+            "rebateflow_replays_total{table=\"orders\",outcome=\"accepted\"} 0",
+            "rebateflow_replays_total{table=\"orders\",outcome=\"again\"} 1",
             "rebateflow_epoch 7",
             "rebateflow_epoch_seconds_count 1",
             "rebateflow_publish_lag_seconds_sum 0.01",
@@ -326,6 +346,7 @@ mod tests {
             "rebateflow_commits_total 1",
             "rebateflow_commit_seconds_count 1",
             "rebateflow_commit_bytes_total 1000",
+            "rebateflow_dead_letters_delivered_total 0",
             "rebateflow_view_rows{view=\"balance\"} 5",
             "rebateflow_view_bytes{view=\"balance\"} 4096",
             "rebateflow_view_errors{view=\"balance\"} 1",

@@ -28,7 +28,7 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Print a view as it was at a time or an epoch.
     History(history::HistoryArguments),
-    /// Print the messages that could not be read, and why.
+    /// Print the messages that could not be read, and why, or replay them.
     DeadLetters(dead_letters::DeadLettersArguments),
     /// Run test scripts (.slt) under every schedule, compared with the batch answer.
     Test(test::TestArguments),

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod history;
 mod print;
+mod replay;
 mod run;
 mod server;
 mod test;

@@ -49,6 +49,8 @@ impl Server {
         let options = PipelineOptions {
             catalog,
             brokers,
+            accept_loss: settings.accept_loss.iter().cloned().collect(),
+            dead_letter_topic: settings.dead_letter_topic.clone(),
             store: Store::open(&settings.data)?,
             history: HistorySettings {
                 commit_every_ms: settings.commit_every_ms,

@@ -12,7 +12,7 @@ use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment,
 use super::paths::{self, LogObject};
 use super::store::{Created, Store};
 use super::tables::TableForm;
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Offsets, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -213,6 +213,7 @@ fn create_manifest(store: &Store, manifest: &Manifest) -> Result<Created> {
 
 /// The newest manifest. Another writer may delete manifests meanwhile, but never the newest.
 fn newest(store: &Store) -> Result<Option<Manifest>> {
+    let mut empty = 0;
     for _ in 0..OPEN_ATTEMPTS_MAX {
         let listed = store.list_flat(&paths::log())?;
         let number = |path| match paths::log_object(path) {
@@ -220,7 +221,12 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
             _ => None,
         };
         let Some(number) = listed.iter().filter_map(number).max() else {
-            return Ok(None);
+            // A listing is not of one moment: the old ones may have gone and the new one come while it ran. Runs stay.
+            if store.list_flat(&paths::runs())?.is_empty() {
+                return Ok(None);
+            }
+            empty += 1;
+            continue;
         };
         let path = paths::manifest(number);
         match store.read(&path) {
@@ -228,6 +234,9 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
             Err(e) if e.kind == ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
+    }
+    if empty == OPEN_ATTEMPTS_MAX {
+        return Ok(None);
     }
     Err(Error::unavailable(format!("the log in {} changes faster than it can be read", store.name())))
 }
@@ -261,11 +270,13 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             epoch: 0,
             committed_at_us: now_us,
             offsets: Offsets::new(),
+            sources: Sources::default(),
             as_of_us: 0,
             segment: None,
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),
             roller: RollerState::default(),
+            delivered: None,
             state: None,
         },
     }

@@ -9,6 +9,7 @@
 
 mod archive;
 mod dataset_rows;
+mod dead_letters;
 mod delta;
 mod events;
 mod file_rows;
@@ -29,12 +30,13 @@ mod tables;
 
 pub use archive::{check_storable, read_archive};
 pub use dataset_rows::DatasetRows;
+pub use dead_letters::{dead_letters_of, replay_rows, replayed_in};
 pub use delta::DeltaTable;
 pub use events::{Epochs, read_events};
 pub use file_rows::{GroupChoice, RowGroups};
 pub use heartbeat::{Heartbeat, newest_heartbeat};
 pub use log::{Commit, Log, LogEnd};
-pub use manifest::{CommitRange, Life, Manifest, RollerState, Section, Segment, ViewForm};
+pub use manifest::{CommitRange, Delivered, Life, Manifest, RollerState, Section, Segment, ViewForm};
 pub use orphans::remove_orphans;
 pub use past::{Moment, PastView, moment_name};
 pub use paths::{Dataset, date_of, segment as segment_path};

@@ -11,6 +11,7 @@
 //! events/<table>/_date=2026-03-01/000000000001-000000000012.parquet
 //! views/<view>/gen=1/_date=2026-03-01/000000000001-000000000012.parquet
 //! dead_letters/_date=2026-03-01/000000000001-000000000012.parquet
+//! replays/_date=2026-03-01/000000000001-000000000012.parquet
 //! ```
 
 use chrono::{DateTime, NaiveDate};
@@ -31,6 +32,8 @@ pub enum Dataset {
         generation: u32,
     },
     DeadLetters,
+    /// Messages that replay dead letters; their ids are state.
+    Replays,
     /// A saved table; only in state files.
     State(String),
 }
@@ -44,6 +47,7 @@ impl Dataset {
                 Path::from_iter(["views", name.as_str(), &format!("gen={generation}")])
             }
             Dataset::DeadLetters => Path::from("dead_letters"),
+            Dataset::Replays => Path::from("replays"),
             Dataset::State(table) => Path::from_iter(["state", table.as_str()]),
         }
     }
@@ -55,8 +59,8 @@ impl Dataset {
 }
 
 /// Where the folders of all datasets are.
-pub fn datasets() -> [Path; 3] {
-    ["events", "views", "dead_letters"].map(Path::from)
+pub fn datasets() -> [Path; 4] {
+    ["events", "views", "dead_letters", "replays"].map(Path::from)
 }
 
 /// The name of the Parquet files of a roll.

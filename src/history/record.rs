@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::changes::{Changes, DeadLetter, EventBatch};
+use crate::changes::{Changes, DeadLetter, EventBatch, Replay};
 use crate::checkpoint::Offsets;
 use crate::state::{SavedRows, SavedTable};
 
@@ -17,6 +17,8 @@ pub struct EpochRecord {
     pub events: Vec<EventBatch>,
     /// Rejected events.
     pub dead_letters: Vec<DeadLetter>,
+    /// Messages that replay dead letters: those that are events, and those without effect.
+    pub replays: Vec<Replay>,
     /// Changes of the views that are kept (`history = 'changes'`).
     pub view_changes: Vec<ViewChanges>,
     /// The next offsets to read after this epoch.

@@ -143,6 +143,7 @@ impl Flow {
             published_at_us: shared.clock.now_us(),
             events: vec![],
             dead_letters: vec![],
+            replays: vec![],
             view_changes,
             offsets: self.offsets.clone(),
             as_of_us: self.engine.as_of_us(),

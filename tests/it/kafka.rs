@@ -5,12 +5,16 @@
 
 mod answers;
 mod broker;
+mod dead_letters;
 mod files;
 mod kills;
 mod load;
+mod one_topic;
 mod oracle;
+mod replays;
 pub mod server;
 mod standby;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::fs;

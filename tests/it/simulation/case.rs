@@ -346,6 +346,8 @@ impl Case {
         PipelineOptions {
             catalog: self.chosen.catalog(),
             brokers: String::new(),
+            accept_loss: Default::default(),
+            dead_letter_topic: None,
             store: Store::over(self.faulty.clone() as Arc<dyn ObjectStore>, "memory"),
             history: self.settings,
             epoch_rows_max: [1, 20, 1_000][self.random.usize(0..3)],
