@@ -17,10 +17,10 @@ use crate::checkpoint::{Counted, Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    Before, CheckpointMark, CommitRange, Dataset, Delivered, DeltaTable, EpochRecord, HistorySettings, LogEnd,
+    Before, CheckpointMark, CommitRange, Dataset, Delivered, DeltaTable, Dropped, EpochRecord, HistorySettings, LogEnd,
     Manifest, MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges,
-    check_storable, create_segment, date_of, dead_letter_rows, epoch_number, event_rows, next_state, replay_rows, roll,
-    segment_path, view_rows,
+    all_dropped, check_storable, create_segment, date_of, dead_letter_rows, delete_dropped, epoch_number, event_rows,
+    next_dropped, next_state, replay_rows, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -47,6 +47,9 @@ pub struct Committer {
     checkpoint: Option<StateDelta>,
     /// This run has written a checkpoint.
     own_state: bool,
+    /// What was dropped as of the last roll that was marked done, and what of that is deleted.
+    dropped: Vec<Dropped>,
+    deleted: Vec<Dropped>,
     merging: Merging,
     /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
     rolled: Option<BTreeMap<String, DeltaTable>>,
@@ -114,6 +117,8 @@ impl Committer {
         let last_commit = clock.instant();
         let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
+        // The start has deleted what is dropped.
+        let dropped = end.log.newest.roller.dropped.clone();
         Committer {
             store,
             clock,
@@ -127,6 +132,8 @@ impl Committer {
             delivered,
             checkpoint: None,
             own_state: false,
+            deleted: dropped.clone(),
+            dropped,
             merging: Merging::None,
             rolled: None,
             last_commit,
@@ -363,6 +370,7 @@ impl Committer {
             (Some(range), Some(delta)) => (range.to, Some(delta.clone())),
             (None, _) => (before.rolled_to, before.delta.clone()),
         };
+        let dropped = all_dropped(&before.dropped, &before.dropping);
         let unrolled = || self.end.log.unrolled.iter().filter(|commit| commit.number > rolled_to);
         let segments = || unrolled().filter_map(|commit| Some((commit, commit.segment.as_ref()?)));
         let pending = self.pending.segment.bytes();
@@ -377,7 +385,13 @@ impl Committer {
         let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
         let to = next_day.map_or(number, |next| next - 1);
         let rolling = (due || many).then_some(CommitRange { from: rolled_to + 1, to });
-        RollerState { rolled_to, rolling, delta }
+        let dropping = match rolling {
+            Some(_) if delta.is_some() => {
+                next_dropped(&self.settings, &self.end.log.newest.views, &dropped, (now_us, oldest_us))
+            }
+            _ => vec![],
+        };
+        RollerState { rolled_to, rolling, delta, dropped, dropping }
     }
 
     /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
@@ -406,16 +420,29 @@ impl Committer {
             if let Err(error) = self.end.log.sweep(&self.store) {
                 tracing::warn!(%error, "rolled segments are not deleted yet");
             }
+            self.delete_dropped();
         }
         Ok(segment)
     }
 
+    /// Deletes what an earlier roll dropped: who reads now may have begun before this one.
+    fn delete_dropped(&mut self) {
+        let now = self.end.log.newest.roller.dropped.clone();
+        let dropped = std::mem::replace(&mut self.dropped, now);
+        let new: Vec<Dropped> = dropped.iter().filter(|dropped| !self.deleted.contains(dropped)).cloned().collect();
+        match delete_dropped(&self.store, &new) {
+            Ok(()) => self.deleted = dropped,
+            Err(error) => tracing::warn!(%error, "what is not kept any more is not deleted yet"),
+        }
+    }
+
     fn sweep_state(&self) -> Result<()> {
-        let merging = match &self.merging {
-            Merging::Running(path) => Some(path),
-            _ => None,
+        let written = match &self.merging {
+            Merging::Running(path) => Some(path.clone()),
+            Merging::Done(merged) => Some(merged.path()),
+            Merging::None | Merging::Off => None,
         };
-        self.end.log.sweep_state(&self.store, merging)
+        self.end.log.sweep_state(&self.store, written.as_ref())
     }
 
     /// State files to be made one, if it is time. The caller runs that, beside the commits if it likes, and hands the

@@ -44,6 +44,10 @@ pub struct Settings {
     pub roll_after_ms: u64,
     /// Milliseconds between checkpoints of the state.
     pub checkpoint_every_ms: u64,
+    /// Days that dead letters are kept; 0: for ever.
+    pub keep_dead_letters_days: u32,
+    /// Days that the changes of an edited or removed view are kept; 0: for ever.
+    pub keep_generations_days: u32,
     /// Kibibytes of messages that the Kafka client may hold for each partition.
     pub fetch_queued_kbytes_max: u64,
     /// Bytes of state; consumption stops at this size.
@@ -82,6 +86,8 @@ impl Default for Settings {
             roll_bytes: 134_217_728,
             roll_after_ms: 300_000,
             checkpoint_every_ms: 10_000,
+            keep_dead_letters_days: 0,
+            keep_generations_days: 0,
             fetch_queued_kbytes_max: 32_768,
             memory_budget_bytes: 4_294_967_296,
             max_rows_recompute: 1_000_000,
@@ -98,7 +104,7 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 24] = [
     "brokers",
     "sql",
     "schemas",
@@ -111,6 +117,8 @@ pub const KEYS: [&str; 22] = [
     "roll_bytes",
     "roll_after_ms",
     "checkpoint_every_ms",
+    "keep_dead_letters_days",
+    "keep_generations_days",
     "fetch_queued_kbytes_max",
     "memory_budget_bytes",
     "max_rows_recompute",
@@ -131,6 +139,7 @@ const EPOCH_MS: RangeInclusive<u64> = 1..=10_000;
 const COMMIT_MS: RangeInclusive<u64> = 10..=600_000;
 const ROLL_BYTES: RangeInclusive<u64> = 65_536..=17_179_869_184;
 const CHECKPOINT_MS: RangeInclusive<u64> = 100..=3_600_000;
+const KEEP_DAYS: RangeInclusive<u64> = 0..=36_500;
 const ROLL_MS: RangeInclusive<u64> = 100..=86_400_000;
 /// The upper end is the client library's own.
 const FETCH_KBYTES: RangeInclusive<u64> = 1_024..=2_097_151;
@@ -265,6 +274,8 @@ impl Settings {
             "roll_bytes" => self.roll_bytes = number(ROLL_BYTES)?,
             "roll_after_ms" => self.roll_after_ms = number(ROLL_MS)?,
             "checkpoint_every_ms" => self.checkpoint_every_ms = number(CHECKPOINT_MS)?,
+            "keep_dead_letters_days" => self.keep_dead_letters_days = number(KEEP_DAYS)? as u32,
+            "keep_generations_days" => self.keep_generations_days = number(KEEP_DAYS)? as u32,
             "fetch_queued_kbytes_max" => self.fetch_queued_kbytes_max = number(FETCH_KBYTES)?,
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,

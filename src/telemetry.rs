@@ -1,8 +1,9 @@
 //! What an operator of rebateflow sees: log lines, metrics in the Prometheus text format, and readiness.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -70,11 +71,13 @@ impl NotReady {
 #[derive(Debug)]
 pub struct Readiness {
     reasons: ArcSwap<Vec<NotReady>>,
+    /// The error of the last attempt to commit, while commits fail.
+    commit_error: ArcSwapOption<String>,
 }
 
 impl Default for Readiness {
     fn default() -> Self {
-        Readiness { reasons: ArcSwap::from_pointee(vec![NotReady::Starting]) }
+        Readiness { reasons: ArcSwap::from_pointee(vec![NotReady::Starting]), commit_error: ArcSwapOption::empty() }
     }
 }
 
@@ -86,6 +89,17 @@ impl Readiness {
     /// The reasons in the order of `NotReady`, each once.
     pub fn reasons(&self) -> Vec<NotReady> {
         self.reasons.load().to_vec()
+    }
+
+    /// What is wrong with the commits; None: nothing.
+    pub fn commit_error(&self) -> Option<Arc<String>> {
+        self.commit_error.load_full()
+    }
+
+    /// An attempt to commit has failed, or the commits are well again. Answers whether they were.
+    pub fn set_commit_error(&self, error: Option<String>) -> bool {
+        self.set(NotReady::CommitsFail, error.is_some());
+        self.commit_error.swap(error.map(Arc::new)).is_none()
     }
 
     /// A reason holds from now on.
@@ -181,6 +195,7 @@ pub struct Metrics {
     /// Events in the broker that are not consumed yet.
     pub lag_events: Gauge,
     pub commits: Counter,
+    pub commit_failures: Counter,
     pub commit_seconds: Histogram,
     pub checkpoint_pause_seconds: Histogram,
     pub commit_bytes: Counter,
@@ -215,6 +230,7 @@ impl Default for Metrics {
             publish_lag_seconds: wide_buckets(),
             lag_events: Gauge::default(),
             commits: Counter::default(),
+            commit_failures: Counter::default(),
             commit_seconds: wide_buckets(),
             checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
@@ -247,6 +263,8 @@ impl Metrics {
         r.register_with_unit("publish_lag", help, Unit::Seconds, self.publish_lag_seconds.clone());
         r.register("lag_events", "Events in the broker that are not consumed yet", self.lag_events.clone());
         r.register("commits", "Durable commits", self.commits.clone());
+        let help = "Attempts to commit or to roll that failed; each is made again";
+        r.register("commit_failures", help, self.commit_failures.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
         let pause = self.checkpoint_pause_seconds.clone();
         r.register_with_unit("checkpoint_pause", "Time that a checkpoint stops epochs", Unit::Seconds, pause);
@@ -327,6 +345,7 @@ mod tests {
         metrics.publish_lag_seconds.observe(0.01);
         metrics.lag_events.set(12);
         metrics.commits.inc();
+        metrics.commit_failures.inc_by(2);
         metrics.commit_seconds.observe(0.1);
         metrics.commit_bytes.inc_by(1000);
         metrics.set_view("balance", 5, 4096, 1);
@@ -344,6 +363,7 @@ mod tests {
             "rebateflow_publish_lag_seconds_sum 0.01",
             "rebateflow_lag_events 12",
             "rebateflow_commits_total 1",
+            "rebateflow_commit_failures_total 2",
             "rebateflow_commit_seconds_count 1",
             "rebateflow_commit_bytes_total 1000",
             "rebateflow_dead_letters_delivered_total 0",

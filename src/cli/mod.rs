@@ -4,6 +4,7 @@
 
 mod arguments;
 mod ask;
+mod backup;
 mod check;
 mod dead_letters;
 mod demo;

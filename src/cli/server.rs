@@ -57,6 +57,8 @@ impl Server {
                 roll_bytes: settings.roll_bytes,
                 roll_after_ms: settings.roll_after_ms,
                 checkpoint_every_ms: settings.checkpoint_every_ms,
+                keep_dead_letters_days: settings.keep_dead_letters_days,
+                keep_generations_days: settings.keep_generations_days,
                 enabled: settings.history,
             },
             epoch_rows_max: settings.epoch_rows_max,

@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::delta::DeltaTable;
 use super::paths::Dataset;
 use super::record::epoch_number;
+use super::retention::Dropped;
 use super::state::StateForm;
 use super::tables::TableForm;
 use crate::checkpoint::{Offsets, Sources};
@@ -165,11 +166,18 @@ pub struct RollerState {
     /// version that wrote no such logs.
     #[serde(default)]
     pub delta: Option<BTreeMap<String, DeltaTable>>,
+    /// Files that are not kept any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<Dropped>,
+    /// What the roll that is decided drops, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropping: Vec<Dropped>,
 }
 
 impl Default for RollerState {
     fn default() -> Self {
-        RollerState { rolled_to: 0, rolling: None, delta: Some(BTreeMap::new()) }
+        let (dropped, dropping) = (vec![], vec![]);
+        RollerState { rolled_to: 0, rolling: None, delta: Some(BTreeMap::new()), dropped, dropping }
     }
 }
 
@@ -238,7 +246,13 @@ mod tests {
             views: BTreeMap::new(),
             state: None,
             delivered: None,
-            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }), delta: None },
+            roller: RollerState {
+                rolled_to: 4,
+                rolling: Some(CommitRange { from: 5, to: 9 }),
+                delta: None,
+                dropped: vec![],
+                dropping: vec![Dropped { dataset: Dataset::DeadLetters, before: "2026-03-01".into() }],
+            },
         }
     }
 

@@ -20,6 +20,7 @@ use super::file_rows::{GroupChoice, OpenFile};
 use super::log::{Commit, Log};
 use super::manifest::Manifest;
 use super::paths::Dataset;
+use super::retention::{Dropped, keep_files};
 use super::roller::{RollRecord, rolls};
 use super::rows::{expanded_schema, section_schema};
 use super::store::Store;
@@ -42,6 +43,8 @@ pub struct HistoryReader {
 struct Known {
     rolled: Arc<Vec<RollRecord>>,
     rolled_to: u64,
+    /// What was taken out of the records.
+    dropped: Vec<Dropped>,
     commits: BTreeMap<u64, Commit>,
 }
 
@@ -87,8 +90,12 @@ impl Known {
     fn follow(&mut self, store: &Store, newest: &Manifest) -> Result<(Arc<Vec<RollRecord>>, Vec<Commit>)> {
         let rolled_to = newest.roller.rolled_to;
         let records = rolls(store, self.rolled_to, rolled_to)?;
-        if !records.is_empty() {
-            Arc::make_mut(&mut self.rolled).extend(records);
+        let dropped = &newest.roller.dropped;
+        if !records.is_empty() || self.dropped != *dropped {
+            let rolled = Arc::make_mut(&mut self.rolled);
+            rolled.extend(records);
+            keep_files(rolled, dropped);
+            self.dropped.clone_from(dropped);
         }
         self.rolled_to = rolled_to;
         self.commits.retain(|number, _| *number > rolled_to);

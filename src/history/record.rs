@@ -71,6 +71,10 @@ pub struct HistorySettings {
     pub roll_after_ms: u64,
     /// Milliseconds between two checkpoints of the state.
     pub checkpoint_every_ms: u64,
+    /// Days that dead letters are kept; 0: for ever.
+    pub keep_dead_letters_days: u32,
+    /// Days that the changes of a view's generation are kept after its end; 0: for ever.
+    pub keep_generations_days: u32,
     /// Off: nothing at all is written, and a start finds nothing.
     pub enabled: bool,
 }
@@ -82,6 +86,8 @@ impl Default for HistorySettings {
             roll_bytes: 128 << 20,
             roll_after_ms: 300_000,
             checkpoint_every_ms: 10_000,
+            keep_dead_letters_days: 0,
+            keep_generations_days: 0,
             enabled: true,
         }
     }

@@ -16,7 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Heartbeat, MergedState};
 use crate::ingest::Kafka;
 use crate::tasks::{Stop, spawn_thread};
-use crate::telemetry::NotReady;
 
 /// Uncommitted bytes at which a commit is made before its time.
 const PENDING_BYTES_MAX: u64 = 64 << 20;
@@ -159,7 +158,8 @@ fn insist(shared: &Shared, attempts: usize, mut commit: impl FnMut() -> Result<C
             Err(error) if error.kind == ErrorKind::Unavailable => error,
             Err(error) => return Err(error),
         };
-        shared.readiness.add(NotReady::CommitsFail);
+        shared.readiness.set_commit_error(Some(error.to_string()));
+        shared.metrics.commit_failures.inc();
         tracing::warn!(%error, retry_ms = wait.as_millis() as u64, "a commit failed; trying again");
         if shared.stop.raised() {
             left = left.min(LAST_ATTEMPTS);
@@ -176,7 +176,9 @@ fn insist(shared: &Shared, attempts: usize, mut commit: impl FnMut() -> Result<C
 }
 
 fn note(shared: &Shared, info: &CommitInfo, took: Duration) {
-    shared.readiness.remove(NotReady::CommitsFail);
+    if !shared.readiness.set_commit_error(None) {
+        tracing::info!(number = info.number, "commits work again; nothing is lost");
+    }
     if info.bytes > 0 {
         shared.metrics.commits.inc();
         shared.metrics.commit_bytes.inc_by(info.bytes);

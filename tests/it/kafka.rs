@@ -5,6 +5,8 @@
 
 mod answers;
 mod broker;
+#[cfg(feature = "s3")]
+mod bucket;
 mod dead_letters;
 mod files;
 mod kills;
@@ -14,6 +16,7 @@ mod oracle;
 mod replays;
 pub mod server;
 mod standby;
+mod storage;
 mod topics;
 
 use std::collections::BTreeMap;

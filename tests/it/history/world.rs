@@ -147,6 +147,8 @@ pub fn settings() -> HistorySettings {
         roll_bytes: 6_000,
         roll_after_ms: 300_000,
         checkpoint_every_ms: 10_000,
+        keep_dead_letters_days: 0,
+        keep_generations_days: 0,
         enabled: true,
     }
 }

@@ -55,14 +55,16 @@ impl Launch {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REBATEFLOW_")) {
             command.env_remove(name);
         }
+        // A test may say that the data are somewhere else.
+        if !self.environment.iter().any(|(name, _)| *name == "REBATEFLOW_DATA") {
+            command.env("REBATEFLOW_DATA", self.data());
+        }
         command
             .args(["run", "--http", "127.0.0.1:0", "--brokers", &self.brokers])
             .arg("--sql")
             .arg(&self.sql)
             .arg("--schemas")
             .arg(self.directory.join("schemas"))
-            .arg("--data")
-            .arg(self.data())
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
