@@ -4,7 +4,6 @@
 //! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

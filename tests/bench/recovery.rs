@@ -147,6 +147,8 @@ impl Process {
                 roll_after_ms: 300_000,
                 // Only when it is told to.
                 checkpoint_every_ms: 3_600_000,
+                keep_dead_letters_days: 0,
+                keep_generations_days: 0,
                 enabled: true,
             },
             epoch_rows_max: BATCH as usize,
@@ -157,6 +159,8 @@ impl Process {
             shards: 0,
             drain: false,
             as_of_us: None,
+            accept_loss: vec![],
+            dead_letter_topic: None,
             standby: false,
             takeover_after: Duration::from_secs(10),
         };
