@@ -10,6 +10,7 @@
 //! gone, and a start is timed: once with nothing after the last checkpoint, once with 200,000 events, as many as ten
 //! seconds bring at 20,000 a second.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -159,7 +160,7 @@ impl Process {
             shards: 0,
             drain: false,
             as_of_us: None,
-            accept_loss: vec![],
+            accept_loss: BTreeSet::new(),
             dead_letter_topic: None,
             standby: false,
             takeover_after: Duration::from_secs(10),
