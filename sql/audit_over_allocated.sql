@@ -5,4 +5,4 @@ WITH (key = 'platform, order_line_id')
 AS SELECT platform, order_line_id, commission_net, rebate, inviter_1, inviter_2
 FROM line_split
 WHERE commission_net >= 0 AND (rebate + inviter_1 + inviter_2 > commission_net OR rebate < 0 OR inviter_1 < 0
-     OR inviter_2 < 0);
+       OR inviter_2 < 0);

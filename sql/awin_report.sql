@@ -3,8 +3,8 @@
 -- add up to them (see awin_parts). Awin has no time of change: what we fetched last is its state, so our clock
 -- orders the versions.
 CREATE VIEW awin_report AS
-SELECT CAST(md5(concat_ws('|', 'AWIN', id, CAST(fetched_at AS VARCHAR), commissionstatus,
-     commissionamount_amount)) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', 'AWIN', id, CAST(fetched_at AS VARCHAR), commissionstatus,
+       commissionamount_amount)) AS event_id,
        'AWIN' AS platform, id AS order_line_id, fetched_at AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

@@ -4,8 +4,8 @@
 -- whose records add up to nothing is declined, or reversed if it was closed. From the first record with a fault on,
 -- and before the original is there, there is no version.
 CREATE VIEW cj_report AS
-SELECT CAST(md5(concat_ws('|', 'CJ', commission_id, posting_date, action_status, validation_status, sale,
-     commission)) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', 'CJ', commission_id, posting_date, action_status, validation_status, sale,
+       commission)) AS event_id,
        'CJ' AS platform, action_id AS order_line_id, posting_date_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

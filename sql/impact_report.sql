@@ -2,8 +2,8 @@
 -- its text; such a record is kept out (network_rejects). An action has no time of change: what we fetched last is
 -- its state, so our clock orders the versions. One that is reversed before it is locked is declined, later reversed.
 CREATE VIEW impact_report AS
-SELECT CAST(md5(concat_ws('|', 'IMPACT', id, CAST(fetched_at AS VARCHAR), state, payout)) AS VARCHAR) AS event_id,
-     'IMPACT' AS platform,
+SELECT md5(concat_ws('|', 'IMPACT', id, CAST(fetched_at AS VARCHAR), state, payout)) AS event_id,
+       'IMPACT' AS platform,
        id AS order_line_id, fetched_at AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

@@ -2,8 +2,8 @@
 -- update's version is the sum of the action's updates up to it. An update also says what the commission is after it;
 -- the sum must be the same, or an update is missing and this one is kept out (network_rejects).
 CREATE VIEW impact_update_report AS
-SELECT CAST(md5(concat_ws('|', 'IMPACT update', update_id, state, delta_payout)) AS VARCHAR) AS event_id,
-     'IMPACT' AS platform,
+SELECT md5(concat_ws('|', 'IMPACT update', update_id, state, delta_payout)) AS event_id,
+       'IMPACT' AS platform,
        action_id AS order_line_id, update_date_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

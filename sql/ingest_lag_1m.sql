@@ -4,7 +4,7 @@
 CREATE MATERIALIZED VIEW ingest_lag_1m
 WITH (key = 'platform, minute')
 AS SELECT platform, minute, COUNT(*) AS reports,
-     APPROX_PERCENTILE_CONT(0.99) WITHIN GROUP (ORDER BY lag_s) AS lag_p99_s,
+       APPROX_PERCENTILE_CONT(0.99) WITHIN GROUP (ORDER BY lag_s) AS lag_p99_s,
        COUNT(*) FILTER (WHERE lag_s < 0) AS early,
             COUNT(*) FILTER (WHERE source_modified < newest_before) AS out_of_order,
        COUNT(*) FILTER (WHERE delivery > 1) AS repeated

@@ -5,9 +5,10 @@
 -- Six parts are read, more are a fault. 15, 24 unpaid; 16 paid; 17 done; 18 settled, an old code; 25 to 28 penalty;
 -- 2 to 14 and 19 to 23 invalid, each for its reason (2: split, its parts come as lines of their own; 12: bought by
 -- the one who advertised).
+-- The free text of the link is our click; a position can stand for a user.
 CREATE VIEW jd_report AS
-SELECT CAST(md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefee, '-'), COALESCE(actualfee, '-'),
-     COALESCE(balanceext, '-'))) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefee, '-'), COALESCE(actualfee, '-'),
+       COALESCE(balanceext, '-'))) AS event_id,
        'JD' AS platform, id AS order_line_id, modifytime_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,
@@ -20,7 +21,7 @@ SELECT CAST(md5(concat_ws('|', 'JD', id, modifytime, status, COALESCE(estimatefe
             WHEN status IN ('RECEIVED', 'APPROVED') THEN actualfee_v END AS act_commission,
        0.000000 AS service_fee_rate, CASE WHEN status <> 'TRACKED' THEN ordertime_v END AS pay_time,
        finishtime_v AS receive_time, paymonth_v AS settle_time, fetched_at AS ingest_time, orderid AS parent_order_id,
-       validcode AS status_raw, CAST(NULL AS VARCHAR) AS click_id, COALESCE(subunionid, ext1, positionid) AS sub_id,
+       validcode AS status_raw, COALESCE(subunionid, ext1) AS click_id, NULLIF(positionid, '0') AS sub_id,
        skuid AS sku_id, skunum_v AS qty, skureturnnum_v AS qty_returned, actualcosprice_v AS settle_amount,
        CAST(NULL AS DECIMAL(18,2)) AS subsidy, CAST(NULL AS DECIMAL(18,2)) AS service_fee,
        CAST(NULL AS TIMESTAMP(6)) AS click_time, ordertime_v AS order_time, CAST(NULL AS VARCHAR) AS refund_tag,

@@ -3,7 +3,7 @@
 CREATE MATERIALIZED VIEW network_rejects
 WITH (key = 'platform, record_id')
 AS SELECT platform, source, record_id, split_part(fault, '=', 1) AS field, substr(fault, strpos(fault,
-     '=') + 1) AS value,
+       '=') + 1) AS value,
        raw_ref, fetched_at
 FROM (
   SELECT platform, 'tbk' AS source, order_line_id AS record_id, fault, raw_ref, ingest_time AS fetched_at

@@ -3,8 +3,8 @@
 -- commission goes through all states: it is the expected one until the order is verified (3) or settled (5).
 -- -1 unpaid, 0 paid, 1 group complete, 2 received, 3 verified, 5 settled, 4 failed, 8 no commission, 10 penalty.
 CREATE VIEW pdd_report AS
-SELECT CAST(md5(concat_ws('|', 'PDD', order_sn, order_modify_at, order_status, COALESCE(order_amount, '-'),
-     COALESCE(promotion_amount, '-'))) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', 'PDD', order_sn, order_modify_at, order_status, COALESCE(order_amount, '-'),
+       COALESCE(promotion_amount, '-'))) AS event_id,
        'PDD' AS platform, order_sn AS order_line_id, order_modify_at_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,

@@ -3,7 +3,7 @@
 CREATE MATERIALIZED VIEW rebate_explain
 WITH (key = 'user_id, platform, order_line_id')
 AS SELECT r.user_id, r.platform, r.order_line_id, r.user_source, r.status, r.event_id AS source_event,
-     r.source_modified,
+       r.source_modified,
        r.ingest_time, r.raw_ref, r.pay_time, r.pay_amount, r.settle_amount, r.commission_rate, r.est_commission,
        r.act_commission, r.service_fee_rate,
        CAST(COALESCE(r.act_commission, r.est_commission) - r.commission_net AS DECIMAL(18,2)) AS service_fee,

@@ -2,8 +2,8 @@
 -- order: it deducts the commission of the refund from us later. So this is a further version of the line, at the
 -- refund's time, with the commission less what we give back; the fee is computed anew.
 CREATE VIEW tbk_after_refund AS
-SELECT CAST(md5(concat_ws('|', o.event_id, 'refund', CAST(f.event_time AS VARCHAR),
-     CAST(f.commission_back AS VARCHAR))) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', o.event_id, 'refund', CAST(f.event_time AS VARCHAR),
+       CAST(f.commission_back AS VARCHAR))) AS event_id,
        o.platform, o.order_line_id, GREATEST(o.source_modified, f.event_time) AS source_modified,
        CASE WHEN f.commission_back >= o.act_commission THEN 'REVERSED' ELSE o.status END AS status,
        CASE WHEN f.commission_back >= o.act_commission THEN 6 ELSE 5 END AS status_rank, o.user_id, o.merchant_id,

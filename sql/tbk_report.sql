@@ -3,10 +3,11 @@
 -- commission is the expected one until the line is settled (3), then the one in the end; an invalid line (13) has
 -- none. The settled record does not say when the goods were received. The line is the child order; one that comes
 -- twice under two adzones is one.
+-- `unid` is our click, where Taobao gives it back; a channel or a member stands for a user.
 CREATE VIEW tbk_report AS
-SELECT CAST(md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALESCE(alipay_total_price, '-'),
-     COALESCE(pay_price, '-'), COALESCE(pub_share_pre_fee, '-'), COALESCE(pub_share_fee, '-'), COALESCE(refund_tag,
-          '-'))) AS VARCHAR) AS event_id,
+SELECT md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALESCE(alipay_total_price, '-'),
+       COALESCE(pay_price, '-'), COALESCE(pub_share_pre_fee, '-'), COALESCE(pub_share_fee, '-'), COALESCE(refund_tag,
+          '-'))) AS event_id,
        'TBK' AS platform, trade_id AS order_line_id, modified_time_v AS source_modified, status,
        CASE status WHEN 'TRACKED' THEN 0 WHEN 'PENDING' THEN 1 WHEN 'RECEIVED' THEN 2 WHEN 'APPROVED' THEN 3
                      WHEN 'PAYABLE' THEN 4 WHEN 'DECLINED' THEN 5 WHEN 'REVERSED' THEN 6 END AS status_rank,
@@ -18,7 +19,7 @@ SELECT CAST(md5(concat_ws('|', 'TBK', trade_id, modified_time, tk_status, COALES
        COALESCE(alimama_rate_v, 0.000000) AS service_fee_rate, COALESCE(tb_paid_time_v, tk_paid_time_v) AS pay_time,
        CASE status WHEN 'RECEIVED' THEN modified_time_v END AS receive_time, tk_earning_time_v AS settle_time,
        fetched_at AS ingest_time, trade_parent_id AS parent_order_id, tk_status AS status_raw,
-       CAST(NULL AS VARCHAR) AS click_id, COALESCE(unid, relation_id, special_id) AS sub_id,
+       unid AS click_id, COALESCE(relation_id, special_id) AS sub_id,
        CAST(NULL AS VARCHAR) AS sku_id, item_num_v AS qty, CAST(NULL AS BIGINT) AS qty_returned,
        CASE status WHEN 'PAYABLE' THEN pay_price_v END AS settle_amount, subsidy_fee_v AS subsidy,
        CASE WHEN status <> 'DECLINED'

@@ -1,4 +1,5 @@
--- Which paid order lines have no rebate, and why? Each is money that somebody waits for; the count is an alarm.
+-- Which order lines have no rebate, and why? Each may be money that somebody waits for; the count is an alarm. An
+-- unpaid line is not due yet.
 CREATE MATERIALIZED VIEW unrated_lines
 WITH (key = 'platform, order_line_id')
 AS SELECT t.platform, t.order_line_id, t.user_id, t.merchant_id, t.category_id, t.status, t.pay_time, t.commission_net,

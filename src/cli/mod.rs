@@ -4,12 +4,14 @@
 
 mod arguments;
 mod ask;
+mod backup;
 mod check;
 mod dead_letters;
 mod demo;
 mod explain;
 mod history;
 mod print;
+mod replay;
 mod run;
 mod server;
 mod test;

@@ -42,9 +42,9 @@ pub enum Kind {
 
 /// Takes the client's log lines, which it would print to stderr in a form of its own. They come by its queue: none
 /// before the first `take`.
-pub fn log_as_ours(consumer: &BaseConsumer) {
-    // SAFETY: the client is alive, and the function lives as long as the process.
-    unsafe { sys::rd_kafka_set_logger(consumer.client().native_ptr().cast(), Some(log)) };
+pub fn log_as_ours(client: *mut sys::rd_kafka_t) {
+    // SAFETY: callers give a client that is alive, and the function lives as long as the process.
+    unsafe { sys::rd_kafka_set_logger(client, Some(log)) };
 }
 
 /// A log line of librdkafka; levels are those of syslog.
@@ -175,6 +175,17 @@ impl<'b> Entry<'b> {
         // SAFETY: the message is alive, `kind` is ours.
         let ms = unsafe { sys::rd_kafka_message_timestamp(self.raw, &raw mut kind) };
         ms.max(0)
+    }
+    /// The value of the last header of this name.
+    pub fn header(&self, name: &CStr) -> Option<&'b [u8]> {
+        use sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as OK;
+        let (mut headers, mut value, mut len) = (std::ptr::null_mut(), std::ptr::null::<c_void>(), 0);
+        // SAFETY: the message is alive; its headers and their values belong to it, and the name is NUL-terminated.
+        unsafe {
+            let found = sys::rd_kafka_message_headers(self.raw, &raw mut headers) == OK
+                && sys::rd_kafka_header_get_last(headers, name.as_ptr(), &raw mut value, &raw mut len) == OK;
+            if found { bytes(value.cast_mut(), len) } else { None }
+        }
     }
     /// Names and values of the headers, in order.
     pub fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {

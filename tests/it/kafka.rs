@@ -5,12 +5,19 @@
 
 mod answers;
 mod broker;
+#[cfg(feature = "s3")]
+mod bucket;
+mod dead_letters;
 mod files;
 mod kills;
 mod load;
+mod one_topic;
 mod oracle;
+mod replays;
 pub mod server;
 mod standby;
+mod storage;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -106,7 +106,8 @@ fn next_offsets(client: &Client<DefaultProducerContext>, prefix: &str) -> BTreeM
         .collect()
 }
 
-fn config(brokers: &str) -> ClientConfig {
+/// A client of this broker.
+pub fn config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
     config
