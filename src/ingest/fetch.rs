@@ -90,7 +90,7 @@ pub struct FetchContext<'a> {
 /// Errors: `Data` when Kafka no longer has the events that come next.
 pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: FetchContext<'_>) -> Result<bool> {
     let consumer = consumer(options)?;
-    log_as_ours(&consumer);
+    log_as_ours(consumer.client().native_ptr());
     let Some(positions) = assign(&consumer, options, &mut context)? else {
         return Ok(false);
     };

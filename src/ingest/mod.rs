@@ -4,6 +4,7 @@
 
 mod decode;
 mod fetch;
+mod producer;
 mod queue;
 
 pub use decode::{
@@ -11,3 +12,4 @@ pub use decode::{
     Reject,
 };
 pub use fetch::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
+pub use producer::{Outgoing, Producer};

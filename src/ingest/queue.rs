@@ -42,9 +42,9 @@ pub enum Kind {
 
 /// Takes the client's log lines, which it would print to stderr in a form of its own. They come by its queue: none
 /// before the first `take`.
-pub fn log_as_ours(consumer: &BaseConsumer) {
-    // SAFETY: the client is alive, and the function lives as long as the process.
-    unsafe { sys::rd_kafka_set_logger(consumer.client().native_ptr().cast(), Some(log)) };
+pub fn log_as_ours(client: *mut sys::rd_kafka_t) {
+    // SAFETY: callers give a client that is alive, and the function lives as long as the process.
+    unsafe { sys::rd_kafka_set_logger(client, Some(log)) };
 }
 
 /// A log line of librdkafka; levels are those of syslog.
