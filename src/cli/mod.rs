@@ -5,6 +5,7 @@
 mod arguments;
 mod ask;
 mod check;
+mod collect;
 mod dead_letters;
 mod demo;
 mod explain;

@@ -6,6 +6,7 @@ mod decode;
 mod fetch;
 mod producer;
 mod queue;
+mod submission;
 
 pub use decode::{
     BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, COLUMNS_MAX, Decoded, Decoder, Fault, MESSAGE_BYTES_MAX, Message, Reason,
@@ -13,3 +14,4 @@ pub use decode::{
 };
 pub use fetch::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
 pub use producer::{Outgoing, Producer};
+pub use submission::{NotARow, Submission, Written, confirm};
