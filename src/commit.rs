@@ -4,22 +4,20 @@
 //! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::{Int32Type, Int64Type};
 use object_store::path::Path;
 
 use crate::changes::EventBatch;
-use crate::checkpoint::{Counted, Offsets};
+use crate::checkpoint::{Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
-    Before, CheckpointMark, CommitRange, Dataset, DeltaTable, EpochRecord, HistorySettings, LogEnd, Manifest,
-    MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges, check_storable,
-    create_segment, date_of, dead_letter_rows, epoch_number, event_rows, next_state, roll, segment_path, view_rows,
+    Before, CheckpointMark, CommitRange, Dataset, Delivered, DeltaTable, Dropped, EpochRecord, HistorySettings, LogEnd,
+    Manifest, MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges,
+    all_dropped, check_storable, create_segment, date_of, dead_letter_rows, delete_dropped, epoch_number, event_rows,
+    next_dropped, next_state, replay_rows, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -34,14 +32,21 @@ pub struct Committer {
     end: LogEnd,
     /// The offsets after everything added.
     position: Offsets,
+    /// The topics that they are of.
+    sources: SharedSources,
     pending: Pending,
     in_flight: Option<InFlight>,
     /// Changes of saved tables since the last checkpoint.
     state: SavedRows,
+    /// What the next manifest says of the topic for dead letters.
+    delivered: Option<Delivered>,
     /// A checkpoint that no commit has taken yet.
     checkpoint: Option<StateDelta>,
     /// This run has written a checkpoint.
     own_state: bool,
+    /// What was dropped as of the last roll that was marked done, and what of that is deleted.
+    dropped: Vec<Dropped>,
+    deleted: Vec<Dropped>,
     merging: Merging,
     /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
     rolled: Option<BTreeMap<String, DeltaTable>>,
@@ -93,6 +98,8 @@ pub struct CommitInfo {
     /// Bytes of state files.
     pub state_bytes: u64,
     pub rows: u64,
+    /// There are dead letters among the rows.
+    pub dead_letters: bool,
     /// Parquet files and their rows, when a roll was executed.
     pub rolled_files: u64,
     pub rolled_rows: u64,
@@ -102,20 +109,28 @@ impl Committer {
     /// Goes on where `end` says. With the history switched off it accepts everything and writes nothing.
     pub fn new(store: Store, end: LogEnd, settings: HistorySettings, clock: Clock) -> Committer {
         let position = end.log.newest.offsets.clone();
+        let sources = SharedSources::new(end.log.newest.sources.clone());
+        let delivered = end.log.newest.delivered.clone();
         let last_commit = clock.instant();
         let published_at_us = end.log.newest.committed_at_us;
         let pending = Pending::default();
+        // The start has deleted what is dropped.
+        let dropped = end.log.newest.roller.dropped.clone();
         Committer {
             store,
             clock,
             settings,
             end,
             position,
+            sources,
             pending,
             in_flight: None,
             state: SavedRows::default(),
+            delivered,
             checkpoint: None,
             own_state: false,
+            deleted: dropped.clone(),
+            dropped,
             merging: Merging::None,
             rolled: None,
             last_commit,
@@ -139,7 +154,7 @@ impl Committer {
             return Err(Error::internal(format!("epoch {} is added after a later one", record.epoch)));
         }
         let step = self.position.until(&record.offsets)?;
-        step.holds(&counted(&record))?;
+        step.holds(&record.counted())?;
         self.position.extend(&step)?;
         self.add_rows(&record)?;
         self.add_state(&mut record)?;
@@ -186,6 +201,9 @@ impl Committer {
             let rows = dead_letter_rows(&record.dead_letters, epoch)?;
             self.pending.segment.push(Dataset::DeadLetters, rows)?;
         }
+        if !record.replays.is_empty() {
+            self.pending.segment.push(Dataset::Replays, replay_rows(&record.replays, epoch)?)?;
+        }
         Ok(())
     }
 
@@ -216,6 +234,22 @@ impl Committer {
     pub fn pending_bytes(&self) -> u64 {
         let in_flight = self.in_flight.as_ref().and_then(|commit| commit.segment.as_ref());
         self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
+    }
+
+    /// The topics that the offsets are of: who fetches sets them, a commit writes them.
+    pub fn sources(&self) -> &SharedSources {
+        &self.sources
+    }
+
+    /// What is known to be delivered.
+    pub fn delivered(&self) -> Option<&Delivered> {
+        self.delivered.as_ref()
+    }
+
+    /// The next manifest says that these dead letters are delivered. It is not written for that alone, unless everything
+    /// is closed.
+    pub fn set_delivered(&mut self, delivered: Delivered) {
+        self.delivered = Some(delivered);
     }
 
     /// `Fenced` if another process has taken the place of this one.
@@ -266,8 +300,9 @@ impl Committer {
                 let segment = self.write_in_flight()?;
                 info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
-                info.rows +=
-                    segment.iter().flat_map(|segment| &segment.sections).map(|section| section.rows).sum::<u64>();
+                let sections = segment.iter().flat_map(|segment| &segment.sections);
+                info.rows += sections.clone().map(|section| section.rows).sum::<u64>();
+                info.dead_letters |= sections.clone().any(|section| section.dataset == Dataset::DeadLetters);
             }
             self.roll(&mut info)?;
         }
@@ -281,10 +316,12 @@ impl Committer {
         let number = before.number + 1;
         let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let roller = self.next_roller(number, now_us, roll_all);
-        if self.pending.epoch.is_none() && roller == before.roller {
+        let delivered = roll_all && self.delivered != before.delivered;
+        if self.pending.epoch.is_none() && roller == before.roller && !delivered {
             return Ok(false);
         }
         let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
+        manifest.delivered = self.delivered.clone();
         let mut state = None;
         if let Some(delta) = &self.checkpoint {
             let (own, run) = (self.own_state, self.end.log.run);
@@ -305,6 +342,7 @@ impl Committer {
         if let Some(epoch) = pending.epoch {
             manifest.epoch = epoch;
             manifest.offsets = self.position.clone();
+            manifest.sources = Sources::clone(&self.sources.get());
             manifest.as_of_us = pending.as_of_us;
             manifest.tables = self.end.tables.clone();
             manifest.views = self.end.views.clone();
@@ -329,6 +367,7 @@ impl Committer {
             (Some(range), Some(delta)) => (range.to, Some(delta.clone())),
             (None, _) => (before.rolled_to, before.delta.clone()),
         };
+        let dropped = all_dropped(&before.dropped, &before.dropping);
         let unrolled = || self.end.log.unrolled.iter().filter(|commit| commit.number > rolled_to);
         let segments = || unrolled().filter_map(|commit| Some((commit, commit.segment.as_ref()?)));
         let pending = self.pending.segment.bytes();
@@ -343,7 +382,13 @@ impl Committer {
         let many = unrolled().count() >= UNROLLED_COMMITS_MAX;
         let to = next_day.map_or(number, |next| next - 1);
         let rolling = (due || many).then_some(CommitRange { from: rolled_to + 1, to });
-        RollerState { rolled_to, rolling, delta }
+        let dropping = match rolling {
+            Some(_) if delta.is_some() => {
+                next_dropped(&self.settings, &self.end.log.newest.views, &dropped, (now_us, oldest_us))
+            }
+            _ => vec![],
+        };
+        RollerState { rolled_to, rolling, delta, dropped, dropping }
     }
 
     /// Writes the commit in flight: segment, then manifest. It stays in flight unless both are there.
@@ -372,16 +417,29 @@ impl Committer {
             if let Err(error) = self.end.log.sweep(&self.store) {
                 tracing::warn!(%error, "rolled segments are not deleted yet");
             }
+            self.delete_dropped();
         }
         Ok(segment)
     }
 
+    /// Deletes what an earlier roll dropped: who reads now may have begun before this one.
+    fn delete_dropped(&mut self) {
+        let now = self.end.log.newest.roller.dropped.clone();
+        let dropped = std::mem::replace(&mut self.dropped, now);
+        let new: Vec<Dropped> = dropped.iter().filter(|dropped| !self.deleted.contains(dropped)).cloned().collect();
+        match delete_dropped(&self.store, &new) {
+            Ok(()) => self.deleted = dropped,
+            Err(error) => tracing::warn!(%error, "what is not kept any more is not deleted yet"),
+        }
+    }
+
     fn sweep_state(&self) -> Result<()> {
-        let merging = match &self.merging {
-            Merging::Running(path) => Some(path),
-            _ => None,
+        let written = match &self.merging {
+            Merging::Running(path) => Some(path.clone()),
+            Merging::Done(merged) => Some(merged.path()),
+            Merging::None | Merging::Off => None,
         };
-        self.end.log.sweep_state(&self.store, merging)
+        self.end.log.sweep_state(&self.store, written.as_ref())
     }
 
     /// State files to be made one, if it is time. The caller runs that, beside the commits if it likes, and hands the
@@ -425,26 +483,4 @@ impl Committer {
         self.rolled = Some(delta);
         Ok(())
     }
-}
-
-/// All messages of a record, accepted and rejected, by partition.
-fn counted(record: &EpochRecord) -> Counted {
-    let mut counted = Counted::default();
-    for EventBatch { table, rows } in &record.events {
-        let topic: Arc<str> = table.topic.as_str().into();
-        let (Some(partitions), Some(offsets)) = (rows.column_by_name("_partition"), rows.column_by_name("_offset"))
-        else {
-            continue;
-        };
-        let partitions = partitions.as_primitive::<Int32Type>().values();
-        let mut offsets = offsets.as_primitive::<Int64Type>().values().iter().copied();
-        // Messages come in runs of one partition.
-        for run in partitions.chunk_by(|a, b| a == b) {
-            counted.add(&topic, run[0], offsets.by_ref().take(run.len()));
-        }
-    }
-    for letter in &record.dead_letters {
-        counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
-    }
-    counted
 }

@@ -46,6 +46,10 @@ pub struct Settings {
     pub roll_after_ms: u64,
     /// Milliseconds between checkpoints of the state.
     pub checkpoint_every_ms: u64,
+    /// Days that dead letters are kept; 0: for ever.
+    pub keep_dead_letters_days: u32,
+    /// Days that the changes of an edited or removed view are kept; 0: for ever.
+    pub keep_generations_days: u32,
     /// Kibibytes of messages that the Kafka client may hold for each partition.
     pub fetch_queued_kbytes_max: u64,
     /// Bytes of state; consumption stops at this size.
@@ -54,6 +58,8 @@ pub struct Settings {
     pub max_rows_recompute: usize,
     /// Shards of the views' state, with a thread each; 0: one for each core.
     pub shards: usize,
+    /// The Kafka topic that dead letters are produced to, too; None: they are in the history only.
+    pub dead_letter_topic: Option<String>,
     pub log_format: LogFormat,
     /// Process what is there at start-up, commit, and exit.
     pub drain: bool,
@@ -63,6 +69,8 @@ pub struct Settings {
     pub takeover_after_ms: u64,
     /// With `drain`: the time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of: Option<i64>,
+    /// Topics of which the user accepts that events are lost. Only a flag: it is said of one start.
+    pub accept_loss: Vec<String>,
 }
 
 impl Default for Settings {
@@ -81,21 +89,25 @@ impl Default for Settings {
             roll_bytes: 134_217_728,
             roll_after_ms: 300_000,
             checkpoint_every_ms: 10_000,
+            keep_dead_letters_days: 0,
+            keep_generations_days: 0,
             fetch_queued_kbytes_max: 32_768,
             memory_budget_bytes: 4_294_967_296,
             max_rows_recompute: 1_000_000,
             shards: 0,
+            dead_letter_topic: None,
             log_format: LogFormat::Text,
             drain: false,
             standby: false,
             takeover_after_ms: 10_000,
             as_of: None,
+            accept_loss: vec![],
         }
     }
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 25] = [
     "brokers",
     "sql",
     "schemas",
@@ -109,10 +121,13 @@ pub const KEYS: [&str; 22] = [
     "roll_bytes",
     "roll_after_ms",
     "checkpoint_every_ms",
+    "keep_dead_letters_days",
+    "keep_generations_days",
     "fetch_queued_kbytes_max",
     "memory_budget_bytes",
     "max_rows_recompute",
     "shards",
+    "dead_letter_topic",
     "log_format",
     "drain",
     "standby",
@@ -128,6 +143,7 @@ const EPOCH_MS: RangeInclusive<u64> = 1..=10_000;
 const COMMIT_MS: RangeInclusive<u64> = 10..=600_000;
 const ROLL_BYTES: RangeInclusive<u64> = 65_536..=17_179_869_184;
 const CHECKPOINT_MS: RangeInclusive<u64> = 100..=3_600_000;
+const KEEP_DAYS: RangeInclusive<u64> = 0..=36_500;
 const ROLL_MS: RangeInclusive<u64> = 100..=86_400_000;
 /// The upper end is the client library's own.
 const FETCH_KBYTES: RangeInclusive<u64> = 1_024..=2_097_151;
@@ -265,10 +281,13 @@ impl Settings {
             "roll_bytes" => self.roll_bytes = number(ROLL_BYTES)?,
             "roll_after_ms" => self.roll_after_ms = number(ROLL_MS)?,
             "checkpoint_every_ms" => self.checkpoint_every_ms = number(CHECKPOINT_MS)?,
+            "keep_dead_letters_days" => self.keep_dead_letters_days = number(KEEP_DAYS)? as u32,
+            "keep_generations_days" => self.keep_generations_days = number(KEEP_DAYS)? as u32,
             "fetch_queued_kbytes_max" => self.fetch_queued_kbytes_max = number(FETCH_KBYTES)?,
             "memory_budget_bytes" => self.memory_budget_bytes = number(MEMORY_BYTES)?,
             "max_rows_recompute" => self.max_rows_recompute = number(RECOMPUTE_ROWS)? as usize,
             "shards" => self.shards = number(SHARDS)? as usize,
+            "dead_letter_topic" => self.dead_letter_topic = optional(value)?,
             "log_format" => self.log_format = log_format(&text(value)?)?,
             "drain" => self.drain = flag(value, text_only)?,
             "standby" => self.standby = flag(value, text_only)?,
@@ -300,6 +319,14 @@ fn time(value: &Value) -> Result<Option<i64>, Fault> {
     match chrono::DateTime::parse_from_rfc3339(&text) {
         Ok(time) => Ok(Some(time.timestamp_micros())),
         Err(_) => fault(format!("is {text}, not a time"), "write it like 2026-01-31T12:00:00Z"),
+    }
+}
+
+/// An empty text is the default: none.
+fn optional(value: &Value) -> Result<Option<String>, Fault> {
+    match value {
+        Value::String(text) if text.is_empty() => Ok(None),
+        value => text(value).map(Some),
     }
 }
 

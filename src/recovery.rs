@@ -9,13 +9,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 
 use crate::catalog::Table;
-use crate::changes::EventBatch;
+use crate::changes::{EventBatch, Position};
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::history::{
-    Epochs, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm, ViewForm,
-    ViewIdentity, read_events, read_state, remove_orphans, rolls,
+    Epochs, HistoryPin, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm,
+    ViewForm, ViewIdentity, keep_files, read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -67,7 +67,8 @@ pub fn open(opening: Opening<'_>) -> Result<Recovered> {
     let accepts = |manifest: &Manifest| accepts(manifest, &current);
     let (log, manifest) =
         if settings.enabled { Log::open(store, clock, newest, accepts)? } else { (Log::unwritten(), None) };
-    let rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
+    let mut rolled = if settings.enabled { rolls(store, 0, log.newest.roller.rolled_to)? } else { vec![] };
+    keep_files(&mut rolled, &log.newest.roller.dropped);
     if settings.enabled
         && let Err(error) = remove_orphans(store, &rolled)
     {
@@ -86,6 +87,11 @@ pub fn look(opening: Opening<'_>, reader: &HistoryReader) -> Result<Option<Recov
     let log = Log { run: 0, newest: pin.manifest().clone(), unrolled: pin.unrolled().to_vec() };
     let manifest = Some(pin.manifest().clone());
     Ok(Some(Recovered::new(opening, log, manifest, pin.rolled().clone())))
+}
+
+/// Whether there is a newer manifest than this one.
+pub fn is_continued(store: &Store, manifest: &Manifest) -> Result<bool> {
+    Ok(Log::peek(store)?.is_some_and(|newest| newest.number > manifest.number))
 }
 
 /// The kept views that a start with these tables and views would begin anew, without starting; None: nothing is
@@ -159,6 +165,11 @@ impl Recovered {
     /// The state to go on from, if there is some that this version can use.
     pub fn state(&self) -> Option<&StateForm> {
         self.manifest.as_ref()?.state.as_ref().filter(|state| state.is_usable())
+    }
+
+    /// The dead letters of which a replay was accepted. To be called before the first commit of this run, as `replay`.
+    pub fn replayed(&self) -> Result<BTreeSet<Position>> {
+        HistoryPin::of(&self.store, &self.end.log, self.rolled.clone()).replayed()
     }
 
     /// The saved tables of that state.

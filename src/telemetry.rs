@@ -1,8 +1,9 @@
 //! What an operator of rebateflow sees: log lines, metrics in the Prometheus text format, and readiness.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -43,6 +44,7 @@ pub enum NotReady {
     Standby,
     ReplayingHistory,
     BrokerUnreachable,
+    TopicMissing,
     Behind,
     StateBudget,
     CommitsFail,
@@ -56,6 +58,7 @@ impl NotReady {
             NotReady::Standby => "standby",
             NotReady::ReplayingHistory => "replaying history",
             NotReady::BrokerUnreachable => "broker unreachable",
+            NotReady::TopicMissing => "topic missing",
             NotReady::Behind => "behind",
             NotReady::StateBudget => "state_budget",
             NotReady::CommitsFail => "commits fail",
@@ -68,11 +71,13 @@ impl NotReady {
 #[derive(Debug)]
 pub struct Readiness {
     reasons: ArcSwap<Vec<NotReady>>,
+    /// The error of the last attempt to commit, while commits fail.
+    commit_error: ArcSwapOption<String>,
 }
 
 impl Default for Readiness {
     fn default() -> Self {
-        Readiness { reasons: ArcSwap::from_pointee(vec![NotReady::Starting]) }
+        Readiness { reasons: ArcSwap::from_pointee(vec![NotReady::Starting]), commit_error: ArcSwapOption::empty() }
     }
 }
 
@@ -84,6 +89,17 @@ impl Readiness {
     /// The reasons in the order of `NotReady`, each once.
     pub fn reasons(&self) -> Vec<NotReady> {
         self.reasons.load().to_vec()
+    }
+
+    /// What is wrong with the commits; None: nothing.
+    pub fn commit_error(&self) -> Option<Arc<String>> {
+        self.commit_error.load_full()
+    }
+
+    /// An attempt to commit has failed, or the commits are well again. Answers whether they were.
+    pub fn set_commit_error(&self, error: Option<String>) -> bool {
+        self.set(NotReady::CommitsFail, error.is_some());
+        self.commit_error.swap(error.map(Arc::new)).is_none()
     }
 
     /// A reason holds from now on.
@@ -134,11 +150,15 @@ struct RouteName {
     route: &'static str,
 }
 
-/// Counters of one table's events: accepted + rejected = consumed (I4).
+/// Counters of one table's events: accepted + rejected + replayed again = consumed (I4).
 #[derive(Clone, Debug)]
 pub struct TableEvents {
     pub accepted: Counter,
     pub rejected: Counter,
+    /// Events that replay a dead letter; they are among the accepted ones.
+    pub replayed: Counter,
+    /// Replays of a dead letter that was replayed before: consumed, without effect.
+    pub replayed_again: Counter,
 }
 
 /// Figures of one route. Held by the router, so that a request looks nothing up.
@@ -175,11 +195,15 @@ pub struct Metrics {
     /// Events in the broker that are not consumed yet.
     pub lag_events: Gauge,
     pub commits: Counter,
+    pub commit_failures: Counter,
     pub commit_seconds: Histogram,
     pub checkpoint_pause_seconds: Histogram,
     pub commit_bytes: Counter,
+    /// Dead letters that their topic has; after a restart some are counted again.
+    pub dead_letters_delivered: Counter,
     ready: Gauge,
     events: Family<TableOutcome, Counter>,
+    replays: Family<TableOutcome, Counter>,
     view_rows: Family<ViewName, Gauge>,
     view_bytes: Family<ViewName, Gauge>,
     view_errors: Family<ViewName, Gauge>,
@@ -206,11 +230,14 @@ impl Default for Metrics {
             publish_lag_seconds: wide_buckets(),
             lag_events: Gauge::default(),
             commits: Counter::default(),
+            commit_failures: Counter::default(),
             commit_seconds: wide_buckets(),
             checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
+            dead_letters_delivered: Counter::default(),
             ready: Gauge::default(),
             events: Family::default(),
+            replays: Family::default(),
             view_rows: Family::default(),
             view_bytes: Family::default(),
             view_errors: Family::default(),
@@ -227,6 +254,8 @@ impl Metrics {
     fn register_pipeline(&mut self) {
         let r = &mut self.registry;
         r.register("events", "Events consumed, by table and outcome", self.events.clone());
+        let help = "Replays of dead letters, by table: accepted, or without effect because one was before";
+        r.register("replays", help, self.replays.clone());
         r.register("epoch", "Newest published epoch of this run", self.epoch.clone());
         let help = "Time from the closing of a batch to its publication";
         r.register_with_unit("epoch", help, Unit::Seconds, self.epoch_seconds.clone());
@@ -234,10 +263,14 @@ impl Metrics {
         r.register_with_unit("publish_lag", help, Unit::Seconds, self.publish_lag_seconds.clone());
         r.register("lag_events", "Events in the broker that are not consumed yet", self.lag_events.clone());
         r.register("commits", "Durable commits", self.commits.clone());
+        let help = "Attempts to commit or to roll that failed; each is made again";
+        r.register("commit_failures", help, self.commit_failures.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
         let pause = self.checkpoint_pause_seconds.clone();
         r.register_with_unit("checkpoint_pause", "Time that a checkpoint stops epochs", Unit::Seconds, pause);
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
+        let help = "Dead letters produced to their topic and confirmed";
+        r.register("dead_letters_delivered", help, self.dead_letters_delivered.clone());
     }
 
     fn register_serving(&mut self) {
@@ -256,6 +289,8 @@ impl Metrics {
         TableEvents {
             accepted: self.events.get_or_create_owned(&outcome("accepted")),
             rejected: self.events.get_or_create_owned(&outcome("rejected")),
+            replayed: self.replays.get_or_create_owned(&outcome("accepted")),
+            replayed_again: self.replays.get_or_create_owned(&outcome("again")),
         }
     }
 
@@ -304,11 +339,13 @@ mod tests {
         let metrics = Metrics::default();
         metrics.table_events("orders").accepted.inc_by(3);
         metrics.table_events("orders").rejected.inc();
+        metrics.table_events("orders").replayed_again.inc();
         metrics.epoch.set(7);
         metrics.epoch_seconds.observe(0.002);
         metrics.publish_lag_seconds.observe(0.01);
         metrics.lag_events.set(12);
         metrics.commits.inc();
+        metrics.commit_failures.inc_by(2);
         metrics.commit_seconds.observe(0.1);
         metrics.commit_bytes.inc_by(1000);
         metrics.set_view("balance", 5, 4096, 1);
@@ -319,13 +356,17 @@ mod tests {
         for line in [
             "rebateflow_events_total{table=\"orders\",outcome=\"accepted\"} 3",
             "rebateflow_events_total{table=\"orders\",outcome=\"rejected\"} 1",
+            "rebateflow_replays_total{table=\"orders\",outcome=\"accepted\"} 0",
+            "rebateflow_replays_total{table=\"orders\",outcome=\"again\"} 1",
             "rebateflow_epoch 7",
             "rebateflow_epoch_seconds_count 1",
             "rebateflow_publish_lag_seconds_sum 0.01",
             "rebateflow_lag_events 12",
             "rebateflow_commits_total 1",
+            "rebateflow_commit_failures_total 2",
             "rebateflow_commit_seconds_count 1",
             "rebateflow_commit_bytes_total 1000",
+            "rebateflow_dead_letters_delivered_total 0",
             "rebateflow_view_rows{view=\"balance\"} 5",
             "rebateflow_view_bytes{view=\"balance\"} 4096",
             "rebateflow_view_errors{view=\"balance\"} 1",

@@ -1,5 +1,6 @@
 //! Decoded events and dead letters, as they leave the decoder and enter the dataflow and the history.
 
+use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -17,6 +18,52 @@ pub struct Position {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
+}
+
+/// The header of a message that replays a dead letter: where that stands.
+pub const REPLAY_OF: &str = "replay-of";
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+impl Position {
+    /// Reads `topic/partition/offset`; None if it is nothing of the kind.
+    pub fn parse(text: &str) -> Option<Position> {
+        let mut parts = text.rsplitn(3, '/');
+        let (offset, partition) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        parts.next().filter(|topic| !topic.is_empty()).map(|topic| Position { topic: topic.into(), partition, offset })
+    }
+
+    /// What the header `replay-of` of the message at this position says: the offset that it replays, which is an
+    /// earlier one of the same partition, or what is wrong with it. None: it names no position, so it is not ours.
+    ///
+    /// Only within a partition the order of messages is fixed, and with it which one of two replays comes first.
+    pub fn replays(&self, header: &[u8]) -> Option<Result<i64, String>> {
+        let of = Position::parse(str::from_utf8(header).ok()?)?;
+        let earlier = of.topic == self.topic && of.partition == self.partition && of.offset < self.offset;
+        Some(if earlier {
+            Ok(of.offset)
+        } else {
+            Err(format!("replay-of names {of}, which is no earlier message of this partition"))
+        })
+    }
+}
+
+/// A message that replays a dead letter and can be read, or that is not looked at because one before it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// Where the message itself stands.
+    pub position: Position,
+    /// The offset of the dead letter, in the same partition.
+    pub replay_of: i64,
+    /// Microseconds since 1970-01-01 UTC, as the broker gives it.
+    pub timestamp_us: i64,
+    pub table: String,
+    /// It is an event. False: an earlier replay is, so this one has no effect.
+    pub accepted: bool,
 }
 
 /// Accepted events of one table.
@@ -81,6 +128,15 @@ pub struct DeadLetter {
     pub error: String,
 }
 
+impl DeadLetter {
+    /// What a replay of it names: itself, or, if it is a replay that could not be read, what that one named.
+    pub fn origin(&self) -> Position {
+        let header = self.headers.iter().rev().find(|(name, _)| name == REPLAY_OF);
+        let of = header.and_then(|(_, value)| self.position.replays(value.as_ref()?)?.ok());
+        Position { offset: of.unwrap_or(self.position.offset), ..self.position.clone() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +155,18 @@ mod tests {
 
     fn rows(columns: &[(&str, ArrayRef)]) -> RecordBatch {
         RecordBatch::try_from_iter(columns.iter().map(|(name, array)| (*name, array.clone()))).expect("rows")
+    }
+
+    #[test]
+    fn a_header_replays_an_earlier_message_of_its_partition() {
+        let position = Position { topic: "a/b".into(), partition: 1, offset: 7 };
+        assert_eq!(Position::parse(&position.to_string()), Some(position.clone()));
+        let said = |header: &str| position.replays(header.as_bytes());
+        assert_eq!(said("a/b/1/6"), Some(Ok(6)));
+        for wrong in ["a/b/1/7", "a/b/1/8", "a/b/0/6", "a/1/6"] {
+            assert!(said(wrong).is_some_and(|said| said.is_err_and(|reason| reason.contains(wrong))), "{wrong}");
+        }
+        assert!(["", "6", "1/6", "/1/6", "a/b/1/x", "a/b/c"].into_iter().all(|foreign| said(foreign).is_none()));
     }
 
     #[test]

@@ -9,4 +9,4 @@ mod events;
 
 pub use batch::{Changes, take_rows};
 pub use clock::{clock_changes, newest_as_of};
-pub use events::{DeadLetter, EventBatch, Position};
+pub use events::{DeadLetter, EventBatch, Position, REPLAY_OF, Replay};

@@ -5,7 +5,9 @@
 //! position stands: a gap would lose events, an overlap would count them twice, so both are refused (I3, I4).
 
 mod offsets;
+mod sources;
 mod step;
 
 pub use offsets::Offsets;
+pub use sources::{SharedSources, Sources};
 pub use step::{Counted, Step};

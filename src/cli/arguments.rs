@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{check, collect, dead_letters, demo, explain, history, run, test};
+use super::{backup, check, collect, dead_letters, demo, explain, history, run, test};
 use crate::config::{Overrides, Settings};
 use crate::error::Result;
 
@@ -30,8 +30,12 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Print a view as it was at a time or an epoch.
     History(history::HistoryArguments),
-    /// Print the messages that could not be read, and why.
+    /// Print the messages that could not be read, and why, or replay them.
     DeadLetters(dead_letters::DeadLettersArguments),
+    /// Copy everything up to the newest commit, while a process writes or when none does.
+    Backup(backup::BackupArguments),
+    /// Put a backup back into an empty or new data directory.
+    Restore(backup::RestoreArguments),
     /// Run test scripts (.slt) under every schedule, compared with the batch answer.
     Test(test::TestArguments),
 }
@@ -90,6 +94,8 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::DeadLetters(arguments) => dead_letters::dead_letters(&arguments),
         Command::History(arguments) => history::history(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Test(arguments) => test::test(&arguments),
     };
     match result {

@@ -1,4 +1,4 @@
-//! `rebateflow dead-letters list|show`: the messages that could not be read, and why.
+//! `rebateflow dead-letters list|show|replay`: the messages that could not be read, and why.
 //!
 //! It reads the storage only, as `history` does: the newest commit, while a process writes or when none does.
 
@@ -11,10 +11,12 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 
 use super::print::{Format, print};
+use super::replay::{ReplayArguments, replay};
+use crate::changes::Position;
 use crate::config::{Overrides, Settings};
 use crate::error::{Error, Result};
 use crate::explain::counted;
-use crate::history::{Dataset, DatasetRows, HistoryReader, Store};
+use crate::history::{Dataset, DatasetRows, HistoryPin, HistoryReader, Store};
 
 /// What `list` shows; the message itself is shown by `show`.
 const LISTED: [&str; 7] = ["topic", "partition", "offset", "timestamp", "table", "field", "error"];
@@ -31,6 +33,8 @@ enum Command {
     List(ListArguments),
     /// Print one message whole.
     Show(ShowArguments),
+    /// Produce messages to their topics again: each takes effect once, however often it is replayed.
+    Replay(ReplayArguments),
 }
 
 #[derive(Debug, Args)]
@@ -62,17 +66,22 @@ pub(super) fn dead_letters(arguments: &DeadLettersArguments) -> Result<()> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
+        Command::Replay(arguments) => replay(arguments),
     }
 }
 
 fn stored(data: Option<&String>) -> Result<DatasetRows> {
     let overrides = Overrides { data: data.cloned(), ..Overrides::default() };
     let settings = Settings::load(None, std::env::vars(), &overrides)?;
-    let store = Store::open_existing(&settings.data)?;
-    let pin = HistoryReader::new(store).pin()?.ok_or_else(|| {
-        Error::not_found(format!("nothing is stored in {}", settings.data)).hint("name the data directory with --data")
-    })?;
-    Ok(pin.rows(&Dataset::DeadLetters, None))
+    Ok(pinned(&settings.data)?.rows(&Dataset::DeadLetters, None))
+}
+
+/// The last commit in a data directory.
+pub(super) fn pinned(data: &str) -> Result<HistoryPin> {
+    let pin = HistoryReader::new(Store::open_existing(data)?).pin()?;
+    pin.ok_or_else(|| {
+        Error::not_found(format!("nothing is stored in {data}")).hint("name the data directory with --data")
+    })
 }
 
 /// The next rows; None at the end.
@@ -113,30 +122,32 @@ fn list(arguments: &ListArguments) -> Result<()> {
 }
 
 fn show(arguments: &ShowArguments) -> Result<()> {
-    let parts: Vec<&str> = arguments.message.rsplitn(3, '/').collect();
-    let position = match parts[..] {
-        [offset, partition, topic] => {
-            offset.parse::<i64>().ok().zip(partition.parse::<i32>().ok()).map(|at| (topic, at))
-        }
-        _ => None,
-    };
-    let Some((topic, (offset, partition))) = position else {
-        let message = format!("{} is no position of a message", arguments.message);
-        return Err(Error::invalid(message).hint("write topic, partition and offset like orders/0/42"));
-    };
+    let Position { topic, partition, offset } = position(&arguments.message)?;
     let mut rows = stored(arguments.data.as_ref())?;
     while let Some(batch) = next(&mut rows)? {
         let (topics, partitions) = (column(&batch, "topic")?.as_string::<i32>(), column(&batch, "partition")?);
         let (partitions, offsets) = (partitions.as_primitive::<Int32Type>(), column(&batch, "offset")?);
         let offsets = offsets.as_primitive::<Int64Type>();
         let is_it =
-            |&i: &usize| topics.value(i) == topic && partitions.value(i) == partition && offsets.value(i) == offset;
+            |&i: &usize| topics.value(i) == &*topic && partitions.value(i) == partition && offsets.value(i) == offset;
         if let Some(at) = (0..batch.num_rows()).find(is_it) {
             return print_message(&batch.slice(at, 1));
         }
     }
-    Err(Error::not_found(format!("{} is not among the dead letters", arguments.message))
-        .hint("rebateflow dead-letters list shows them"))
+    Err(not_found(&arguments.message))
+}
+
+/// The position that an argument names.
+pub(super) fn position(text: &str) -> Result<Position> {
+    Position::parse(text).ok_or_else(|| {
+        Error::invalid(format!("{text} is no position of a message"))
+            .hint("write topic, partition and offset like orders/0/42")
+    })
+}
+
+/// No such dead letter.
+pub(super) fn not_found(message: &str) -> Error {
+    Error::not_found(format!("{message} is not among the dead letters")).hint("rebateflow dead-letters list shows them")
 }
 
 /// One line a column; bytes as text if they are UTF-8, else in hexadecimal.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod ask;
+mod backup;
 mod check;
 mod collect;
 mod dead_letters;
@@ -11,6 +12,7 @@ mod demo;
 mod explain;
 mod history;
 mod print;
+mod replay;
 mod run;
 mod server;
 mod test;

@@ -34,6 +34,9 @@ pub(super) struct RunArguments {
     /// Milliseconds after which a batch closes.
     #[arg(long, value_name = "N")]
     epoch_ms_max: Option<u64>,
+    /// Go on although Kafka has lost events of this topic that come next, or the topic was made anew.
+    #[arg(long, value_name = "TOPIC")]
+    accept_loss: Vec<String>,
     #[command(flatten)]
     common: CommonArguments,
 }
@@ -49,7 +52,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
         epoch_ms_max: arguments.epoch_ms_max,
         ..arguments.common.overrides()
     };
-    let settings = Settings::load(arguments.config.as_deref(), std::env::vars(), &overrides)?;
+    let mut settings = Settings::load(arguments.config.as_deref(), std::env::vars(), &overrides)?;
+    settings.accept_loss.clone_from(&arguments.accept_loss);
     init_logging(settings.log_format == LogFormat::Json)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -53,12 +53,16 @@ impl Server {
         let options = PipelineOptions {
             catalog,
             brokers,
+            accept_loss: settings.accept_loss.iter().cloned().collect(),
+            dead_letter_topic: settings.dead_letter_topic.clone(),
             store: Store::open(&settings.data)?,
             history: HistorySettings {
                 commit_every_ms: settings.commit_every_ms,
                 roll_bytes: settings.roll_bytes,
                 roll_after_ms: settings.roll_after_ms,
                 checkpoint_every_ms: settings.checkpoint_every_ms,
+                keep_dead_letters_days: settings.keep_dead_letters_days,
+                keep_generations_days: settings.keep_generations_days,
                 enabled: settings.history,
             },
             epoch_rows_max: settings.epoch_rows_max,

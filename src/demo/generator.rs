@@ -35,11 +35,20 @@ pub struct GeneratorOptions {
     /// How many users there are: `user_id(0)` to `user_id(users - 1)`, 'u000000' and so on. Low numbers buy most, so
     /// 'u000000' has a balance after a few thousand messages. At least 1.
     pub users: u32,
+    /// Only messages of these topics are given out. The shares above are parts of all, also of those left out.
+    pub topics: Vec<&'static str>,
 }
 
 impl Default for GeneratorOptions {
     fn default() -> Self {
-        GeneratorOptions { seed: 1, bad_share: 0.01, duplicate_share: 0.05, disorder_share: 0.02, users: 10_000 }
+        GeneratorOptions {
+            seed: 1,
+            bad_share: 0.01,
+            duplicate_share: 0.05,
+            disorder_share: 0.02,
+            users: 10_000,
+            topics: TOPICS.to_vec(),
+        }
     }
 }
 
@@ -88,6 +97,18 @@ impl Generator {
             disorder_due: 0,
             ready: VecDeque::new(),
             recent: vec![],
+        }
+    }
+
+    fn next_of_all(&mut self) -> Generated {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return message;
+            }
+            if !self.recent.is_empty() && self.random.chance(self.options.duplicate_share) {
+                return self.random.pick(&self.recent).clone();
+            }
+            self.make();
         }
     }
 
@@ -180,13 +201,12 @@ impl Iterator for Generator {
 
     /// Never None.
     fn next(&mut self) -> Option<Generated> {
-        if self.ready.is_empty() {
-            if !self.recent.is_empty() && self.random.chance(self.options.duplicate_share) {
-                return Some(self.random.pick(&self.recent).clone());
+        loop {
+            let message = self.next_of_all();
+            if self.options.topics.contains(&message.topic) {
+                return Some(message);
             }
-            self.make();
         }
-        self.ready.pop_front()
     }
 }
 

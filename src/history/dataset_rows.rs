@@ -6,7 +6,7 @@
 //!
 //! Memory: the columns of one row group, or one section; and one batch.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
@@ -78,6 +78,18 @@ impl DatasetRows {
             }
         }
         DatasetRows { pin: pin.clone(), dataset, schema, choice, sources, open: None, read_to: i64::MIN }
+    }
+
+    /// Leaves out the rows of the commits up to this one. Those of the commits behind it that were rolled together with
+    /// earlier ones come with them: `_epoch` tells them apart.
+    pub fn after_commit(mut self, commit: u64) -> DatasetRows {
+        let old = self.pin.rolled.iter().filter(|record| record.commits.to <= commit);
+        let old: BTreeSet<&str> = old.flat_map(|record| &record.files).map(|file| file.path.as_str()).collect();
+        self.sources.retain(|source| match source {
+            Source::File(file) | Source::Part(file, _) => !old.contains(file.path.as_str()),
+            Source::Section(place) => place.commit > commit,
+        });
+        self
     }
 
     /// The next rows; None at the end. `reserve` is told the bytes that are about to be held in place of those before,

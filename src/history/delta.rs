@@ -3,7 +3,8 @@
 //! After the files of a roll are there, one log entry adds those of a dataset, all at once. What an entry says follows
 //! from the roll alone. Its number is the one after the last that the manifest names; where that is taken, it is by a
 //! crash of ours, and then it names the same files, or by somebody else, and then the next number is tried. So a roll that
-//! is done again adds nothing twice, and a Delta snapshot holds committed rows only, each once.
+//! is done again adds nothing twice, and a Delta snapshot holds committed rows only, each once. Files that are dropped
+//! are taken out by the same entry.
 //!
 //! The few actions of the protocol that an append needs are written here (DECISIONS.md says why). The tables need a
 //! reader of version 3 with `timestampNtz`. Statistics are those that every reader compares alike: rows, and the bounds
@@ -59,40 +60,47 @@ pub(super) struct Entry {
     pub at_ms: i64,
 }
 
-/// Adds the files of a dataset to its log. `before` is the end of the log, None before its first entry. Answers the new
-/// end; None: the dataset has a column that Delta does not have, and no log.
+/// Adds files of a dataset to its log, and takes others out. `before` is the end of the log, None before its first entry.
+/// Answers the new end; None: the dataset has a column that Delta does not have, and no log.
 pub(super) fn append(
     store: &Store,
     dataset: &Dataset,
-    files: &[AddedFile],
+    (files, removed): (&[AddedFile], &[RolledFile]),
     before: Option<&DeltaTable>,
     entry: &Entry,
 ) -> Result<Option<DeltaTable>> {
-    let Some(newest) = files.last() else {
-        return Ok(before.cloned());
+    let newest = match (files.last(), before) {
+        (Some(newest), _) => Some(newest.footer.schema()),
+        (None, Some(_)) if !removed.is_empty() => None,
+        (None, before) => return Ok(before.cloned()),
     };
-    let schema = newest.footer.schema();
-    let columns = match table_schema(schema) {
+    let columns = match newest.map(|schema| table_schema(schema)).transpose() {
         Ok(columns) => columns,
         Err(column) => {
             tracing::warn!(folder = %dataset.folder(), column, "no Delta log: Delta has no such column");
             return Ok(None);
         }
     };
+    let schema = newest.map(|schema| schema_fingerprint(schema)).or_else(|| Some(before?.schema.clone()));
     let mut table = DeltaTable {
         version: before.map_or(0, |table| table.version + 1),
         created_ms: before.map_or(entry.at_ms, |table| table.created_ms),
-        schema: schema_fingerprint(schema),
+        schema: schema.unwrap_or_default(),
     };
-    let mut actions = vec![commit_info(entry)];
+    let mut actions = vec![commit_info(entry, removed.is_empty())];
     if before.is_none() {
         let features = ["timestampNtz"];
         actions.push(json!({ "protocol": {
             "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features,
         } }));
     }
-    if before.is_none_or(|before| before.schema != table.schema) {
+    if let Some(columns) = columns.filter(|_| before.is_none_or(|before| before.schema != table.schema)) {
         actions.push(metadata(dataset, &table, &columns));
+    }
+    for file in removed {
+        actions.push(json!({ "remove": {
+            "path": relative(dataset, file), "deletionTimestamp": entry.at_ms, "dataChange": true,
+        } }));
     }
     for file in files {
         actions.push(add(dataset, file, entry)?);
@@ -101,7 +109,7 @@ pub(super) fn append(
     let first = table.version;
     loop {
         let path = path(dataset, table.version);
-        if store.create(&path, text.clone().into())? == Created::New || adds(&store.read(&path)?, dataset, files) {
+        if store.create(&path, text.clone().into())? == Created::New || says(&store.read(&path)?, &actions) {
             return Ok(Some(table));
         }
         tracing::warn!(%path, "somebody else wrote to this Delta log");
@@ -117,12 +125,20 @@ fn path(dataset: &Dataset, version: u64) -> Path {
     dataset.folder().join("_delta_log").join(format!("{version:020}.json"))
 }
 
-/// Whether an entry adds these files.
-fn adds(entry: &[u8], dataset: &Dataset, files: &[AddedFile]) -> bool {
+/// Whether an entry adds and removes the files that these actions do.
+fn says(entry: &[u8], actions: &[Value]) -> bool {
     let lines = String::from_utf8_lossy(entry);
-    let actions = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let paths: BTreeSet<String> = actions.filter_map(|action| Some(action["add"]["path"].as_str()?.into())).collect();
-    files.iter().all(|file| paths.contains(relative(dataset, &file.file)))
+    let there: Vec<Value> = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let there = paths(&there);
+    paths(actions).iter().all(|path| there.contains(path))
+}
+
+/// The files of some actions, and what is done with them.
+fn paths(actions: &[Value]) -> BTreeSet<(&str, &str)> {
+    let named = |action: &'static str| {
+        actions.iter().filter_map(move |of| Some((action, of.get(action)?.get("path")?.as_str()?)))
+    };
+    named("add").chain(named("remove")).collect()
 }
 
 /// The path of a file as the log names it: below the folder of its dataset.
@@ -131,13 +147,13 @@ fn relative<'a>(dataset: &Dataset, file: &'a RolledFile) -> &'a str {
     file.path.strip_prefix(folder.as_ref()).map_or(file.path.as_str(), |rest| rest.trim_start_matches('/'))
 }
 
-fn commit_info(entry: &Entry) -> Value {
+fn commit_info(entry: &Entry, is_append: bool) -> Value {
     let CommitRange { from, to } = entry.commits;
     json!({ "commitInfo": {
         "timestamp": entry.at_ms,
         "operation": "WRITE",
         "operationParameters": { "mode": "Append", "partitionBy": format!("[\"{DATE}\"]") },
-        "isBlindAppend": true,
+        "isBlindAppend": is_append,
         "engineInfo": "rebateflow",
         "rebateflow.commits": format!("{from}-{to}"),
     } })

@@ -12,7 +12,7 @@ use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment,
 use super::paths::{self, LogObject};
 use super::store::{Created, Store};
 use super::tables::TableForm;
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Offsets, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -66,6 +66,7 @@ impl Log {
         after: Option<u64>,
         accepts: impl Fn(&Manifest) -> Result<()>,
     ) -> Result<(Log, Option<Manifest>)> {
+        check_no_backup(store)?;
         let mut run = None;
         for _ in 0..OPEN_ATTEMPTS_MAX {
             let found = newest(store)?;
@@ -78,6 +79,7 @@ impl Log {
                 Some(run) => run,
                 None => *run.insert(take_run(store)?),
             };
+            store.rely_on(&paths::run(run));
             let opening = opening(found.as_ref(), run, clock.now_us());
             let created = create_manifest(store, &opening)? == Created::New;
             // A number is free again when another writer has gone on, rolled and swept meanwhile.
@@ -85,6 +87,7 @@ impl Log {
                 let unrolled = unrolled(store, &opening)?;
                 let log = Log { run, newest: opening, unrolled };
                 log.sweep(store)?;
+                log.sweep_state(store, None)?;
                 return Ok((log, found));
             }
         }
@@ -181,10 +184,10 @@ impl Log {
                 store.delete(&path)?;
             }
         }
-        self.sweep_state(store, None)
+        Ok(())
     }
 
-    /// Deletes state files that no manifest names any more, but for one that is being written.
+    /// Deletes state files that no manifest names any more, but for one that is written and not named yet.
     pub fn sweep_state(&self, store: &Store, written: Option<&Path>) -> Result<()> {
         let files = self.newest.state.iter().flat_map(|state| &state.files);
         let kept = files.map(|file| &*file.file.path).chain(written.map(Path::as_ref));
@@ -202,6 +205,21 @@ impl Log {
     }
 }
 
+/// Who wrote into a backup would spoil it, and one that is not wholly restored has holes.
+fn check_no_backup(store: &Store) -> Result<()> {
+    let marks = store.list_flat(&paths::backups())?;
+    let name = store.name();
+    if marks.contains(&paths::restoring()) {
+        let hint = "run the same rebateflow restore again, which goes on where it ended";
+        return Err(Error::refused(format!("{name} is not wholly restored")).hint(hint));
+    }
+    match marks.is_empty() {
+        true => Ok(()),
+        false => Err(Error::refused(format!("{name} is a backup"))
+            .hint(format!("copy it first: rebateflow restore {name} --data NEW"))),
+    }
+}
+
 fn fenced(store: &Store, run: u32) -> Error {
     Error::new(ErrorKind::Fenced, format!("another process (run {run}) has taken over {}", store.name()))
         .hint("only one process writes to a data directory; give this one its own with --data")
@@ -211,15 +229,22 @@ fn create_manifest(store: &Store, manifest: &Manifest) -> Result<Created> {
     store.create(&paths::manifest(manifest.number), Bytes::from(manifest::encode(manifest)?))
 }
 
-/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest.
+/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest. A directory is not listed at
+/// one moment: while all that was there is swept, a listing may miss that and what was created since. So two in a row
+/// must agree; a sweep deletes older manifests first, so the second does not find what the first was too late for.
 fn newest(store: &Store) -> Result<Option<Manifest>> {
-    for _ in 0..OPEN_ATTEMPTS_MAX {
+    let mut before = None;
+    for _ in 0..2 * OPEN_ATTEMPTS_MAX {
         let listed = store.list_flat(&paths::log())?;
         let number = |path| match paths::log_object(path) {
             Some(LogObject::Manifest(number)) => Some(number),
             _ => None,
         };
-        let Some(number) = listed.iter().filter_map(number).max() else {
+        let newest = listed.iter().filter_map(number).max();
+        if before.replace(newest) != Some(newest) {
+            continue;
+        }
+        let Some(number) = newest else {
             return Ok(None);
         };
         let path = paths::manifest(number);
@@ -261,11 +286,13 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             epoch: 0,
             committed_at_us: now_us,
             offsets: Offsets::new(),
+            sources: Sources::default(),
             as_of_us: 0,
             segment: None,
             tables: BTreeMap::<String, TableForm>::new(),
             views: BTreeMap::<String, ViewForm>::new(),
             roller: RollerState::default(),
+            delivered: None,
             state: None,
         },
     }

@@ -14,9 +14,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::delta::DeltaTable;
 use super::paths::Dataset;
 use super::record::epoch_number;
+use super::retention::Dropped;
 use super::state::StateForm;
 use super::tables::TableForm;
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Offsets, Sources};
 use crate::error::{Error, Result};
 
 /// Format of manifests, segments and roll records. A reader refuses a newer one.
@@ -36,6 +37,9 @@ pub struct Manifest {
     pub committed_at_us: i64,
     /// The next offset to read in each partition.
     pub offsets: Offsets,
+    /// The topics that the offsets are of.
+    #[serde(default)]
+    pub sources: Sources,
     /// The row of the table `clock`, in microseconds since 1970-01-01 UTC; 0: no epoch yet.
     #[serde(default)]
     pub as_of_us: i64,
@@ -46,6 +50,9 @@ pub struct Manifest {
     /// Every view that was ever kept in the history, by name.
     pub views: BTreeMap<String, ViewForm>,
     pub roller: RollerState,
+    /// Which dead letters are in the topic for them; None: none.
+    #[serde(default)]
+    pub delivered: Option<Delivered>,
     /// What a start goes on from; None: from all events.
     #[serde(default)]
     pub state: Option<StateForm>,
@@ -138,6 +145,16 @@ pub struct CommitRange {
     pub to: u64,
 }
 
+/// The dead letters that a topic is known to have: all up to an epoch. Some of later epochs may be there, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    pub topic: String,
+    /// As `epoch_number`.
+    pub epoch: i64,
+    /// A commit that has no dead letters of later epochs.
+    pub commit: u64,
+}
+
 /// What became of the committed segments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollerState {
@@ -149,11 +166,18 @@ pub struct RollerState {
     /// version that wrote no such logs.
     #[serde(default)]
     pub delta: Option<BTreeMap<String, DeltaTable>>,
+    /// Files that are not kept any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<Dropped>,
+    /// What the roll that is decided drops, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropping: Vec<Dropped>,
 }
 
 impl Default for RollerState {
     fn default() -> Self {
-        RollerState { rolled_to: 0, rolling: None, delta: Some(BTreeMap::new()) }
+        let (dropped, dropping) = (vec![], vec![]);
+        RollerState { rolled_to: 0, rolling: None, delta: Some(BTreeMap::new()), dropped, dropping }
     }
 }
 
@@ -215,12 +239,20 @@ mod tests {
             epoch: 77,
             committed_at_us: 1_772_409_600_000_000,
             offsets: Offsets::from_iter([("txn", 0, 5)]),
+            sources: Sources::default(),
             as_of_us: 1_700_000_000_000_000,
             segment: Some(Segment { path: "log/x.seg".into(), bytes: 10, sections: vec![section] }),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
             state: None,
-            roller: RollerState { rolled_to: 4, rolling: Some(CommitRange { from: 5, to: 9 }), delta: None },
+            delivered: None,
+            roller: RollerState {
+                rolled_to: 4,
+                rolling: Some(CommitRange { from: 5, to: 9 }),
+                delta: None,
+                dropped: vec![],
+                dropping: vec![Dropped { dataset: Dataset::DeadLetters, before: "2026-03-01".into() }],
+            },
         }
     }
 

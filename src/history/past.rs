@@ -58,6 +58,10 @@ impl HistoryPin {
         })?;
         let generation = generation_at(view, form, moment)?;
         let dataset = Dataset::View { name: view.to_string(), generation };
+        if self.manifest().roller.dropped.iter().any(|dropped| dropped.dataset == dataset) {
+            let message = format!("the history of view {view} of that time is not kept any more");
+            return Err(Error::not_found(message).hint("the setting keep_generations_days says how long it is"));
+        }
         let Some(stored) = self.schema(&dataset)? else {
             return Ok(PastView { schema: None, last_change: None, converter: None, weights: BTreeMap::new() });
         };

@@ -11,6 +11,8 @@
 //! events/<table>/_date=2026-03-01/000000000001-000000000012.parquet
 //! views/<view>/gen=1/_date=2026-03-01/000000000001-000000000012.parquet
 //! dead_letters/_date=2026-03-01/000000000001-000000000012.parquet
+//! replays/_date=2026-03-01/000000000001-000000000012.parquet
+//! backups/000000000012.json                               in a backup only: what is in it, up to commit 12
 //! ```
 
 use chrono::{DateTime, NaiveDate};
@@ -31,6 +33,8 @@ pub enum Dataset {
         generation: u32,
     },
     DeadLetters,
+    /// Messages that replay dead letters; their ids are state.
+    Replays,
     /// A saved table; only in state files.
     State(String),
 }
@@ -44,6 +48,7 @@ impl Dataset {
                 Path::from_iter(["views", name.as_str(), &format!("gen={generation}")])
             }
             Dataset::DeadLetters => Path::from("dead_letters"),
+            Dataset::Replays => Path::from("replays"),
             Dataset::State(table) => Path::from_iter(["state", table.as_str()]),
         }
     }
@@ -55,8 +60,34 @@ impl Dataset {
 }
 
 /// Where the folders of all datasets are.
-pub fn datasets() -> [Path; 3] {
-    ["events", "views", "dead_letters"].map(Path::from)
+pub fn datasets() -> [Path; 4] {
+    ["events", "views", "dead_letters", "replays"].map(Path::from)
+}
+
+/// Only in the directory of a backup, and where one is being restored.
+pub fn backups() -> Path {
+    Path::from("backups")
+}
+
+/// The list of what is in the backup up to a commit.
+pub fn backup(commit: u64) -> Path {
+    Path::from(format!("backups/{commit:012}.json"))
+}
+
+/// The first object of a backup.
+pub fn backup_begun() -> Path {
+    Path::from("backups/README.txt")
+}
+
+/// There while a backup is being restored.
+pub fn restoring() -> Path {
+    Path::from("backups/restoring.txt")
+}
+
+/// The folders of everything that there can be.
+pub fn folders() -> [Path; 8] {
+    let [events, views, dead_letters, replays] = datasets();
+    [runs(), log(), states(), events, views, dead_letters, replays, backups()]
 }
 
 /// The name of the Parquet files of a roll.

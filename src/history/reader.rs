@@ -8,21 +8,24 @@
 //! Cost: one listing of the log, and the manifests and records since the last pin; these never change, so they are
 //! kept: up to 1,000 commits, and a record for every roll, some 300 bytes a file.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 
 use super::dataset_rows::DatasetRows;
+use super::dead_letters::replayed_in;
 use super::file_rows::{GroupChoice, OpenFile};
 use super::log::{Commit, Log};
 use super::manifest::Manifest;
 use super::paths::Dataset;
+use super::retention::{Dropped, keep_files};
 use super::roller::{RollRecord, rolls};
 use super::rows::{expanded_schema, section_schema};
 use super::store::Store;
 use super::tables::TableForm;
+use crate::changes::Position;
 use crate::error::Result;
 
 /// Times that a pin is tried again when the writer sweeps what is just being read.
@@ -40,6 +43,8 @@ pub struct HistoryReader {
 struct Known {
     rolled: Arc<Vec<RollRecord>>,
     rolled_to: u64,
+    /// What was taken out of the records.
+    dropped: Vec<Dropped>,
     commits: BTreeMap<u64, Commit>,
 }
 
@@ -85,8 +90,12 @@ impl Known {
     fn follow(&mut self, store: &Store, newest: &Manifest) -> Result<(Arc<Vec<RollRecord>>, Vec<Commit>)> {
         let rolled_to = newest.roller.rolled_to;
         let records = rolls(store, self.rolled_to, rolled_to)?;
-        if !records.is_empty() {
-            Arc::make_mut(&mut self.rolled).extend(records);
+        let dropped = &newest.roller.dropped;
+        if !records.is_empty() || self.dropped != *dropped {
+            let rolled = Arc::make_mut(&mut self.rolled);
+            rolled.extend(records);
+            keep_files(rolled, dropped);
+            self.dropped.clone_from(dropped);
         }
         self.rolled_to = rolled_to;
         self.commits.retain(|number, _| *number > rolled_to);
@@ -102,6 +111,25 @@ impl Known {
 }
 
 impl HistoryPin {
+    /// What its one writer sees at a start: the log, and the records of its rolls.
+    pub fn of(store: &Store, log: &Log, rolled: Arc<Vec<RollRecord>>) -> HistoryPin {
+        HistoryPin {
+            store: store.clone(),
+            manifest: Arc::new(log.newest.clone()),
+            rolled,
+            unrolled: Arc::new(log.unrolled.clone()),
+        }
+    }
+
+    /// The dead letters of which a replay was accepted.
+    pub fn replayed(&self) -> Result<BTreeSet<Position>> {
+        let (mut replayed, mut rows) = (BTreeSet::new(), self.rows(&Dataset::Replays, None));
+        while let Some(batch) = rows.next(&mut |_| Ok(()))? {
+            replayed.extend(replayed_in(&batch)?);
+        }
+        Ok(replayed)
+    }
+
     /// The commit that it stands at.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

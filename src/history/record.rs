@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::changes::{Changes, DeadLetter, EventBatch};
-use crate::checkpoint::Offsets;
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+
+use crate::changes::{Changes, DeadLetter, EventBatch, Replay};
+use crate::checkpoint::{Counted, Offsets};
 use crate::state::{SavedRows, SavedTable};
 
 /// Everything that one published epoch adds to the history.
@@ -17,6 +20,8 @@ pub struct EpochRecord {
     pub events: Vec<EventBatch>,
     /// Rejected events.
     pub dead_letters: Vec<DeadLetter>,
+    /// Messages that replay dead letters: those that are events, and those without effect.
+    pub replays: Vec<Replay>,
     /// Changes of the views that are kept (`history = 'changes'`).
     pub view_changes: Vec<ViewChanges>,
     /// The next offsets to read after this epoch.
@@ -69,6 +74,10 @@ pub struct HistorySettings {
     pub roll_after_ms: u64,
     /// Milliseconds between two checkpoints of the state.
     pub checkpoint_every_ms: u64,
+    /// Days that dead letters are kept; 0: for ever.
+    pub keep_dead_letters_days: u32,
+    /// Days that the changes of a view's generation are kept after its end; 0: for ever.
+    pub keep_generations_days: u32,
     /// Off: nothing at all is written, and a start finds nothing.
     pub enabled: bool,
 }
@@ -80,8 +89,38 @@ impl Default for HistorySettings {
             roll_bytes: 128 << 20,
             roll_after_ms: 300_000,
             checkpoint_every_ms: 10_000,
+            keep_dead_letters_days: 0,
+            keep_generations_days: 0,
             enabled: true,
         }
+    }
+}
+
+impl EpochRecord {
+    /// All messages, accepted, rejected or without effect, by partition.
+    pub fn counted(&self) -> Counted {
+        let mut counted = Counted::default();
+        for EventBatch { table, rows } in &self.events {
+            let topic: Arc<str> = table.topic.as_str().into();
+            let (Some(partitions), Some(offsets)) = (rows.column_by_name("_partition"), rows.column_by_name("_offset"))
+            else {
+                continue;
+            };
+            let partitions = partitions.as_primitive::<Int32Type>().values();
+            let mut offsets = offsets.as_primitive::<Int64Type>().values().iter().copied();
+            // Messages come in runs of one partition.
+            for run in partitions.chunk_by(|a, b| a == b) {
+                counted.add(&topic, run[0], offsets.by_ref().take(run.len()));
+            }
+        }
+        for letter in &self.dead_letters {
+            counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
+        }
+        // Those that are accepted are among the events.
+        for Replay { position, .. } in self.replays.iter().filter(|replay| !replay.accepted) {
+            counted.add(&position.topic, position.partition, [position.offset]);
+        }
+        counted
     }
 }
 

@@ -17,6 +17,7 @@ use super::delta::{self, AddedFile, DeltaTable, Entry};
 use super::log::Commit;
 use super::manifest::{self, CommitRange, FORMAT, RollerState, Section, Segment, checksum};
 use super::paths::{self, Dataset};
+use super::retention::is_dropped;
 use super::rows::{Expanded, expanded_schema, fitted};
 use super::segment::read_section;
 use super::store::{Created, Store};
@@ -56,14 +57,17 @@ pub fn roll(
         added.entry(dataset).or_default().push(file);
     }
     let files = added.values().flatten().map(|added| added.file.clone()).collect();
+    let removed = removed(store, before)?;
     if before.delta.is_none() {
         add_earlier(store, before.rolled_to, &mut added)?;
     }
     let mut delta = before.delta.clone().unwrap_or_default();
     let at_ms = commits.last().map_or(0, |commit| commit.committed_at_us.div_euclid(1_000));
-    for (dataset, files) in &added {
+    for dataset in added.keys().chain(removed.keys()).collect::<BTreeSet<_>>() {
+        let of_it =
+            (added.get(dataset).map_or(&[][..], Vec::as_slice), removed.get(dataset).map_or(&[][..], Vec::as_slice));
         let folder = dataset.folder().to_string();
-        let end = delta::append(store, dataset, files, delta.get(&folder), &Entry { commits: range, at_ms })?;
+        let end = delta::append(store, dataset, of_it, delta.get(&folder), &Entry { commits: range, at_ms })?;
         delta.extend(end.map(|end| (folder, end)));
     }
     let record = RollRecord { format: FORMAT, commits: range, files };
@@ -100,6 +104,18 @@ fn add_earlier(store: &Store, rolled_to: u64, added: &mut BTreeMap<Dataset, Vec<
         added.entry(file.dataset.clone()).or_default().insert(0, AddedFile { file, footer });
     }
     Ok(())
+}
+
+/// The files of earlier rolls that this one drops.
+fn removed(store: &Store, before: &RollerState) -> Result<BTreeMap<Dataset, Vec<RolledFile>>> {
+    let mut removed: BTreeMap<Dataset, Vec<RolledFile>> = BTreeMap::new();
+    if !before.dropping.is_empty() {
+        let files = rolls(store, 0, before.rolled_to)?.into_iter().flat_map(|record| record.files);
+        for file in files.filter(|file| is_dropped(&before.dropping, file) && !is_dropped(&before.dropped, file)) {
+            removed.entry(file.dataset.clone()).or_default().push(file);
+        }
+    }
+    Ok(removed)
 }
 
 /// The records of the rolls of the commits after `after`, where a roll ended, up to `rolled_to`, in order. `Data` if

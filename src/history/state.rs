@@ -190,6 +190,11 @@ impl StateMerge {
 }
 
 impl MergedState {
+    /// The object of the new file.
+    pub fn path(&self) -> Path {
+        self.file.file.object()
+    }
+
     /// Names the new file in place of the old ones; nothing if these are not there any more.
     pub fn replace(self, state: &mut StateForm) {
         let place = state.files.windows(self.gone.len()).position(|files| *files == self.gone[..]);

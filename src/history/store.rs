@@ -4,12 +4,9 @@
 //! a local directory it also syncs the file and its directories, so that what was answered survives a power cut.
 //! Calls block: they belong on threads that may wait.
 
-use std::fs;
-use std::io::{ErrorKind as IoErrorKind, Write};
 use std::ops::Range;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::executor::block_on;
@@ -18,7 +15,9 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tokio::runtime::Handle;
 
+use super::directory::Directory;
 use crate::error::{Error, Result};
 
 /// Objects that one listing returns at most: above it something is out of hand, and memory would be too.
@@ -29,7 +28,9 @@ const LISTED_OBJECTS_MAX: usize = 4_000_000;
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
     /// The directory of a local store: there `create` is our own, because `LocalFileSystem` never syncs.
-    root: Option<Arc<PathBuf>>,
+    directory: Option<Arc<Directory>>,
+    /// Where the network connections of a bucket live.
+    runtime: Option<Handle>,
     name: Arc<str>,
 }
 
@@ -42,14 +43,23 @@ pub enum Created {
 }
 
 impl Store {
-    /// Opens a directory (`data`, `file:///var/data`; created when missing), or a new empty store in memory
-    /// (`memory://`).
+    /// Opens a directory (`data`, `file:///var/data`; created when missing), a bucket or a part of one
+    /// (`s3://bucket/prefix`, in a build with the feature `s3`), or a new empty store in memory (`memory://`).
     pub fn open(url: &str) -> Result<Store> {
         match url.split_once("://") {
             Some(("memory", _)) => Ok(Store::over(Arc::new(InMemory::new()), url)),
             Some(("file", path)) => Store::directory(FilePath::new(path)),
+            #[cfg(feature = "s3")]
+            Some(("s3", _)) => {
+                let (objects, runtime) = super::bucket::open(url)?;
+                Ok(Store { runtime: Some(runtime), ..Store::over(objects, url) })
+            }
+            #[cfg(not(feature = "s3"))]
+            Some(("s3", _)) => {
+                Err(Error::refused("this build has no S3").hint("build it with: cargo build --features s3"))
+            }
             Some((scheme, _)) => Err(Error::refused(format!("storage {scheme}:// is not supported"))
-                .hint("use a directory, file:///directory or memory://")),
+                .hint("use a directory, file:///directory, s3://bucket/prefix or memory://")),
             None => Store::directory(FilePath::new(url)),
         }
     }
@@ -71,7 +81,7 @@ impl Store {
 
     /// A store over any object store.
     pub fn over(objects: Arc<dyn ObjectStore>, name: &str) -> Store {
-        Store { objects, root: None, name: name.into() }
+        Store { objects, directory: None, runtime: None, name: name.into() }
     }
 
     fn directory(path: &FilePath) -> Result<Store> {
@@ -79,11 +89,18 @@ impl Store {
             Error::unavailable(format!("cannot use data directory {}: {e}", path.display()))
                 .hint("name a directory that this user can write, with --data")
         };
-        fs::create_dir_all(path).map_err(|e| unusable(&e))?;
-        let root = path.canonicalize().map_err(|e| unusable(&e))?;
-        let objects = LocalFileSystem::new_with_prefix(&root).map_err(|e| unusable(&e))?;
-        let name = path.display().to_string().into();
-        Ok(Store { objects: Arc::new(objects), root: Some(Arc::new(root)), name })
+        let directory = Directory::open(path).map_err(|e| unusable(&e))?;
+        let objects = LocalFileSystem::new_with_prefix(directory.path()).map_err(|e| unusable(&e))?;
+        let directory = Some(Arc::new(directory));
+        Ok(Store { directory, ..Store::over(Arc::new(objects), &path.display().to_string()) })
+    }
+
+    /// From now on a local directory without this object is storage that is away: it was unmounted, moved or replaced.
+    /// Everything is `Unavailable` then, until it is back.
+    pub fn rely_on(&self, path: &Path) {
+        if let Some(directory) = &self.directory {
+            directory.rely_on(path);
+        }
     }
 
     /// The URL as the user gave it.
@@ -93,20 +110,24 @@ impl Store {
 
     /// Creates an object, whole or not at all. Errors of kind `Unavailable` leave open whether it exists now.
     pub fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
-        if let Some(root) = &self.root {
-            return create_file(root, path, &bytes).map_err(|e| self.unavailable("write", path).caused_by(e));
+        if let Some(directory) = &self.directory {
+            return directory.create(path, &bytes).map_err(|e| self.unavailable("write", path).caused_by(e));
         }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match block_on(self.objects.put_opts(path, bytes.into(), options)) {
+        match self.wait(self.objects.put_opts(path, bytes.into(), options)) {
             Ok(_) => Ok(Created::New),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Exists),
+            // S3 answers a conflict, too, while somebody else is creating the object, who may still fail.
+            Err(object_store::Error::AlreadyExists { .. }) => match self.wait(self.objects.head(path)) {
+                Ok(_) => Ok(Created::Exists),
+                Err(e) => Err(self.unavailable("write", path).caused_by(e)),
+            },
             Err(e) => Err(self.unavailable("write", path).caused_by(e)),
         }
     }
 
     /// The whole object; `NotFound` if there is none.
     pub fn read(&self, path: &Path) -> Result<Bytes> {
-        let bytes = block_on(async { self.objects.get(path).await?.bytes().await });
+        let bytes = self.wait(async { self.objects.get(path).await?.bytes().await });
         bytes.map_err(|e| self.read_error(path, e))
     }
 
@@ -119,7 +140,7 @@ impl Store {
             }
             self.objects.get_range(path, range).await
         };
-        let bytes = block_on(read).map_err(|e| self.read_error(path, e))?;
+        let bytes = self.wait(read).map_err(|e| self.read_error(path, e))?;
         if bytes.len() as u64 != wanted {
             return Err(Error::data(format!("{path} in {} is shorter than its manifest says", self.name)));
         }
@@ -130,7 +151,8 @@ impl Store {
     pub fn list(&self, folder: &Path) -> Result<Vec<Path>> {
         let listed = self.objects.list(Some(folder)).take(LISTED_OBJECTS_MAX + 1).map_ok(|meta| meta.location);
         let mut paths: Vec<Path> =
-            block_on(listed.try_collect()).map_err(|e| self.unavailable("list", folder).caused_by(e))?;
+            self.wait(listed.try_collect()).map_err(|e| self.unavailable("list", folder).caused_by(e))?;
+        self.check_directory("list", folder)?;
         if paths.len() > LISTED_OBJECTS_MAX {
             return Err(Error::unavailable(format!("more than {LISTED_OBJECTS_MAX} objects in {folder}")));
         }
@@ -140,8 +162,9 @@ impl Store {
 
     /// The objects of a folder, without folders of it, in order of their paths.
     pub fn list_flat(&self, folder: &Path) -> Result<Vec<Path>> {
-        let listed = block_on(self.objects.list_with_delimiter(Some(folder)));
+        let listed = self.wait(self.objects.list_with_delimiter(Some(folder)));
         let listed = listed.map_err(|e| self.unavailable("list", folder).caused_by(e))?;
+        self.check_directory("list", folder)?;
         let mut paths: Vec<Path> = listed.objects.into_iter().map(|meta| meta.location).collect();
         paths.sort();
         Ok(paths)
@@ -149,8 +172,8 @@ impl Store {
 
     /// Deletes an object; it is no error if there is none.
     pub fn delete(&self, path: &Path) -> Result<()> {
-        match block_on(self.objects.delete(path)) {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        match self.wait(self.objects.delete(path)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => self.check_directory("delete", path),
             Err(e) => Err(self.unavailable("delete", path).caused_by(e)),
         }
     }
@@ -158,18 +181,32 @@ impl Store {
     /// Removes what interrupted `create`s left behind in a folder and below. One that is running in another process fails
     /// with `Unavailable`, and its caller does it again. Answers how many there were.
     pub fn remove_half_written(&self, folder: &Path) -> Result<usize> {
-        let Some(root) = &self.root else {
-            return Ok(0);
-        };
-        match remove_temporary(&root.join(folder.as_ref())) {
-            Err(e) if e.kind() == IoErrorKind::NotFound => Ok(0),
-            removed => removed.map_err(|e| self.unavailable("clean", folder).caused_by(e)),
+        match &self.directory {
+            Some(directory) => {
+                directory.remove_half_written(folder).map_err(|e| self.unavailable("clean", folder).caused_by(e))
+            }
+            None => Ok(0),
         }
+    }
+
+    /// Waits for an answer. The connections of a bucket need their runtime, whichever thread asks.
+    fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        let _entered = self.runtime.as_ref().map(Handle::enter);
+        block_on(answer)
+    }
+
+    /// What is not found may be away with all the rest.
+    fn check_directory(&self, action: &str, path: &Path) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        directory.check().map_err(|e| self.unavailable(action, path).caused_by(e))
     }
 
     fn read_error(&self, path: &Path, error: object_store::Error) -> Error {
         match error {
-            object_store::Error::NotFound { .. } => Error::not_found(format!("no {path} in {}", self.name)),
+            object_store::Error::NotFound { .. } => match self.check_directory("read", path) {
+                Ok(()) => Error::not_found(format!("no {path} in {}", self.name)),
+                Err(away) => away,
+            },
             e => self.unavailable("read", path).caused_by(e),
         }
     }
@@ -179,69 +216,10 @@ impl Store {
     }
 }
 
-/// Numbers the temporary files of this process.
-static TEMPORARY: AtomicU64 = AtomicU64::new(0);
-
-/// Writes a temporary file, syncs it, links it under its name and syncs the directories. The link is atomic and fails
-/// if the name exists. Temporary names end in `#` and digits, which `LocalFileSystem` never lists.
-fn create_file(root: &FilePath, path: &Path, bytes: &[u8]) -> std::io::Result<Created> {
-    let target = root.join(path.as_ref());
-    if target.exists() {
-        return Ok(Created::Exists);
-    }
-    let folder = target.parent().unwrap_or(root);
-    let folder_is_new = !folder.exists();
-    fs::create_dir_all(folder)?;
-    let number = u64::from(std::process::id()) << 32 | TEMPORARY.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX);
-    let temporary = PathBuf::from(format!("{}#{number}", target.display()));
-    let linked = write_synced(&temporary, bytes).and_then(|()| fs::hard_link(&temporary, &target));
-    // A temporary file that stays behind is never read.
-    let _ = fs::remove_file(&temporary);
-    match linked {
-        Ok(()) => {}
-        Err(e) if e.kind() == IoErrorKind::AlreadyExists => return Ok(Created::Exists),
-        Err(e) => return Err(e),
-    }
-    let mut folders = folder.ancestors().take_while(|folder| folder.starts_with(root));
-    let synced = if folder_is_new { usize::MAX } else { 1 };
-    folders.by_ref().take(synced).try_for_each(|folder| fs::File::open(folder)?.sync_all())?;
-    Ok(Created::New)
-}
-
-/// Whether a file name is a temporary one of `create_file`.
-fn is_temporary(name: &str) -> bool {
-    name.rsplit_once('#').is_some_and(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Removes the temporary files in a directory and below.
-fn remove_temporary(folder: &FilePath) -> std::io::Result<usize> {
-    let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            removed += remove_temporary(&entry.path())?;
-        } else if entry.file_name().to_str().is_some_and(is_temporary) {
-            match fs::remove_file(entry.path()) {
-                // Its writer was faster.
-                Err(e) if e.kind() == IoErrorKind::NotFound => {}
-                done => {
-                    done?;
-                    removed += 1;
-                }
-            }
-        }
-    }
-    Ok(removed)
-}
-
-fn write_synced(path: &FilePath, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::error::ErrorKind;
 

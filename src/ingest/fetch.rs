@@ -9,14 +9,14 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::decode::{Decoder, Message};
-use super::queue::{Batch, Entry, Kind, Queue, log_as_ours};
+use super::positions::{Found, Kafka, Partition, Positions, lost_error};
+use super::queue::{Batch, Entry, Kind, Queue};
+use super::reader::Reader;
 use crate::catalog::Table;
-use crate::changes::{DeadLetter, EventBatch, Position};
-use crate::checkpoint::Offsets;
+use crate::changes::{DeadLetter, EventBatch, Position, Replay};
+use crate::checkpoint::{Offsets, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tasks::Stop;
@@ -25,10 +25,8 @@ use crate::tasks::Stop;
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// Waits between attempts to reach the broker: from, to.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// How long one question to the broker may take.
-const BROKER_ANSWER_MAX: Duration = Duration::from_secs(5);
-/// How often the lag is told.
-const LAG_EVERY: Duration = Duration::from_secs(1);
+/// How often the lag is told, and the topics are looked at: whether they are still the same, and have new partitions.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Payload handed to the decoder at once.
 const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// How long a full queue is left alone before the next attempt.
@@ -40,14 +38,14 @@ const PROBE_ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// What to fetch.
 pub struct FetchOptions {
-    pub brokers: String,
-    pub tables: Vec<Arc<Table>>,
     /// Where to begin; a partition that is not named begins at its start.
     pub offsets: Offsets,
+    /// The dead letters of which a replay was accepted.
+    pub replayed: BTreeSet<Position>,
+    /// The topics of which the user accepts that events are lost.
+    pub accept_loss: BTreeSet<String>,
     /// Messages of one batch.
     pub batch_rows_max: usize,
-    /// Kibibytes that the client may hold for each partition.
-    pub queued_kbytes_max: u64,
     /// Stop at the end offsets found at the start.
     pub drain: bool,
 }
@@ -57,7 +55,8 @@ pub struct FetchOptions {
 pub struct Fetched {
     pub events: Vec<EventBatch>,
     pub dead_letters: Vec<DeadLetter>,
-    /// The next offset to read of each partition that the batch has messages of.
+    pub replays: Vec<Replay>,
+    /// The next offset to read of each partition that the batch has messages of, or that was moved.
     pub next: Vec<(Arc<str>, i32, i64)>,
     pub messages: usize,
     /// Broker time of the newest message, milliseconds since 1970-01-01 UTC; 0 if unknown.
@@ -71,6 +70,8 @@ pub struct Fetched {
 pub enum FetchState {
     /// The broker does not answer.
     Unreachable,
+    /// It answers, and a topic is not there.
+    NoTopic,
     /// The broker answers.
     Reading,
 }
@@ -88,30 +89,43 @@ pub struct FetchContext<'a> {
 /// Fetches until it is told to stop, or, draining, until the ends that were there at the start. Whether it got there.
 ///
 /// Errors: `Data` when Kafka no longer has the events that come next.
-pub fn fetch(options: &FetchOptions, out: &SyncSender<Fetched>, mut context: FetchContext<'_>) -> Result<bool> {
-    let consumer = consumer(options)?;
-    log_as_ours(consumer.client().native_ptr());
-    let Some(positions) = assign(&consumer, options, &mut context)? else {
+pub fn fetch(
+    kafka: &Kafka,
+    mut options: FetchOptions,
+    out: &SyncSender<Fetched>,
+    mut context: FetchContext<'_>,
+) -> Result<bool> {
+    let consumer = &kafka.consumer;
+    let Some(found) = assign(kafka, &options, &mut context)? else {
         return Ok(false);
     };
-    let queue = Queue::new(&consumer);
-    let mut fetch = Fetch::new(options, &positions)?;
-    let mut probe = Probe::new(&positions, context.clock.instant());
-    let mut lag_told = context.clock.instant();
+    kafka.begin(found.sources);
+    if !found.moved.is_empty() && !send(out, Fetched { next: found.moved, ..Fetched::default() }, &context) {
+        return Ok(false);
+    }
+    let queue = Queue::new(consumer);
+    let mut fetch = Fetch::new(kafka, &found.positions)?;
+    fetch.replayed = std::mem::take(&mut options.replayed);
+    let mut probe = Probe::new(&found.positions, context.clock.instant());
+    let mut looked = context.clock.instant();
     while !(context.stop.raised() || options.drain && fetch.unread.is_empty()) {
         let batch = queue.take(options.batch_rows_max, IDLE_WAIT);
         let fetched = fetch.decode(&batch)?;
+        if let Some(lost) = fetch.lost.take() {
+            return Err(fetch.loss(kafka, lost));
+        }
         if fetch.heard {
             probe.heard = context.clock.instant();
-        } else if let Some(answers) = probe.ask(&consumer, context.clock) {
+        } else if let Some(answers) = probe.ask(consumer, context.clock) {
             fetch.trouble = !answers;
+        }
+        if context.clock.instant() - looked >= LOOK_EVERY {
+            looked = context.clock.instant();
+            (context.lag)(fetch.lag(&queue));
+            probe.partitions.extend(fetch.look(kafka)?);
         }
         if let Some(state) = fetch.changed_state() {
             (context.report)(state);
-        }
-        if context.clock.instant() - lag_told >= LAG_EVERY {
-            lag_told = context.clock.instant();
-            (context.lag)(fetch.lag(&queue));
         }
         for fetched in fetched {
             if !send(out, fetched, &context) {
@@ -162,55 +176,24 @@ fn send(out: &SyncSender<Fetched>, mut fetched: Fetched, context: &FetchContext<
     }
 }
 
-fn consumer(options: &FetchOptions) -> Result<BaseConsumer> {
-    ClientConfig::new()
-        .set("bootstrap.servers", &options.brokers)
-        .set("group.id", "rebateflow")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        // Never a silent jump: a position that Kafka no longer has is an error.
-        .set("auto.offset.reset", "error")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
-        .set("fetch.wait.max.ms", "20")
-        .set("fetch.message.max.bytes", "8388608")
-        // The default of a second halves a drain: the fetcher sleeps when a partition's queue is full.
-        .set("fetch.queue.backoff.ms", "2")
-        .set("queued.min.messages", "100000")
-        .set("queued.max.messages.kbytes", options.queued_kbytes_max.to_string())
-        .set("reconnect.backoff.ms", "100")
-        .set("reconnect.backoff.max.ms", "2000")
-        .create()
-        .map_err(|e| Error::invalid(format!("cannot make a Kafka consumer for {}", options.brokers)).caused_by(e))
-}
-
-type Partition = (Arc<str>, i32);
-/// Next offset and end offset of each partition.
-type Positions = BTreeMap<Partition, (i64, i64)>;
-
-/// Assigns every partition of every topic at our positions. Tries until the broker answers; None when told to stop.
-fn assign(
-    consumer: &BaseConsumer,
-    options: &FetchOptions,
-    context: &mut FetchContext<'_>,
-) -> Result<Option<Positions>> {
+/// Assigns every partition of every topic at our positions. Tries until the broker answers and has the topics; None when
+/// told to stop.
+fn assign(kafka: &Kafka, options: &FetchOptions, context: &mut FetchContext<'_>) -> Result<Option<Found>> {
     let mut wait = BACKOFF.0;
     loop {
-        let error = match positions(consumer, options) {
+        let error = match kafka.find(&options.offsets, &options.accept_loss) {
             Ok(found) => {
-                let mut list = TopicPartitionList::new();
-                for ((topic, partition), (next, _)) in &found {
-                    list.add_partition_offset(topic, *partition, Offset::Offset(*next))
-                        .map_err(|e| Error::internal("a position does not fit").caused_by(e))?;
-                }
-                consumer.assign(&list).map_err(|e| Error::internal("cannot assign partitions").caused_by(e))?;
+                let list = assignment(&found.positions, &found.sources)?;
+                kafka.consumer.assign(&list).map_err(|e| Error::internal("cannot assign partitions").caused_by(e))?;
                 return Ok(Some(found));
             }
-            Err(error) if error.kind == ErrorKind::Unavailable => error,
+            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::NotFound) => error,
             Err(error) => return Err(error),
         };
-        (context.report)(FetchState::Unreachable);
-        tracing::warn!(%error, retry_ms = wait.as_millis() as u64, "waiting for the broker");
+        let missing = error.kind == ErrorKind::NotFound;
+        (context.report)(if missing { FetchState::NoTopic } else { FetchState::Unreachable });
+        let waits_for = if missing { "the topic" } else { "the broker" };
+        tracing::warn!(%error, retry_ms = wait.as_millis() as u64, "waiting for {waits_for}");
         let until = context.clock.instant() + wait;
         while context.clock.instant() < until {
             if context.stop.raised() {
@@ -222,40 +205,23 @@ fn assign(
     }
 }
 
-fn positions(consumer: &BaseConsumer, options: &FetchOptions) -> Result<Positions> {
-    let unavailable = |what: String| move |e: KafkaError| Error::unavailable(what).caused_by(e);
-    let mut found = Positions::new();
-    for table in &options.tables {
-        let topic = table.topic.as_str();
-        let asked = unavailable(format!("{} does not answer", options.brokers));
-        let metadata = consumer.fetch_metadata(Some(topic), BROKER_ANSWER_MAX).map_err(asked)?;
-        let partitions = metadata.topics().first().map_or(&[][..], |t| t.partitions());
-        if partitions.is_empty() {
-            return Err(Error::unavailable(format!("there is no topic {topic} (of table {})", table.name))
-                .hint("create it, or name another with the table's option `topic`"));
-        }
-        for partition in partitions {
-            let id = partition.id();
-            let asked = unavailable(format!("{} does not tell the offsets of {topic}", options.brokers));
-            let (low, high) = consumer.fetch_watermarks(topic, id, BROKER_ANSWER_MAX).map_err(asked)?;
-            let next = options.offsets.get(topic, id).unwrap_or(low);
-            if next < low || next > high {
-                let held = format!("topic {topic} partition {id} holds offsets {low} to {high}, but {next} comes next");
-                return Err(Error::data(held).hint(LOST));
-            }
-            found.insert((topic.into(), id), (next, high));
-        }
+/// The positions as Kafka counts.
+fn assignment(positions: &Positions, sources: &Sources) -> Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for ((topic, partition), (next, _)) in positions {
+        let offset = Offset::Offset(next - sources.origin(topic, *partition));
+        list.add_partition_offset(topic, *partition, offset)
+            .map_err(|e| Error::internal("a position does not fit").caused_by(e))?;
     }
-    Ok(found)
+    Ok(list)
 }
 
-/// What a lost position means.
-const LOST: &str = "retention passed our position, or the topic was made anew; start with a new data directory";
-
 struct Fetch {
-    decoders: Vec<(Arc<str>, Arc<Table>, Decoder)>,
-    /// Topic handles seen, with the decoder of each.
+    readers: Vec<Reader>,
+    /// Topic handles seen, with the reader of each.
     handles: Vec<(usize, usize)>,
+    /// The dead letters of which a replay was accepted.
+    replayed: BTreeSet<Position>,
     /// The next offset of every partition.
     next: Positions,
     /// Partitions that are not drained, with their end at the start.
@@ -267,36 +233,101 @@ struct Fetch {
     /// The last batch had something from the broker.
     heard: bool,
     trouble: bool,
+    /// A topic that was there is gone.
+    no_topic: bool,
+    /// A partition whose next message is not in Kafka any more, and the reason.
+    lost: Option<(Partition, String)>,
     told: Option<FetchState>,
 }
 
 impl Fetch {
-    fn new(options: &FetchOptions, positions: &Positions) -> Result<Self> {
-        let decoder = |t: &Arc<Table>| Ok((Arc::from(t.topic.as_str()), t.clone(), Decoder::new(t.clone())?));
+    fn new(kafka: &Kafka, positions: &Positions) -> Result<Self> {
+        let sources = kafka.sources.get();
+        let reader = |table: &Arc<Table>| {
+            let topic: Arc<str> = table.topic.as_str().into();
+            let of_topic = positions.range((topic.clone(), 0)..=(topic.clone(), i32::MAX));
+            let origins = of_topic.map(|((_, partition), _)| sources.origin(&topic, *partition)).collect();
+            Reader::new(table, origins)
+        };
         let unread = positions.iter().filter(|(_, (next, end))| next < end);
         Ok(Fetch {
-            decoders: options.tables.iter().map(decoder).collect::<Result<_>>()?,
+            readers: kafka.tables.iter().map(reader).collect::<Result<_>>()?,
             handles: vec![],
+            replayed: BTreeSet::new(),
             next: positions.clone(),
             unread: unread.map(|(partition, (_, end))| (partition.clone(), *end)).collect(),
             behind: positions.keys().cloned().collect(),
             caught_up: false,
             heard: false,
             trouble: false,
+            no_topic: false,
+            lost: None,
             told: None,
         })
     }
 
+    /// Looks at the topics: whether they are still those that are read, and whether partitions were added, which are
+    /// read from their beginning. Gives the added ones.
+    fn look(&mut self, kafka: &Kafka) -> Result<Vec<Partition>> {
+        let described = match kafka.described() {
+            Ok(described) => described,
+            // The probe finds out, too.
+            Err(error) if error.kind == ErrorKind::Unavailable => return Ok(vec![]),
+            Err(error) => return Err(error),
+        };
+        let is_gone = |reader: &&Reader| !described.contains_key(&*reader.topic);
+        let gone: Vec<&str> = self.readers.iter().filter(is_gone).map(|reader| &*reader.topic).collect();
+        if !gone.is_empty() && !self.no_topic {
+            tracing::warn!(topics = gone.join(", "), "topics are gone");
+        }
+        self.no_topic = !gone.is_empty();
+        let (mut added, sources) = (Positions::new(), kafka.sources.get());
+        for reader in &mut self.readers {
+            let now = described.get(&*reader.topic).map_or(0, |topic| topic.partitions);
+            let known = i32::try_from(reader.origins.len()).unwrap_or(i32::MAX);
+            for partition in known..now {
+                let Ok(position) = kafka.added(&reader.topic, partition) else { break };
+                tracing::info!(topic = &*reader.topic, partition, "a partition was added");
+                reader.origins.push(sources.origin(&reader.topic, partition));
+                added.insert((reader.topic.clone(), partition), position);
+            }
+        }
+        if !added.is_empty() {
+            let list = assignment(&added, &sources)?;
+            let assigned = kafka.consumer.incremental_assign(&list);
+            assigned.map_err(|e| Error::internal("cannot assign added partitions").caused_by(e))?;
+        }
+        if !self.caught_up {
+            self.behind.extend(added.keys().cloned());
+        }
+        self.next.extend(added.clone());
+        Ok(added.into_keys().collect())
+    }
+
+    /// What is lost, in detail if the broker tells.
+    fn loss(&self, kafka: &Kafka, ((topic, partition), reason): (Partition, String)) -> Error {
+        let next = self.next.iter().map(|((topic, partition), (next, _))| (&**topic, *partition, *next));
+        match kafka.find(&next.collect(), &BTreeSet::new()) {
+            Err(error) if error.kind == ErrorKind::Data => error,
+            _ => lost_error(vec![format!("topic {topic} partition {partition}: {reason}")], &BTreeSet::from([&*topic])),
+        }
+    }
+
     fn lag(&self, queue: &Queue<'_>) -> i64 {
         let of = |((topic, partition), (next, end)): (&Partition, &(i64, i64))| {
-            (queue.end(topic, *partition).unwrap_or(*end) - next).max(0)
+            let origin = self.readers.iter().find(|r| r.topic == *topic).map_or(0, |r| r.origin(*partition));
+            (queue.end(topic, *partition).map_or(*end, |end| end + origin) - next).max(0)
         };
         self.next.iter().map(of).sum()
     }
 
     /// The state, if it is not the one told last.
     fn changed_state(&mut self) -> Option<FetchState> {
-        let state = if self.trouble { FetchState::Unreachable } else { FetchState::Reading };
+        let state = match (self.no_topic, self.trouble) {
+            (true, _) => FetchState::NoTopic,
+            (_, true) => FetchState::Unreachable,
+            _ => FetchState::Reading,
+        };
         let before = self.told.replace(state);
         match (before, state) {
             (_, FetchState::Unreachable) if before != Some(state) => {
@@ -308,30 +339,30 @@ impl Fetch {
         (before != Some(state)).then_some(state)
     }
 
-    fn decoder(&mut self, entry: Entry<'_>) -> Option<usize> {
+    fn reader(&mut self, entry: Entry<'_>) -> Option<usize> {
         let handle = entry.topic_handle();
-        if let Some((_, decoder)) = self.handles.iter().find(|(h, _)| *h == handle) {
-            return Some(*decoder);
+        if let Some((_, reader)) = self.handles.iter().find(|(h, _)| *h == handle) {
+            return Some(*reader);
         }
         let topic = entry.topic()?;
-        let decoder = self.decoders.iter().position(|(t, ..)| **t == *topic)?;
-        self.handles.push((handle, decoder));
-        Some(decoder)
+        let reader = self.readers.iter().position(|reader| *reader.topic == *topic)?;
+        self.handles.push((handle, reader));
+        Some(reader)
     }
 
     /// Sorts a batch by topic and decodes it; in parts, if its payload is large.
     fn decode(&mut self, batch: &Batch) -> Result<Vec<Fetched>> {
         let mut fetched = vec![];
-        let mut sorted: Vec<Vec<Entry<'_>>> = vec![vec![]; self.decoders.len()];
+        let mut sorted: Vec<Vec<Entry<'_>>> = vec![vec![]; self.readers.len()];
         let mut bytes = 0;
         self.heard = false;
         for entry in batch.entries() {
             match entry.kind() {
                 Kind::Message => {
-                    let Some(decoder) = self.decoder(entry) else { continue };
+                    let Some(reader) = self.reader(entry) else { continue };
                     (self.heard, self.trouble) = (true, false);
                     bytes += entry.value().map_or(0, <[u8]>::len);
-                    sorted[decoder].push(entry);
+                    sorted[reader].push(entry);
                     if bytes > PAYLOAD_BYTES_MAX {
                         fetched.push(self.decode_sorted(&mut sorted)?);
                         bytes = 0;
@@ -339,16 +370,15 @@ impl Fetch {
                 }
                 Kind::EndOfPartition => {
                     (self.heard, self.trouble) = (true, false);
-                    if let Some(decoder) = self.decoder(entry) {
-                        let partition = (self.decoders[decoder].0.clone(), entry.partition());
+                    if let Some(reader) = self.reader(entry) {
+                        let partition = (self.readers[reader].topic.clone(), entry.partition());
                         self.behind.remove(&partition);
                         self.unread.remove(&partition);
                     }
                 }
                 Kind::PositionLost => {
-                    let (topic, partition) = (entry.topic().unwrap_or("?"), entry.partition());
-                    let message = format!("topic {topic} partition {partition}: {}", entry.reason());
-                    return Err(Error::data(message).hint(LOST));
+                    let partition = (entry.topic().unwrap_or("?").into(), entry.partition());
+                    self.lost = Some((partition, entry.reason()));
                 }
                 Kind::Trouble => {
                     tracing::warn!(reason = entry.reason(), "the Kafka client reports trouble and goes on trying");
@@ -372,33 +402,19 @@ impl Fetch {
     fn decode_sorted(&mut self, sorted: &mut [Vec<Entry<'_>>]) -> Result<Fetched> {
         let mut fetched = Fetched::default();
         let mut next: BTreeMap<Partition, i64> = BTreeMap::new();
-        for ((topic, table, decoder), entries) in self.decoders.iter_mut().zip(sorted) {
+        for (reader, entries) in self.readers.iter_mut().zip(sorted) {
             let entries = std::mem::take(entries);
-            let messages: Vec<Message<'_>> = entries.iter().map(message).collect();
-            if messages.is_empty() {
-                continue;
+            fetched.messages += entries.len();
+            let mut rest = &entries[..];
+            while !rest.is_empty() {
+                let taken = reader.decode(rest, &mut self.replayed, &mut fetched)?;
+                rest = &rest[taken..];
             }
-            fetched.messages += messages.len();
-            let decoded = decoder.decode(&messages)?;
-            for reject in decoded.rejects {
-                let entry = entries[reject.message];
-                let (field, error) = (reject.field, reject.reason.to_string());
-                fetched.dead_letters.push(DeadLetter { field, error, ..dead_letter(entry, topic, table) });
-            }
-            if decoded.events.rows.num_rows() > 0 {
-                fetched.events.push(decoded.events);
-            }
-            let mut last: Option<(i32, &mut i64)> = None;
-            for message in &messages {
-                fetched.newest_ms = fetched.newest_ms.max(message.timestamp_us / 1000);
-                match &mut last {
-                    Some((partition, next)) if *partition == message.partition => **next = message.offset + 1,
-                    _ => {
-                        let slot = next.entry((topic.clone(), message.partition)).or_insert(0);
-                        *slot = message.offset + 1;
-                        last = Some((message.partition, slot));
-                    }
-                }
+            // Messages come in runs of one partition.
+            for run in entries.chunk_by(|a, b| a.partition() == b.partition()) {
+                let last = run[run.len() - 1];
+                let partition = (reader.topic.clone(), last.partition());
+                next.insert(partition, last.offset() + reader.origin(last.partition()) + 1);
             }
         }
         for (partition, next) in &next {
@@ -409,29 +425,5 @@ impl Fetch {
         self.unread.retain(|partition, end| next.get(partition).is_none_or(|next| next < end));
         fetched.next = next.into_iter().map(|((topic, partition), next)| (topic, partition, next)).collect();
         Ok(fetched)
-    }
-}
-
-fn message<'b>(entry: &Entry<'b>) -> Message<'b> {
-    Message {
-        key: entry.key(),
-        value: entry.value(),
-        partition: entry.partition(),
-        offset: entry.offset(),
-        timestamp_us: entry.timestamp_ms() * 1000,
-    }
-}
-
-/// The dead letter of a message; field and reason are still to be set.
-fn dead_letter(entry: Entry<'_>, topic: &Arc<str>, table: &Table) -> DeadLetter {
-    DeadLetter {
-        key: entry.key().map(<[u8]>::to_vec),
-        value: entry.value().map(<[u8]>::to_vec),
-        headers: entry.headers(),
-        position: Position { topic: topic.clone(), partition: entry.partition(), offset: entry.offset() },
-        timestamp_us: entry.timestamp_ms() * 1000,
-        table: table.name.clone(),
-        field: None,
-        error: String::new(),
     }
 }

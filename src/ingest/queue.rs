@@ -176,6 +176,17 @@ impl<'b> Entry<'b> {
         let ms = unsafe { sys::rd_kafka_message_timestamp(self.raw, &raw mut kind) };
         ms.max(0)
     }
+    /// The value of the last header of this name.
+    pub fn header(&self, name: &CStr) -> Option<&'b [u8]> {
+        use sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as OK;
+        let (mut headers, mut value, mut len) = (std::ptr::null_mut(), std::ptr::null::<c_void>(), 0);
+        // SAFETY: the message is alive; its headers and their values belong to it, and the name is NUL-terminated.
+        unsafe {
+            let found = sys::rd_kafka_message_headers(self.raw, &raw mut headers) == OK
+                && sys::rd_kafka_header_get_last(headers, name.as_ptr(), &raw mut value, &raw mut len) == OK;
+            if found { bytes(value.cast_mut(), len) } else { None }
+        }
+    }
     /// Names and values of the headers, in order.
     pub fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {
         let mut headers = std::ptr::null_mut();

@@ -3,17 +3,19 @@
 //! A store that does not answer is tried again; the flow waits at the full channel meanwhile, and what is published
 //! goes on being served.
 
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::dead_letters::Delivery;
 use super::records::RecordReceiver;
 use super::wiring::Shared;
 use crate::commit::{CommitInfo, Committer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Heartbeat, MergedState};
+use crate::ingest::Kafka;
 use crate::tasks::{Stop, spawn_thread};
-use crate::telemetry::NotReady;
 
 /// Uncommitted bytes at which a commit is made before its time.
 const PENDING_BYTES_MAX: u64 = 64 << 20;
@@ -24,41 +26,78 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 /// Attempts to finish at the end, when nobody waits for a store to come back.
 const LAST_ATTEMPTS: usize = 5;
 
-/// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first epoch:
-/// until then the flow replays the segments that a roll would sweep away.
-pub(super) fn run(
-    mut committer: Committer,
-    mut heartbeat: Option<Heartbeat>,
-    records: &RecordReceiver,
-    shared: &Shared,
-) -> Result<()> {
-    let mut merges = Merges::default();
-    let mut began = false;
-    loop {
-        match records.recv_timeout(IDLE_WAIT) {
-            Ok(record) => {
-                began = true;
-                committer.add(record)?;
+/// The stage and what it works with.
+pub(super) struct CommitStage {
+    pub committer: Committer,
+    pub heartbeat: Option<Heartbeat>,
+    pub kafka: Arc<Kafka>,
+    /// Produces committed dead letters, if there is a topic for them.
+    pub delivery: Option<Delivery>,
+}
+
+impl CommitStage {
+    /// Runs until the flow ends, then commits and rolls everything. Nothing is committed or rolled before the first
+    /// epoch: until then the flow replays the segments that a roll would sweep away.
+    pub fn run(mut self, records: &RecordReceiver, shared: &Shared) -> Result<()> {
+        let mut merges = Merges::default();
+        let mut began = false;
+        loop {
+            match records.recv_timeout(IDLE_WAIT) {
+                Ok(record) => {
+                    began = true;
+                    self.committer.add(record)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            beat(&mut self.heartbeat, &self.committer)?;
+            if began && self.committer.is_due() || self.committer.pending_bytes() > PENDING_BYTES_MAX {
+                insist(shared, usize::MAX, || self.commit(Committer::commit))?;
+                merges.go_on(&mut self.committer)?;
+            }
         }
-        beat(&mut heartbeat, &committer)?;
-        if began && committer.is_due() || committer.pending_bytes() > PENDING_BYTES_MAX {
-            insist(shared, usize::MAX, || committer.commit())?;
-            merges.go_on(&mut committer)?;
+        merges.stop();
+        if began {
+            self.close(shared)?;
+        }
+        match self.heartbeat.map_or(Ok(()), Heartbeat::end) {
+            Err(error) if error.kind == ErrorKind::Unavailable => {
+                tracing::warn!(%error, "a standby will not see at once that this process has ended");
+                Ok(())
+            }
+            ended => ended,
         }
     }
-    merges.stop();
-    if began {
-        insist(shared, LAST_ATTEMPTS, || committer.close())?;
-    }
-    match heartbeat.map_or(Ok(()), Heartbeat::end) {
-        Err(error) if error.kind == ErrorKind::Unavailable => {
-            tracing::warn!(%error, "a standby will not see at once that this process has ended");
-            Ok(())
+
+    /// Commits and rolls everything, and says which dead letters are delivered.
+    fn close(&mut self, shared: &Shared) -> Result<()> {
+        insist(shared, LAST_ATTEMPTS, || self.commit(Committer::close))?;
+        if let Some(delivery) = self.delivery.take() {
+            let look = || {
+                shared.clock.sleep(IDLE_WAIT);
+                beat(&mut self.heartbeat, &self.committer)
+            };
+            let delivered = delivery.finish(look)?;
+            self.committer.set_delivered(delivered);
+            insist(shared, LAST_ATTEMPTS, || self.committer.close())?;
         }
-        ended => ended,
+        Ok(())
+    }
+
+    /// Commits, unless a topic was made anew: what was added may then be of the new one, at offsets of the old one.
+    fn commit(&mut self, commit: fn(&mut Committer) -> Result<CommitInfo>) -> Result<CommitInfo> {
+        if self.committer.pending_bytes() > 0 {
+            self.kafka.check()?;
+        }
+        if let Some(delivery) = &self.delivery {
+            self.committer.set_delivered(delivery.delivered());
+        }
+        let committed = commit(&mut self.committer);
+        // After an error there may be a commit all the same.
+        if let (Some(delivery), true) = (&self.delivery, committed.as_ref().map_or(true, |info| info.dead_letters)) {
+            delivery.wake();
+        }
+        committed
     }
 }
 
@@ -119,7 +158,8 @@ fn insist(shared: &Shared, attempts: usize, mut commit: impl FnMut() -> Result<C
             Err(error) if error.kind == ErrorKind::Unavailable => error,
             Err(error) => return Err(error),
         };
-        shared.readiness.add(NotReady::CommitsFail);
+        shared.readiness.set_commit_error(Some(error.to_string()));
+        shared.metrics.commit_failures.inc();
         tracing::warn!(%error, retry_ms = wait.as_millis() as u64, "a commit failed; trying again");
         if shared.stop.raised() {
             left = left.min(LAST_ATTEMPTS);
@@ -136,7 +176,9 @@ fn insist(shared: &Shared, attempts: usize, mut commit: impl FnMut() -> Result<C
 }
 
 fn note(shared: &Shared, info: &CommitInfo, took: Duration) {
-    shared.readiness.remove(NotReady::CommitsFail);
+    if !shared.readiness.set_commit_error(None) {
+        tracing::info!(number = info.number, "commits work again; nothing is lost");
+    }
     if info.bytes > 0 {
         shared.metrics.commits.inc();
         shared.metrics.commit_bytes.inc_by(info.bytes);

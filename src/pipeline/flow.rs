@@ -15,8 +15,8 @@ use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
 use super::start::Restored;
 use super::wiring::Shared;
-use crate::changes::{Changes, DeadLetter, EventBatch};
-use crate::checkpoint::Offsets;
+use crate::changes::{Changes, DeadLetter, EventBatch, Replay};
+use crate::checkpoint::{Offsets, SharedSources};
 use crate::engine::{Engine, EpochOutput};
 use crate::error::Result;
 use crate::history::{CheckpointMark, EpochRecord, ViewChanges};
@@ -62,6 +62,8 @@ pub(super) struct Flow {
     /// The engine is where `recovered` is already.
     pub(super) warm: Option<Restored>,
     pub(super) offsets: Offsets,
+    /// The topics that they are of.
+    pub(super) sources: SharedSources,
     pub(super) generations: BTreeMap<Arc<str>, u32>,
     counters: HashMap<String, TableEvents>,
     summary: FlowSummary,
@@ -80,10 +82,21 @@ pub(super) struct Flow {
 struct Intake {
     events: BTreeMap<String, Vec<EventBatch>>,
     dead_letters: Vec<DeadLetter>,
+    replays: Vec<Replay>,
     messages: usize,
     newest_ms: i64,
+    /// Positions were moved without messages.
+    moved: bool,
     /// Kafka was read to its end with these.
     caught_up: bool,
+}
+
+/// What an epoch adds to the history beside changes of views.
+#[derive(Default)]
+struct Rows {
+    events: Vec<EventBatch>,
+    dead_letters: Vec<DeadLetter>,
+    replays: Vec<Replay>,
 }
 
 impl Flow {
@@ -93,6 +106,7 @@ impl Flow {
             options,
             engine,
             offsets: recovered.offsets.clone(),
+            sources: SharedSources::new(recovered.end.log.newest.sources.clone()),
             generations: recovered.generations.clone(),
             recovered: Some(recovered),
             warm,
@@ -144,7 +158,7 @@ impl Flow {
         let start = shared.clock.instant();
         let intake = self.gather(first, fetched, shared);
         let caught_up = intake.caught_up;
-        if intake.messages > 0 {
+        if intake.messages > 0 || intake.moved {
             self.unmeasured += intake.messages;
             self.epoch(intake, out, shared)?;
             let took = shared.clock.instant() - start;
@@ -174,7 +188,7 @@ impl Flow {
         }
         self.checkpoints.now = true;
         let output = self.engine.apply(BTreeMap::new())?;
-        self.finish_epoch(output, (vec![], vec![]), out, shared)
+        self.finish_epoch(output, Rows::default(), out, shared)
     }
 
     /// Changes of saved tables since the last call, and whether they make a checkpoint.
@@ -202,7 +216,7 @@ impl Flow {
             return Ok(());
         }
         let output = self.engine.tick(second)?;
-        self.finish_epoch(output, (vec![], vec![]), out, shared)
+        self.finish_epoch(output, Rows::default(), out, shared)
     }
 
     /// Adds what is waiting to the first batch, within the limits.
@@ -231,8 +245,10 @@ impl Flow {
     fn take_in(&mut self, intake: &mut Intake, batch: Fetched) {
         intake.messages += batch.messages;
         intake.caught_up |= batch.caught_up;
+        intake.moved |= batch.messages == 0 && !batch.next.is_empty();
         intake.newest_ms = intake.newest_ms.max(batch.newest_ms);
         intake.dead_letters.extend(batch.dead_letters);
+        intake.replays.extend(batch.replays);
         for events in batch.events {
             intake.events.entry(events.table.name.clone()).or_default().push(events);
         }
@@ -262,10 +278,15 @@ impl Flow {
         for letter in &intake.dead_letters {
             self.count(shared, &letter.table).rejected.inc();
         }
+        for replay in &intake.replays {
+            let counters = self.count(shared, &replay.table);
+            if replay.accepted { &counters.replayed } else { &counters.replayed_again }.inc();
+        }
         self.summary.rejected += intake.dead_letters.len() as u64;
         self.summary.epochs += 1;
         let output = self.engine.apply(tables)?;
-        self.finish_epoch(output, (events, intake.dead_letters), out, shared)?;
+        let rows = Rows { events, dead_letters: intake.dead_letters, replays: intake.replays };
+        self.finish_epoch(output, rows, out, shared)?;
         if intake.newest_ms > 0 {
             let lag_us = (shared.clock.now_us() - intake.newest_ms * 1000).max(0);
             shared.metrics.publish_lag_seconds.observe(lag_us as f64 / 1e6);
@@ -277,7 +298,7 @@ impl Flow {
     fn finish_epoch(
         &mut self,
         EpochOutput { epoch, views }: EpochOutput,
-        (events, dead_letters): (Vec<EventBatch>, Vec<DeadLetter>),
+        Rows { events, dead_letters, replays }: Rows,
         out: &RecordSender,
         shared: &Shared,
     ) -> Result<()> {
@@ -299,6 +320,7 @@ impl Flow {
             published_at_us,
             events,
             dead_letters,
+            replays,
             view_changes,
             offsets,
             as_of_us,
@@ -309,8 +331,12 @@ impl Flow {
     }
 
     pub(super) fn publish(&mut self, shared: &Shared) -> Result<()> {
-        let offset =
-            |(topic, partition, next): (&Arc<str>, i32, i64)| PartitionOffset { topic: topic.clone(), partition, next };
+        let sources = self.sources.get();
+        // As Kafka counts: a reader waits for the offset that a producer was told.
+        let offset = |(topic, partition, next): (&Arc<str>, i32, i64)| {
+            let next = next - sources.origin(topic, partition);
+            PartitionOffset { topic: topic.clone(), partition, next }
+        };
         self.engine.publish(self.offsets.iter().map(offset).collect())?;
         shared.metrics.epoch.set(i64::from(self.engine.epoch()));
         Ok(())

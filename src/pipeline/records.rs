@@ -41,7 +41,7 @@ pub(super) fn record_channel() -> (RecordSender, RecordReceiver) {
 fn rows_of(record: &EpochRecord) -> usize {
     let events: usize = record.events.iter().map(|e| e.rows.num_rows()).sum();
     let changes: usize = record.view_changes.iter().map(|v| v.changes.len()).sum();
-    events + changes + record.dead_letters.len() + record.state.len()
+    events + changes + record.dead_letters.len() + record.replays.len() + record.state.len()
 }
 
 impl RecordSender {
@@ -101,6 +101,7 @@ mod tests {
             published_at_us: 0,
             events: vec![],
             dead_letters: vec![letter; rows],
+            replays: vec![],
             view_changes: vec![],
             offsets: Default::default(),
             as_of_us: 0,

@@ -17,7 +17,7 @@ use super::start::{Restored, TOLD_TO_STOP, begin_clock, restore};
 use super::wiring::{PipelineOptions, Shared, opening};
 use crate::changes::{Changes, EventBatch};
 use crate::engine::Engine;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epochs, HistoryReader, Manifest, StateForm, ViewIdentity, newest_heartbeat};
 use crate::recovery::{self, Recovered};
 
@@ -127,7 +127,12 @@ impl<'a> Standby<'a> {
         let Some(mut place) = self.place.take() else {
             self.engine.rebuild()?;
             begin_clock(&mut self.engine, found, shared.clock.now_us());
-            let restored = restore(&mut self.engine, found, true, shared)?;
+            let saved = found.saved_tables()?;
+            let all = found.state().is_none_or(|state| saved.len() == state.tables.len());
+            if !all && recovery::is_continued(&self.options.store, manifest)? {
+                return Err(Error::unavailable("state files were merged away while they were read"));
+            }
+            let restored = restore(&mut self.engine, found, saved, true, shared)?;
             let state = found.state().map(|state| state.epoch);
             self.place = Some(Place { commit: manifest.number, epoch: manifest.epoch_number(), state, restored });
             tracing::info!(commit = manifest.number, "the views are where the writer is");

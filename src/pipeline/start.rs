@@ -15,6 +15,7 @@ use crate::engine::{Engine, EpochOutput, Loading};
 use crate::error::{Error, Result};
 use crate::history::{EpochRecord, Epochs, ViewChanges};
 use crate::recovery::Recovered;
+use crate::state::SavedTable;
 use crate::telemetry::NotReady;
 
 /// Why a start ends early.
@@ -37,14 +38,22 @@ pub(super) fn begin_clock(engine: &mut Engine, recovered: &Recovered, now_us: i6
     engine.begin_clock(if committed > 0 { committed } else { now_us - now_us.rem_euclid(TICK_US) });
 }
 
+/// Saved tables as `Recovered::saved_tables` reads them.
+type Saved = Vec<(SavedTable, Vec<RecordBatch>)>;
+
 /// Brings an engine that has seen nothing to a commit: state that was saved is given back, what is not among it is
 /// computed from all events, then the events after the saved state run through all views.
-pub(super) fn restore(engine: &mut Engine, recovered: &Recovered, saves: bool, shared: &Shared) -> Result<Restored> {
+pub(super) fn restore(
+    engine: &mut Engine,
+    recovered: &Recovered,
+    saved: Saved,
+    saves: bool,
+    shared: &Shared,
+) -> Result<Restored> {
     let start = shared.clock.instant();
     if saves {
         engine.keep_checkpoints()?;
     }
-    let saved = recovered.saved_tables()?;
     let Loading { needed, loaded } = engine.begin_load(&saved)?;
     let saved_rows: usize = saved.iter().flat_map(|(_, rows)| rows).map(RecordBatch::num_rows).sum();
     drop(saved);
@@ -105,7 +114,7 @@ impl Flow {
                 shared.readiness.remove(NotReady::Starting);
                 let now = self.options.as_of_us.unwrap_or_else(|| shared.clock.now_us());
                 begin_clock(&mut self.engine, &recovered, now);
-                match restore(&mut self.engine, &recovered, self.options.history, shared) {
+                match restore(&mut self.engine, &recovered, recovered.saved_tables()?, self.options.history, shared) {
                     Err(error) if error.message == TOLD_TO_STOP => return Ok(false),
                     restored => restored?,
                 }
@@ -143,6 +152,7 @@ impl Flow {
             published_at_us: shared.clock.now_us(),
             events: vec![],
             dead_letters: vec![],
+            replays: vec![],
             view_changes,
             offsets: self.offsets.clone(),
             as_of_us: self.engine.as_of_us(),

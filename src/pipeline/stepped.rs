@@ -66,6 +66,11 @@ impl Stepped {
         if self.began { self.committer.commit() } else { Ok(CommitInfo::default()) }
     }
 
+    /// Whether the time for the next commit has come.
+    pub fn is_due(&self) -> bool {
+        self.began && self.committer.is_due()
+    }
+
     /// Merges state files, when it is time; the next commit names the new one. Whether one was created.
     pub fn merge(&mut self) -> bool {
         let Some(merge) = self.committer.merge_due() else { return false };

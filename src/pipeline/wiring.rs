@@ -1,15 +1,18 @@
 //! Starts and ends the stages.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::commits;
+use super::commits::CommitStage;
+use super::dead_letters::Delivery;
 use super::flow::{Flow, FlowOptions, FlowSummary};
 use super::records::record_channel;
 use super::standby::{Ready, Standby};
 use crate::catalog::Catalog;
+use crate::changes::Position;
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
 use crate::commit::Committer;
@@ -18,7 +21,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Heartbeat, HistorySettings, Store, ViewIdentity};
 use crate::hot::Hot;
-use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
+use crate::ingest::{FetchContext, FetchOptions, FetchState, Fetched, Kafka, fetch};
 use crate::recovery::{self, Opening, Recovered};
 use crate::state::SLOTS;
 use crate::tasks::{Stop, spawn_thread};
@@ -35,6 +38,10 @@ const BATCH_ROWS_MAX: usize = 16_384;
 pub struct PipelineOptions {
     pub catalog: Arc<Catalog>,
     pub brokers: String,
+    /// The topics of which the user accepts that events are lost.
+    pub accept_loss: BTreeSet<String>,
+    /// The topic that dead letters are produced to, too.
+    pub dead_letter_topic: Option<String>,
     pub store: Store,
     pub history: HistorySettings,
     /// Events after which a batch closes.
@@ -95,6 +102,8 @@ pub(super) struct Stages {
     pub heartbeat: Option<Heartbeat>,
     /// Where fetch goes on.
     pub offsets: Offsets,
+    /// The dead letters of which a replay was accepted.
+    pub replayed: BTreeSet<Position>,
 }
 
 /// The views as planned, with nothing in them.
@@ -121,10 +130,10 @@ pub(super) fn opening<'a>(options: &'a PipelineOptions, views: &'a [ViewIdentity
 pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stages> {
     let engine = planned(options, shared)?;
     let recovered = recovery::open(opening(options, &engine.kept_views(), &shared.clock))?;
-    Ok(stages_of(Ready { engine, restored: None }, recovered, options, shared))
+    stages_of(Ready { engine, restored: None }, recovered, options, shared)
 }
 
-fn stages_of(ready: Ready, recovered: Recovered, options: &PipelineOptions, shared: &Shared) -> Stages {
+fn stages_of(ready: Ready, recovered: Recovered, options: &PipelineOptions, shared: &Shared) -> Result<Stages> {
     let Ready { mut engine, restored } = ready;
     engine.begin_run(u64::from(recovered.run));
     let flow_options = FlowOptions {
@@ -137,17 +146,20 @@ fn stages_of(ready: Ready, recovered: Recovered, options: &PipelineOptions, shar
         as_of_us: options.as_of_us,
     };
     let committer = Committer::new(options.store.clone(), recovered.end.clone(), options.history, shared.clock.clone());
-    let offsets = recovered.offsets.clone();
+    let (offsets, replayed) = (recovered.offsets.clone(), recovered.replayed()?);
     let every = options.takeover_after / BEATS;
     let heartbeat = Heartbeat::new(options.store.clone(), shared.clock.clone(), recovered.run, every);
     let heartbeat = options.history.enabled.then_some(heartbeat);
-    Stages { flow: Flow::new(engine, recovered, restored, flow_options), committer, heartbeat, offsets }
+    let mut flow = Flow::new(engine, recovered, restored, flow_options);
+    flow.sources = committer.sources().clone();
+    Ok(Stages { flow, committer, heartbeat, offsets, replayed })
 }
 
 /// Plans the views, opens the storage and starts the stages; a standby opens the storage when the writer is gone.
 ///
 /// Errors: everything that is wrong with the catalog or the storage; a broker that is away is not an error.
 pub fn start(options: PipelineOptions, shared: &Shared) -> Result<Pipeline> {
+    check_topics(&options)?;
     if !options.standby {
         let stages = stages(&options, shared)?;
         let hot = stages.flow.engine.hot().clone();
@@ -173,7 +185,7 @@ fn stand_by(engine: Engine, options: &PipelineOptions, shared: &Shared) -> Resul
         match recovery::open(claim) {
             Ok(recovered) => {
                 let ready = standby.ready(&recovered)?;
-                return run(stages_of(ready, recovered, options, shared), options, shared)?.wait(options.drain);
+                return run(stages_of(ready, recovered, options, shared)?, options, shared)?.wait(options.drain);
             }
             Err(error) if error.kind == ErrorKind::Unavailable => tracing::info!(%error, "not taken over"),
             Err(error) => return Err(error),
@@ -183,22 +195,46 @@ fn stand_by(engine: Engine, options: &PipelineOptions, shared: &Shared) -> Resul
 
 /// Starts the stages.
 fn run(stages: Stages, options: &PipelineOptions, shared: &Shared) -> Result<Threads> {
-    let Stages { flow, committer, heartbeat, offsets } = stages;
+    let Stages { flow, committer, heartbeat, offsets, replayed } = stages;
+    let (tables, sources) = (options.catalog.tables.clone(), committer.sources().clone());
+    let kafka = Arc::new(Kafka::new(&options.brokers, tables, options.queued_kbytes_max, sources)?);
     let (record_out, record_in) = record_channel();
-    let commit = stage("commit", shared, move |shared| commits::run(committer, heartbeat, &record_in, shared))?;
+    let delivery = options.dead_letter_topic.as_ref().map(|topic| {
+        let before = committer.delivered().cloned();
+        Delivery::start(&options.brokers, topic, options.store.clone(), before, shared)
+    });
+    let commits = CommitStage { committer, heartbeat, kafka: kafka.clone(), delivery: delivery.transpose()? };
+    let commit = stage("commit", shared, move |shared| commits.run(&record_in, shared))?;
 
     let fetch_options = FetchOptions {
-        brokers: options.brokers.clone(),
-        tables: options.catalog.tables.clone(),
         offsets,
+        replayed,
+        accept_loss: options.accept_loss.clone(),
         batch_rows_max: BATCH_ROWS_MAX.min(options.epoch_rows_max),
-        queued_kbytes_max: options.queued_kbytes_max,
         drain: options.drain,
     };
     let (fetched_out, fetched_in) = sync_channel(FETCHED_BATCHES);
     let flow = stage("flow", shared, move |shared| flow.run(&fetched_in, &record_out, shared))?;
-    let fetch = stage("fetch", shared, move |shared| fetch_stage(&fetch_options, &fetched_out, shared))?;
+    let fetch = stage("fetch", shared, move |shared| fetch_stage(&kafka, fetch_options, &fetched_out, shared))?;
     Ok(Threads { fetch, flow, commit })
+}
+
+/// Whether the topics that are named fit the tables.
+fn check_topics(options: &PipelineOptions) -> Result<()> {
+    let table_of = |topic: &str| options.catalog.tables.iter().find(|table| table.topic == topic);
+    if let Some(topic) = options.accept_loss.iter().find(|topic| table_of(topic).is_none()) {
+        return Err(Error::invalid(format!("--accept-loss {topic}: no table has this topic")));
+    }
+    let Some(topic) = &options.dead_letter_topic else { return Ok(()) };
+    if let Some(table) = table_of(topic) {
+        return Err(Error::invalid(format!("dead_letter_topic is {topic}, the topic of table {}", table.name))
+            .hint("name another one: they would be read as events"));
+    }
+    match options.history.enabled {
+        true => Ok(()),
+        false => Err(Error::invalid("dead_letter_topic is set, but the history is off")
+            .hint("dead letters are produced once they are durable; take one of the two settings away")),
+    }
 }
 
 /// The given number, or one for each core.
@@ -224,17 +260,18 @@ fn stage<T: Send + 'static>(
     })
 }
 
-fn fetch_stage(options: &FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
+fn fetch_stage(kafka: &Kafka, options: FetchOptions, out: &SyncSender<Fetched>, shared: &Shared) -> Result<bool> {
     // Flow removes it, once it has published what was there.
     shared.readiness.add(NotReady::Behind);
     let mut report = |state: FetchState| {
         shared.readiness.set(NotReady::BrokerUnreachable, state == FetchState::Unreachable);
+        shared.readiness.set(NotReady::TopicMissing, state == FetchState::NoTopic);
     };
     let mut lag = |events: i64| {
         shared.metrics.lag_events.set(events);
     };
     let (stop, clock) = (&shared.stop, &shared.clock);
-    fetch(options, out, FetchContext { stop, clock, report: &mut report, lag: &mut lag })
+    fetch(kafka, options, out, FetchContext { stop, clock, report: &mut report, lag: &mut lag })
 }
 
 impl Pipeline {

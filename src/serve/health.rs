@@ -23,7 +23,11 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     if reasons.is_empty() {
         return router::json(b"{\"ready\":true}".to_vec());
     }
-    let mut response = router::json(json!({ "ready": false, "reasons": reasons }).to_string().into_bytes());
+    let mut answer = json!({ "ready": false, "reasons": reasons });
+    if let Some(error) = shared.app.readiness.commit_error() {
+        answer["commit_error"] = error.as_str().into();
+    }
+    let mut response = router::json(answer.to_string().into_bytes());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }

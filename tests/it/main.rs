@@ -5,6 +5,7 @@ mod budget;
 mod clock;
 mod commands;
 mod cost;
+mod cut;
 mod decode;
 mod event_batch;
 mod generated;

@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::*;
-use crate::demo::EmbeddedBroker;
+use crate::demo::{EmbeddedBroker, TOPICS};
 use crate::tasks::spawn_thread;
 
 const EVENTS: u64 = 60_000;

@@ -51,6 +51,10 @@ impl DeltaLog {
                     let stats = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
                     assert!(log.files.insert(path, stats).is_none(), "added twice: {add}");
                 }
+                if let Some(removed) = action.get("remove") {
+                    let path = removed["path"].as_str().unwrap();
+                    assert!(log.files.remove(path).is_some(), "removed, and not there: {removed}");
+                }
             }
             log.entries += 1;
         }

@@ -1,10 +1,16 @@
-//! Commits, rolls, restarts and readers over memory, a directory, and stores that fail at every single write.
+//! Commits, rolls, restarts, backups and readers over memory, a directory, and stores that fail at every single write.
 
 pub mod faulty;
+pub mod mount;
+pub mod reading;
 pub mod world;
 
+mod backup;
+#[cfg(feature = "s3")]
+mod bucket;
 mod crashes;
 mod delta;
 mod past;
-mod reading;
 mod restarts;
+mod retention;
+mod trouble;

@@ -113,7 +113,7 @@ fn a_roll_waits_for_bytes_or_age_and_a_roll_of_nothing_writes_nothing() {
     assert_eq!(process.committer.commit().unwrap().number, number);
     process.clock.set(process.clock.now_us() + 1_000_000);
     let info = process.committer.commit().unwrap();
-    assert_eq!((info.number, info.rows, info.rolled_files, info.rolled_rows), (number + 1, 0, 3, 12));
+    assert_eq!((info.number, info.rows, info.rolled_files, info.rolled_rows), (number + 1, 0, 4, 13));
     assert_eq!(process.committer.commit().unwrap().number, number + 2);
     for _ in 0..2 {
         let info = process.committer.close().unwrap();
@@ -129,12 +129,12 @@ fn a_roll_that_is_done_again_writes_the_same_bytes() {
         Process::start_with(&store, orders(), "v1", HistorySettings { roll_bytes: 1, ..settings() }).unwrap();
     process.next_epoch(20, END).unwrap();
     process.committer.commit().unwrap();
-    let files: Vec<Path> = ["events", "views", "dead_letters", "log/rolls"]
+    let files: Vec<Path> = ["events", "views", "dead_letters", "replays", "log/rolls"]
         .iter()
         .flat_map(|folder| store.list(&Path::from(*folder)).unwrap())
         .collect();
-    // Three Parquet files, their Delta logs, and the record.
-    assert_eq!(files.len(), 7, "{files:?}");
+    // Four Parquet files, their Delta logs, and the record.
+    assert_eq!(files.len(), 9, "{files:?}");
     let before: Vec<_> = files.iter().map(|path| store.read(path).unwrap()).collect();
     // As if the crash had come before all but the first file.
     files[1..].iter().for_each(|path| store.delete(path).unwrap());

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 use object_store::path::Path;
 use rebateflow::catalog::{Column, Table, UnknownFields};
-use rebateflow::changes::{Changes, DeadLetter, EventBatch, Position};
+use rebateflow::changes::{Changes, DeadLetter, EventBatch, Position, Replay};
 use rebateflow::checkpoint::Offsets;
 use rebateflow::clock::Clock;
 use rebateflow::commit::Committer;
@@ -91,6 +91,24 @@ fn dead_letters(messages: &[At]) -> Vec<DeadLetter> {
     messages.iter().filter(|at| is_rejected(**at)).map(letter).collect()
 }
 
+/// Two offsets after each rejected message comes one that replays it.
+fn replayed_by((partition, offset): At) -> Option<i64> {
+    (offset >= 2 && is_rejected((partition, offset - 2))).then_some(offset - 2)
+}
+
+fn replays(messages: &[At]) -> Vec<Replay> {
+    let replay = |&(partition, offset): &At| {
+        Some(Replay {
+            position: Position { topic: "orders".into(), partition, offset },
+            replay_of: replayed_by((partition, offset))?,
+            timestamp_us: offset,
+            table: "orders".into(),
+            accepted: true,
+        })
+    };
+    messages.iter().filter_map(replay).collect()
+}
+
 /// The view: how many orders each partition has.
 pub type Counts = BTreeMap<i32, i64>;
 
@@ -129,6 +147,8 @@ pub fn settings() -> HistorySettings {
         roll_bytes: 6_000,
         roll_after_ms: 300_000,
         checkpoint_every_ms: 10_000,
+        keep_dead_letters_days: 0,
+        keep_generations_days: 0,
         enabled: true,
     }
 }
@@ -167,6 +187,9 @@ impl Process {
             },
         )?;
         assert_exactly(seen, &accepted(&recovered.offsets), "replay");
+        let replays = consumed(&recovered.offsets).into_iter().filter_map(|at| Some((at.0, replayed_by(at)?)));
+        let of = |(partition, offset)| Position { topic: "orders".into(), partition, offset };
+        assert_eq!(recovered.replayed()?, replays.map(of).collect(), "what was replayed");
         let counts = counts_at(&recovered.offsets);
         let committer = Committer::new(store.clone(), recovered.end.clone(), settings, clock.clone());
         let offsets = recovered.offsets.clone();
@@ -188,6 +211,7 @@ impl Process {
             published_at_us: self.clock.now_us(),
             events: vec![events(&self.table, &messages)],
             dead_letters: dead_letters(&messages),
+            replays: replays(&messages),
             view_changes: vec![ViewChanges { view: "counts".into(), generation, changes }],
             offsets: self.offsets.clone(),
             as_of_us: self.clock.now_us(),

@@ -49,36 +49,48 @@ impl Launch {
         launch
     }
 
-    /// Starts the binary and waits until it says where it listens.
-    pub fn start(&self) -> Server {
-        let number = fs::read_dir(&self.directory).expect("the directory").count();
-        let log = self.directory.join(format!("{number}.log"));
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rebateflow"));
         // Only what a test says: no settings of the one who runs it.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REBATEFLOW_")) {
             command.env_remove(name);
         }
-        let mut child = command
+        // A test may say that the data are somewhere else.
+        if !self.environment.iter().any(|(name, _)| *name == "REBATEFLOW_DATA") {
+            command.env("REBATEFLOW_DATA", self.data());
+        }
+        command
             .args(["run", "--http", "127.0.0.1:0", "--brokers", &self.brokers])
             .arg("--sql")
             .arg(&self.sql)
             .arg("--schemas")
             .arg(self.directory.join("schemas"))
-            .arg("--data")
-            .arg(self.data())
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("a log file"))
-            .spawn()
-            .expect("the binary can be run");
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the binary and waits until it says where it listens.
+    pub fn start(&self) -> Server {
+        let number = fs::read_dir(&self.directory).expect("the directory").count();
+        let log = self.directory.join(format!("{number}.log"));
+        let mut command = self.command();
+        let command = command.stdout(Stdio::piped()).stderr(File::create(&log).expect("a log file"));
+        let mut child = command.spawn().expect("the binary can be run");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");
         let server = Server { child, stdout, address: line.trim().to_string(), log };
         assert!(server.address.starts_with("http://"), "no address: {line:?}\n{}", server.log());
         server
+    }
+
+    /// Starts the binary, which must fail before it listens: what it says.
+    pub fn fails_at_once(&self) -> String {
+        let output = self.command().output().expect("the binary can be run");
+        assert!(!output.status.success() && output.stdout.is_empty(), "it listens");
+        String::from_utf8(output.stderr).expect("text")
     }
 
     /// Runs the binary with `--drain` to its end and gives its log.
@@ -109,6 +121,21 @@ impl Server {
             .unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()));
         let status = response.status().as_u16();
         (status, response.body_mut().with_config().limit(256 << 20).read_json().expect("JSON"))
+    }
+
+    /// The text of `/metrics`.
+    pub fn metrics(&self) -> String {
+        let mut response = agent().get(format!("{}/metrics", self.address)).call().expect("an answer");
+        response.body_mut().read_to_string().expect("text")
+    }
+
+    /// Waits until `/metrics` has this line.
+    pub fn wait_metric(&self, time_max: Duration, line: &str) {
+        let until = Clock::System.instant() + time_max;
+        while !self.metrics().lines().any(|l| l == line) {
+            assert!(Clock::System.instant() < until, "no {line} in\n{}\n{}", self.metrics(), self.log());
+            Clock::System.sleep(LOOK_EVERY);
+        }
     }
 
     /// The answer of `POST /v1/sql`, which must be 200.

@@ -74,6 +74,8 @@ impl Case {
             roll_bytes: [3_000, 20_000, 100_000][random.usize(0..3)],
             roll_after_ms: 10_000,
             checkpoint_every_ms: [100, 3_000][random.usize(0..2)],
+            keep_dead_letters_days: 0,
+            keep_generations_days: 0,
             enabled: true,
         };
         Case {
@@ -346,6 +348,8 @@ impl Case {
         PipelineOptions {
             catalog: self.chosen.catalog(),
             brokers: String::new(),
+            accept_loss: Default::default(),
+            dead_letter_topic: None,
             store: Store::over(self.faulty.clone() as Arc<dyn ObjectStore>, "memory"),
             history: self.settings,
             epoch_rows_max: [1, 20, 1_000][self.random.usize(0..3)],
