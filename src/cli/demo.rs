@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::arguments::CommonArguments;
 use super::server::Server;
+use super::story::Story;
 use crate::catalog::Catalog;
 use crate::config::Settings;
 use crate::demo::{
@@ -107,6 +108,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
     let feeding = spawn_thread("feed", move || feed.run(&stop, &clock))?;
     print_hello(settings, &server);
     let mut status = Status::new(server.shared.clock.instant());
+    let mut story = Story::new(hot.clone());
     let mut feeding = Some(feeding);
     let mut target: Option<FeedReport> = None;
     loop {
@@ -125,6 +127,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
                 }
             }
         }
+        story.go_on().iter().for_each(|line| status.say(line));
         status.print(&hot, &progress, server.shared.clock.instant());
         if let Some(report) = &target
             && reached(&hot, report)
@@ -136,6 +139,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
             break;
         }
     }
+    status.say(&story.audit());
     end(server, &mut status, feeding, target, settings).await
 }
 
@@ -212,12 +216,12 @@ impl Status {
         let events: u64 = published.offsets.iter().map(|o| o.next.max(0).unsigned_abs()).sum();
         let produced = progress.produced.load(Ordering::Relaxed);
         let rate = (events.saturating_sub(self.events)) as f64 / since.as_secs_f64();
-        let views: Vec<String> = published.views.iter().map(|(name, v)| format!("{name} {}", v.rows)).collect();
+        let rows: i64 = published.views.values().map(|view| view.rows as i64).sum();
         let line = format!(
-            "{events} events, {rate:.0}/s, lag {}, epoch {}, {}",
+            "{events} events, {rate:.0}/s, lag {}, epoch {}, {} views with {rows} rows",
             produced.saturating_sub(events),
             published.epoch_name(),
-            views.join(", ")
+            published.views.len()
         );
         let mut out = std::io::stdout().lock();
         let written = if self.terminal {
@@ -228,6 +232,14 @@ impl Status {
         // A closed terminal is no reason to stop.
         drop(written);
         (self.printed, self.events, self.shown) = (now, events, true);
+    }
+
+    /// Prints a line that stays.
+    fn say(&mut self, line: &str) {
+        let begin = if self.terminal && self.shown { "\r\x1b[2K" } else { "" };
+        // A closed terminal is no reason to stop.
+        drop(writeln!(std::io::stdout().lock(), "{begin}{line}"));
+        self.shown = false;
     }
 
     fn finish(&mut self) {

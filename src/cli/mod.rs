@@ -14,6 +14,7 @@ mod print;
 mod replay;
 mod run;
 mod server;
+mod story;
 mod test;
 
 pub use arguments::main;

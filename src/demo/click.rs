@@ -133,21 +133,24 @@ impl World {
         self.now = begin;
         for member in 0..RING {
             let id = user_id(self.users.ordinary() + member);
-            let number = self.number();
             let action = if self.random.chance(0.8) { "HOLD" } else { "RELEASE" };
-            let signal_id = format!("g{number:09}");
-            let event_time = begin + HOUR_US;
-            self.push(RiskSignal {
-                signal_id,
-                subject_type: "USER",
-                subject_id: id,
-                rule: "shared_device",
-                score: 900_000,
-                action,
-                event_time,
-                ingest_time: event_time + 1_000_000,
-            });
+            self.signal("USER", id, action, begin + HOUR_US);
         }
+    }
+
+    /// Risk control says something.
+    pub(super) fn signal(&mut self, subject_type: &'static str, subject_id: String, action: &'static str, at: i64) {
+        let signal_id = format!("g{:09}", self.number());
+        self.push(RiskSignal {
+            signal_id,
+            subject_type,
+            subject_id,
+            rule: "shared_device",
+            score: 900_000,
+            action,
+            event_time: at,
+            ingest_time: at + 1_000_000,
+        });
     }
 
     fn log(&mut self) {

@@ -83,7 +83,16 @@ const VIEWS: [(&str, &[&str]); 13] = [
     ("recon_monthly", &["platform", "month", "order_line_id", "currency", "ours", "theirs", "verdict"]),
     (
         "user_withdrawable",
-        &["user_id", "currency", "balance", "locked_this_month", "in_flight_withdrawal", "on_hold", "withdrawable"],
+        &[
+            "user_id",
+            "currency",
+            "balance",
+            "locked_this_month",
+            "held_lines",
+            "in_flight_withdrawal",
+            "on_hold",
+            "withdrawable",
+        ],
     ),
     ("cap_usage", &["entry_id", "amount", "allowed", "over"]),
     ("stock_available", &["sku_id", "warehouse_id", "on_hand", "reserved", "available"]),
