@@ -135,22 +135,27 @@ impl Story {
 /// Every factor of a rebate in one sentence.
 fn why(row: &Value) -> String {
     let of = |name| text(row, name);
+    let short = |name| of(name).trim_end_matches('0').trim_end_matches('.');
     let level = match of("user_level") {
         "" => "no level".to_string(),
         level => format!("level {level}"),
     };
-    let cap = if row["is_capped"] == Value::Bool(true) { ", capped" } else { ", cut to fen" };
+    let end = match row["is_capped"] == Value::Bool(true) {
+        true => format!("is at most {}", of("cap_per_order")),
+        false => "is cut to fen".to_string(),
+    };
     format!(
-        "why {}? commission {} less fee {} is {}; times share {} of rule {} version {}; times {} of {level}; is {}{cap}",
+        "why {}? commission {} less fee {} is {}; times share {} of rule {} version {}, times {} of {level}, is {}, \
+         and {end}",
         of("rebate"),
         of("act_commission"),
         of("service_fee"),
         of("commission_net"),
-        of("user_share"),
+        short("user_share"),
         of("rule_id"),
         row["rule_version"],
-        of("level_mult"),
-        of("uncapped"),
+        short("level_mult"),
+        short("uncapped"),
     )
 }
 

@@ -1,5 +1,5 @@
-//! The product's views against the truth: what the generator's rows come to, computed in plain Rust without SQL, so that
-//! the SQL itself is checked and not only the engine. In the order of arrival, with the audit views looked at in every
+//! The product's views against the truth: what the generator's rows come to, computed in plain Rust without SQL, so
+//! that the SQL itself is checked and not only the engine. In the order of arrival, with the audit views looked at in every
 //! epoch; and permuted and doubled.
 //!
 //! More events, and what they come to, with:
