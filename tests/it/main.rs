@@ -3,6 +3,7 @@
 mod bank;
 mod budget;
 mod clock;
+mod collect;
 mod commands;
 mod cost;
 mod cut;
