@@ -15,7 +15,7 @@ use super::story::Story;
 use crate::catalog::Catalog;
 use crate::config::Settings;
 use crate::demo::{
-    EmbeddedBroker, Feed, FeedOptions, FeedProgress, FeedReport, GeneratorOptions, TOPICS, sku_id, user_id,
+    EmbeddedBroker, Feed, FeedOptions, FeedProgress, FeedReport, GeneratorOptions, Pace, TOPICS, sku_id, user_id,
 };
 use crate::error::{Error, Result};
 use crate::hot::Hot;
@@ -41,11 +41,34 @@ pub(super) struct DemoArguments {
     /// Events a second; 0 is as fast as possible.
     #[arg(long, value_name = "R", default_value_t = 2_000)]
     rate: u64,
+    /// Days of the generated world a second, in place of --rate: sales and settlements then come in waves.
+    #[arg(long, value_name = "D", conflicts_with = "rate", value_parser = days)]
+    days: Option<f64>,
+    /// Clicks of a generated day at the beginning; about three events follow from each.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    clicks: u32,
     /// Seed of the generator: the same seed makes the same events.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
     common: CommonArguments,
+}
+
+impl DemoArguments {
+    fn pace(&self) -> Pace {
+        match (self.days, self.rate) {
+            (Some(days), _) => Pace::Days(days),
+            (None, 0) => Pace::Full,
+            (None, rate) => Pace::Rate(rate),
+        }
+    }
+}
+
+fn days(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(days) if days > 0.0 && days <= 1_000.0 => Ok(days),
+        _ => Err("a number above 0, at most 1000".to_string()),
+    }
 }
 
 /// Runs until Ctrl-C, or until --events are processed and written.
@@ -91,9 +114,15 @@ fn start_fresh(data: &Path) -> Result<()> {
 }
 
 async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, brokers: String) -> Result<()> {
-    let generator = GeneratorOptions { seed: arguments.seed, ..GeneratorOptions::default() };
-    let options =
-        FeedOptions { brokers, topic_suffix: String::new(), generator, events: arguments.events, rate: arguments.rate };
+    let generator =
+        GeneratorOptions { seed: arguments.seed, clicks_a_day: arguments.clicks, ..GeneratorOptions::default() };
+    let options = FeedOptions {
+        brokers,
+        topic_suffix: String::new(),
+        generator,
+        events: arguments.events,
+        pace: arguments.pace(),
+    };
     let hot = server.pipeline.hot().clone();
     let feed = Feed::new(
         options,

@@ -11,9 +11,8 @@ use crate::demo::tables::{ClickEvent, RiskSignal, SystemLog};
 use crate::demo::users::{RING, user_id};
 use crate::demo::world::World;
 
-/// Clicks of a day at the beginning, and at most.
-const CLICKS_A_DAY: i64 = 60;
-const CLICKS_A_DAY_MAX: i64 = 5_000;
+/// How many times more clicks there are at most than at the beginning; bounds the generator's memory.
+const GROWTH_MAX: i64 = 80;
 /// The day from which the App grows.
 const GROWS_FROM_DAY: i64 = 90;
 /// Begin of 11 November in the business zone, from `FIRST_DAY_US` on; it comes back every 365 days.
@@ -40,11 +39,11 @@ pub(super) fn sale_factor(now: i64) -> i64 {
 }
 
 /// The time to the next click.
-fn gap(now: i64, random: &mut Random) -> i64 {
+fn gap(now: i64, clicks_a_day: i64, random: &mut Random) -> i64 {
     let day = ((now - FIRST_DAY_US) / DAY_US).max(GROWS_FROM_DAY);
-    let a_day = (CLICKS_A_DAY * day * day / (GROWS_FROM_DAY * GROWS_FROM_DAY)).min(CLICKS_A_DAY_MAX);
-    let mean = DAY_US / (a_day * sale_factor(now));
-    1_000 + random.below(2 * mean as u64) as i64 / 1_000 * 1_000
+    let grown = (clicks_a_day * day * day / (GROWS_FROM_DAY * GROWS_FROM_DAY)).min(clicks_a_day * GROWTH_MAX);
+    let mean = (DAY_US / (grown * sale_factor(now))).max(1);
+    random.below(2 * mean as u64) as i64
 }
 
 /// A delay of minutes whose logarithm is about normal: median 8 minutes, tail beyond ten days.
@@ -56,7 +55,7 @@ fn order_delay(random: &mut Random) -> i64 {
 impl World {
     /// Somebody clicks.
     pub(super) fn click(&mut self) {
-        let at = self.now + gap(self.now, &mut self.random);
+        let at = self.now + gap(self.now, self.clicks_a_day, &mut self.random);
         self.agenda.add(at, Task::Click);
         if self.random.chance(STOCK_SHARE) {
             self.order_of_stock();
