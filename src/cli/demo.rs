@@ -11,10 +11,11 @@ use clap::Args;
 
 use super::arguments::CommonArguments;
 use super::server::Server;
+use super::story::Story;
 use crate::catalog::Catalog;
 use crate::config::Settings;
 use crate::demo::{
-    EmbeddedBroker, Feed, FeedOptions, FeedProgress, FeedReport, GeneratorOptions, TOPICS, sku_id, user_id,
+    EmbeddedBroker, Feed, FeedOptions, FeedProgress, FeedReport, GeneratorOptions, Pace, TOPICS, sku_id, user_id,
 };
 use crate::error::{Error, Result};
 use crate::hot::Hot;
@@ -40,11 +41,34 @@ pub(super) struct DemoArguments {
     /// Events a second; 0 is as fast as possible.
     #[arg(long, value_name = "R", default_value_t = 2_000)]
     rate: u64,
+    /// Days of the generated world a second, in place of --rate: sales and settlements then come in waves.
+    #[arg(long, value_name = "D", conflicts_with = "rate", value_parser = days)]
+    days: Option<f64>,
+    /// Clicks of a generated day at the beginning; about three events follow from each.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    clicks: u32,
     /// Seed of the generator: the same seed makes the same events.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
     common: CommonArguments,
+}
+
+impl DemoArguments {
+    fn pace(&self) -> Pace {
+        match (self.days, self.rate) {
+            (Some(days), _) => Pace::Days(days),
+            (None, 0) => Pace::Full,
+            (None, rate) => Pace::Rate(rate),
+        }
+    }
+}
+
+fn days(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(days) if days > 0.0 && days <= 1_000.0 => Ok(days),
+        _ => Err("a number above 0, at most 1000".to_string()),
+    }
 }
 
 /// Runs until Ctrl-C, or until --events are processed and written.
@@ -90,9 +114,15 @@ fn start_fresh(data: &Path) -> Result<()> {
 }
 
 async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, brokers: String) -> Result<()> {
-    let generator = GeneratorOptions { seed: arguments.seed, ..GeneratorOptions::default() };
-    let options =
-        FeedOptions { brokers, topic_suffix: String::new(), generator, events: arguments.events, rate: arguments.rate };
+    let generator =
+        GeneratorOptions { seed: arguments.seed, clicks_a_day: arguments.clicks, ..GeneratorOptions::default() };
+    let options = FeedOptions {
+        brokers,
+        topic_suffix: String::new(),
+        generator,
+        events: arguments.events,
+        pace: arguments.pace(),
+    };
     let hot = server.pipeline.hot().clone();
     let feed = Feed::new(
         options,
@@ -107,6 +137,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
     let feeding = spawn_thread("feed", move || feed.run(&stop, &clock))?;
     print_hello(settings, &server);
     let mut status = Status::new(server.shared.clock.instant());
+    let mut story = Story::new(hot.clone());
     let mut feeding = Some(feeding);
     let mut target: Option<FeedReport> = None;
     loop {
@@ -125,6 +156,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
                 }
             }
         }
+        story.go_on().iter().for_each(|line| status.say(line));
         status.print(&hot, &progress, server.shared.clock.instant());
         if let Some(report) = &target
             && reached(&hot, report)
@@ -136,6 +168,7 @@ async fn follow(arguments: &DemoArguments, settings: &Settings, server: Server, 
             break;
         }
     }
+    status.say(&story.audit());
     end(server, &mut status, feeding, target, settings).await
 }
 
@@ -212,12 +245,12 @@ impl Status {
         let events: u64 = published.offsets.iter().map(|o| o.next.max(0).unsigned_abs()).sum();
         let produced = progress.produced.load(Ordering::Relaxed);
         let rate = (events.saturating_sub(self.events)) as f64 / since.as_secs_f64();
-        let views: Vec<String> = published.views.iter().map(|(name, v)| format!("{name} {}", v.rows)).collect();
+        let rows: i64 = published.views.values().map(|view| view.rows as i64).sum();
         let line = format!(
-            "{events} events, {rate:.0}/s, lag {}, epoch {}, {}",
+            "{events} events, {rate:.0}/s, lag {}, epoch {}, {} views with {rows} rows",
             produced.saturating_sub(events),
             published.epoch_name(),
-            views.join(", ")
+            published.views.len()
         );
         let mut out = std::io::stdout().lock();
         let written = if self.terminal {
@@ -228,6 +261,14 @@ impl Status {
         // A closed terminal is no reason to stop.
         drop(written);
         (self.printed, self.events, self.shown) = (now, events, true);
+    }
+
+    /// Prints a line that stays.
+    fn say(&mut self, line: &str) {
+        let begin = if self.terminal && self.shown { "\r\x1b[2K" } else { "" };
+        // A closed terminal is no reason to stop.
+        drop(writeln!(std::io::stdout().lock(), "{begin}{line}"));
+        self.shown = false;
     }
 
     fn finish(&mut self) {

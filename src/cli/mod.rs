@@ -15,6 +15,7 @@ mod print;
 mod replay;
 mod run;
 mod server;
+mod story;
 mod test;
 
 pub use arguments::main;

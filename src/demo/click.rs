@@ -11,9 +11,8 @@ use crate::demo::tables::{ClickEvent, RiskSignal, SystemLog};
 use crate::demo::users::{RING, user_id};
 use crate::demo::world::World;
 
-/// Clicks of a day at the beginning, and at most.
-const CLICKS_A_DAY: i64 = 60;
-const CLICKS_A_DAY_MAX: i64 = 5_000;
+/// How many times more clicks there are at most than at the beginning; bounds the generator's memory.
+const GROWTH_MAX: i64 = 80;
 /// The day from which the App grows.
 const GROWS_FROM_DAY: i64 = 90;
 /// Begin of 11 November in the business zone, from `FIRST_DAY_US` on; it comes back every 365 days.
@@ -40,11 +39,11 @@ pub(super) fn sale_factor(now: i64) -> i64 {
 }
 
 /// The time to the next click.
-fn gap(now: i64, random: &mut Random) -> i64 {
+fn gap(now: i64, clicks_a_day: i64, random: &mut Random) -> i64 {
     let day = ((now - FIRST_DAY_US) / DAY_US).max(GROWS_FROM_DAY);
-    let a_day = (CLICKS_A_DAY * day * day / (GROWS_FROM_DAY * GROWS_FROM_DAY)).min(CLICKS_A_DAY_MAX);
-    let mean = DAY_US / (a_day * sale_factor(now));
-    1_000 + random.below(2 * mean as u64) as i64 / 1_000 * 1_000
+    let grown = (clicks_a_day * day * day / (GROWS_FROM_DAY * GROWS_FROM_DAY)).min(clicks_a_day * GROWTH_MAX);
+    let mean = (DAY_US / (grown * sale_factor(now))).max(1);
+    random.below(2 * mean as u64) as i64
 }
 
 /// A delay of minutes whose logarithm is about normal: median 8 minutes, tail beyond ten days.
@@ -56,7 +55,7 @@ fn order_delay(random: &mut Random) -> i64 {
 impl World {
     /// Somebody clicks.
     pub(super) fn click(&mut self) {
-        let at = self.now + gap(self.now, &mut self.random);
+        let at = self.now + gap(self.now, self.clicks_a_day, &mut self.random);
         self.agenda.add(at, Task::Click);
         if self.random.chance(STOCK_SHARE) {
             self.order_of_stock();
@@ -133,21 +132,24 @@ impl World {
         self.now = begin;
         for member in 0..RING {
             let id = user_id(self.users.ordinary() + member);
-            let number = self.number();
             let action = if self.random.chance(0.8) { "HOLD" } else { "RELEASE" };
-            let signal_id = format!("g{number:09}");
-            let event_time = begin + HOUR_US;
-            self.push(RiskSignal {
-                signal_id,
-                subject_type: "USER",
-                subject_id: id,
-                rule: "shared_device",
-                score: 900_000,
-                action,
-                event_time,
-                ingest_time: event_time + 1_000_000,
-            });
+            self.signal("USER", id, action, begin + HOUR_US);
         }
+    }
+
+    /// Risk control says something.
+    pub(super) fn signal(&mut self, subject_type: &'static str, subject_id: String, action: &'static str, at: i64) {
+        let signal_id = format!("g{:09}", self.number());
+        self.push(RiskSignal {
+            signal_id,
+            subject_type,
+            subject_id,
+            rule: "shared_device",
+            score: 900_000,
+            action,
+            event_time: at,
+            ingest_time: at + 1_000_000,
+        });
     }
 
     fn log(&mut self) {

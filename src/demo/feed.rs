@@ -37,6 +37,18 @@ const MESSAGES_PER_POLL: u64 = 256;
 /// The next offset that the reader will read, by (topic, partition); a partition that is left out stands at its start.
 pub type Consumed = Box<dyn Fn() -> HashMap<(String, i32), i64> + Send>;
 
+/// How fast to feed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// As fast as possible.
+    Full,
+    /// So many messages a second.
+    Rate(u64),
+    /// So many days of the generated world a second: what comes in waves there (a sale at midnight, the settlement of a
+    /// month) comes in waves here.
+    Days(f64),
+}
+
 /// What to feed and where.
 #[derive(Clone, Debug)]
 pub struct FeedOptions {
@@ -47,8 +59,7 @@ pub struct FeedOptions {
     pub generator: GeneratorOptions,
     /// Stops by itself after this many messages.
     pub events: Option<u64>,
-    /// Messages a second; 0 is as fast as possible.
-    pub rate: u64,
+    pub pace: Pace,
 }
 
 /// What was produced so far, for a status line.
@@ -127,11 +138,14 @@ impl Feed {
     /// Produces until `events` are out or `stop` is raised, and waits until the broker has confirmed all of them.
     pub fn run(mut self, stop: &Stop, clock: &Clock) -> Result<FeedReport> {
         let begin = clock.instant();
-        let mut produced = 0;
-        while self.options.events.is_none_or(|events| produced < events)
-            && self.wait_until_due(begin, produced, stop, clock)
-        {
+        let (mut produced, mut world_begin) = (0, None);
+        while self.options.events.is_none_or(|events| produced < events) {
             let message = self.generator.next().expect("the generator has no end");
+            let first = *world_begin.get_or_insert(message.at);
+            let due = begin + self.due(produced, message.at - first);
+            if !self.wait_until(due, stop, clock) {
+                break;
+            }
             let lane = self.lane_position(&message);
             if !self.wait_for_room(lane, stop, clock)? {
                 break;
@@ -152,18 +166,30 @@ impl Feed {
         topic * PARTITIONS as usize + partition_of(&message.key) as usize
     }
 
-    /// Waits until the rate allows one more message; false when the feed is to stop.
-    fn wait_until_due(&self, begin: Instant, produced: u64, stop: &Stop, clock: &Clock) -> bool {
-        while self.options.rate > 0 && !stop.raised() {
-            let due = Duration::from_secs_f64(produced as f64 / self.options.rate as f64);
-            let early = due.saturating_sub(clock.instant() - begin);
+    /// When a message is due, from the begin on: so many were produced before it, and so many microseconds of the
+    /// generated world have passed.
+    fn due(&self, produced: u64, passed_us: i64) -> Duration {
+        const DAY_US: f64 = 86_400_000_000.0;
+        match self.options.pace {
+            Pace::Full => Duration::ZERO,
+            Pace::Rate(rate) => Duration::from_secs_f64(produced as f64 / rate.max(1) as f64),
+            Pace::Days(days) => {
+                Duration::try_from_secs_f64(passed_us.max(0) as f64 / DAY_US / days).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Waits; false when the feed is to stop.
+    fn wait_until(&self, due: Instant, stop: &Stop, clock: &Clock) -> bool {
+        while !stop.raised() {
+            let early = due.saturating_duration_since(clock.instant());
             if early.is_zero() {
                 return true;
             }
             self.producer.poll(Duration::ZERO);
             clock.sleep(early.min(NAP));
         }
-        !stop.raised()
+        false
     }
 
     /// Waits until the reader has come near enough; false when the feed is to stop.

@@ -30,6 +30,8 @@ pub struct GeneratorOptions {
     /// How many users there are: `user_id(0)` to `user_id(users - 1)`, 'u000000' and so on. Low numbers buy most, so
     /// 'u000000' has a balance after a few thousand messages. At least 1. The fraud ring comes on top.
     pub users: u32,
+    /// Clicks of a day at the beginning; about three messages follow from each. The App grows to 80 times as many.
+    pub clicks_a_day: u32,
     /// Only messages of these topics are given out. The shares above are parts of all, also of those left out.
     pub topics: Vec<&'static str>,
 }
@@ -42,6 +44,7 @@ impl Default for GeneratorOptions {
             duplicate_share: 0.05,
             disorder_share: 0.02,
             users: 10_000,
+            clicks_a_day: 60,
             topics: TOPICS.to_vec(),
         }
     }
@@ -55,6 +58,9 @@ pub struct Generated {
     pub value: Vec<u8>,
     /// The row that the value holds; None exactly for an unreadable message.
     pub row: Option<Row>,
+    /// When it was sent, in the time of the generated world: microseconds since 1970-01-01 UTC. A duplicate has the
+    /// time of the first delivery.
+    pub at: i64,
     /// The next message belongs to this one: whoever sees this one alone sees half a thing.
     pub with_next: bool,
 }
@@ -72,7 +78,7 @@ pub struct Generator {
 
 impl Generator {
     pub fn new(options: GeneratorOptions) -> Self {
-        let world = World::new(options.seed, options.users.max(1), options.disorder_share);
+        let world = World::new(&options);
         // What happens to messages is apart from what happens in the world.
         let random = Random::new(!options.seed);
         Generator { options, random, world, ready: VecDeque::new(), recent: vec![] }
@@ -99,18 +105,18 @@ impl Generator {
         }
         // Duplicates are always readable, so the share among the other messages is higher.
         let bad_share = self.options.bad_share / (1.0 - self.options.duplicate_share);
-        let (topic, key) = (row.table(), row.message_key());
+        let (topic, key, at) = (row.table(), row.message_key(), self.world.now);
         if self.random.chance(bad_share) {
             let fault = *self.random.pick(&Fault::ALL);
             let value = spoil(&row, fault, &mut self.random);
             let is_lost = NOT_REPEATED.contains(&topic);
-            self.ready.push_back(Generated { topic, key: key.clone(), value, row: None, with_next: !is_lost });
+            self.ready.push_back(Generated { topic, key: key.clone(), value, row: None, at, with_next: !is_lost });
             if is_lost {
                 return;
             }
         }
         let value = row.to_json(self.random.chance(0.5)).into_bytes();
-        let generated = Generated { topic, key, value, row: Some(row), with_next };
+        let generated = Generated { topic, key, value, row: Some(row), at, with_next };
         self.remember(&generated);
         self.ready.push_back(generated);
     }

@@ -257,6 +257,7 @@ impl World {
         if step == Step::Settle {
             self.settled.add(&line.txn, line.commission_of_settlement());
             self.post(&mut line);
+            self.hold(&line);
         } else if is_settled && matches!(step, Step::Refund(_)) {
             self.take_back_posted(&mut line);
         }
@@ -318,6 +319,18 @@ impl World {
         if let Some(mut held) = held {
             held.ingest_time = ingest_time + 1_000_000;
             self.push(held);
+        }
+    }
+
+    /// Risk control holds half of the ring's lines and a few others, and lets some go.
+    fn hold(&mut self, line: &OrderLine) {
+        let is_ring = line.user >= self.users.ordinary();
+        if self.random.chance(if is_ring { 0.5 } else { 0.01 }) {
+            let subject = format!("{}/{}", line.txn.platform, line.txn.order_line_id);
+            self.signal("LINE", subject.clone(), "HOLD", self.now);
+            if self.random.chance(0.2) {
+                self.signal("LINE", subject, "RELEASE", self.now + HOUR_US);
+            }
         }
     }
 

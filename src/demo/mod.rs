@@ -27,7 +27,7 @@ mod world;
 
 pub use batch::rows_to_batch;
 pub use broker::{EmbeddedBroker, PARTITIONS};
-pub use feed::{Consumed, Feed, FeedOptions, FeedProgress, FeedReport, TopicCount, partition_of};
+pub use feed::{Consumed, Feed, FeedOptions, FeedProgress, FeedReport, Pace, TopicCount, partition_of};
 pub use generator::{Generated, Generator, GeneratorOptions};
 pub use random::Random;
 pub use row::Value;

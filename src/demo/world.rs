@@ -4,6 +4,7 @@ use crate::demo::agenda::{Agenda, Task};
 use crate::demo::books::Books;
 use crate::demo::calendar::{DAY_US, FIRST_DAY_US, day_start, month};
 use crate::demo::campaign::reference_rows;
+use crate::demo::generator::GeneratorOptions;
 use crate::demo::random::Random;
 use crate::demo::rule::Rules;
 use crate::demo::statement::Settled;
@@ -25,6 +26,8 @@ pub(super) struct World {
     pub(super) settled: Settled,
     /// The share of reports that arrive after a newer one.
     pub(super) disorder_share: f64,
+    /// Clicks of a day at the beginning.
+    pub(super) clicks_a_day: i64,
     /// Rows of this moment, each with whether the next one belongs to it.
     out: Vec<(Row, bool)>,
     numbers: u64,
@@ -32,19 +35,20 @@ pub(super) struct World {
 
 impl World {
     /// A world at its beginning, with the rows that say what it is like.
-    pub(super) fn new(seed: u64, users: u32, disorder_share: f64) -> World {
-        let mut random = Random::new(seed);
+    pub(super) fn new(options: &GeneratorOptions) -> World {
+        let mut random = Random::new(options.seed);
         let rules = Rules::new(&mut random);
         let mut world = World {
             now: FIRST_DAY_US,
             random,
             agenda: Agenda::default(),
-            users: Users::new(users),
+            users: Users::new(options.users.max(1)),
             rules,
             books: Books::default(),
             shelves: Shelves::default(),
             settled: Settled::default(),
-            disorder_share,
+            disorder_share: options.disorder_share,
+            clicks_a_day: i64::from(options.clicks_a_day.max(1)),
             out: vec![],
             numbers: 0,
         };

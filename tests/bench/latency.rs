@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use rebateflow::clock::Clock;
-use rebateflow::demo::{Feed, FeedOptions, FeedReport, GeneratorOptions};
+use rebateflow::demo::{Feed, FeedOptions, FeedReport, GeneratorOptions, Pace};
 use rebateflow::error::{Error, Result};
 use rebateflow::tasks::{Stop, spawn_thread};
 
@@ -100,7 +100,7 @@ impl Load {
             topic_suffix: topics.suffix.clone(),
             generator: GeneratorOptions { seed: options.seed, topics: cut::filled(), ..GeneratorOptions::default() },
             events: None,
-            rate: options.rate,
+            pace: Pace::Rate(options.rate),
         };
         let feed = Feed::new(feed, None)?;
         let probe = ProbeOptions {

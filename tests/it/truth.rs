@@ -1,5 +1,5 @@
-//! The product's views against the truth: what the generator's rows come to, computed in plain Rust without SQL, so that
-//! the SQL itself is checked and not only the engine. In the order of arrival, with the audit views looked at in every
+//! The product's views against the truth: what the generator's rows come to, computed in plain Rust without SQL, so
+//! that the SQL itself is checked and not only the engine. In the order of arrival, with the audit views looked at in every
 //! epoch; and permuted and doubled.
 //!
 //! More events, and what they come to, with:
@@ -83,7 +83,16 @@ const VIEWS: [(&str, &[&str]); 13] = [
     ("recon_monthly", &["platform", "month", "order_line_id", "currency", "ours", "theirs", "verdict"]),
     (
         "user_withdrawable",
-        &["user_id", "currency", "balance", "locked_this_month", "in_flight_withdrawal", "on_hold", "withdrawable"],
+        &[
+            "user_id",
+            "currency",
+            "balance",
+            "locked_this_month",
+            "held_lines",
+            "in_flight_withdrawal",
+            "on_hold",
+            "withdrawable",
+        ],
     ),
     ("cap_usage", &["entry_id", "amount", "allowed", "over"]),
     ("stock_available", &["sku_id", "warehouse_id", "on_hand", "reserved", "available"]),

@@ -14,13 +14,13 @@ const EVENTS: u64 = 60_000;
 type Read = (String, i32, i64, Vec<u8>, Vec<u8>);
 type Positions = Arc<Mutex<HashMap<(String, i32), i64>>>;
 
-fn options(broker: &EmbeddedBroker, events: Option<u64>, rate: u64) -> FeedOptions {
+fn options(broker: &EmbeddedBroker, events: Option<u64>, pace: Pace) -> FeedOptions {
     FeedOptions {
         brokers: broker.brokers(),
         topic_suffix: String::new(),
         generator: GeneratorOptions::default(),
         events,
-        rate,
+        pace,
     }
 }
 
@@ -78,7 +78,7 @@ fn a_slow_reader_loses_nothing() {
     let positions = Positions::default();
     let seen = positions.clone();
     let consumed: Consumed = Box::new(move || seen.lock().expect("not poisoned").clone());
-    let feed = Feed::new(options(&broker, Some(EVENTS), 0), Some(consumed)).expect("connected");
+    let feed = Feed::new(options(&broker, Some(EVENTS), Pace::Full), Some(consumed)).expect("connected");
     let progress = feed.progress();
     let (feed_stop, feed_clock) = (stop.clone(), clock.clone());
     let running = spawn_thread("feed", move || feed.run(&feed_stop, &feed_clock)).expect("a thread");
@@ -109,12 +109,12 @@ fn a_slow_reader_loses_nothing() {
 #[test]
 fn the_rate_is_kept_and_a_stop_is_heard() {
     let (broker, clock, stop) = (EmbeddedBroker::start(TOPICS).expect("a broker"), Clock::System, Stop::default());
-    let feed = Feed::new(options(&broker, Some(200), 1_000), None).expect("connected");
+    let feed = Feed::new(options(&broker, Some(200), Pace::Rate(1_000)), None).expect("connected");
     let begin = clock.instant();
     assert_eq!(feed.run(&stop, &clock).expect("delivered").total(), 200);
     assert!(clock.instant() - begin >= Duration::from_millis(199));
 
-    let feed = Feed::new(options(&broker, None, 0), None).expect("connected");
+    let feed = Feed::new(options(&broker, None, Pace::Full), None).expect("connected");
     let (progress, feed_stop) = (feed.progress(), stop.clone());
     let running = spawn_thread("feed", move || feed.run(&feed_stop, &Clock::System)).expect("a thread");
     while progress.produced.load(Ordering::Relaxed) < 1_000 {
@@ -126,6 +126,20 @@ fn the_rate_is_kept_and_a_stop_is_heard() {
 }
 
 #[test]
+fn the_time_of_the_world_can_set_the_pace() {
+    let (broker, clock, stop) = (EmbeddedBroker::start(TOPICS).expect("a broker"), Clock::System, Stop::default());
+    let messages: Vec<Generated> = Generator::new(GeneratorOptions::default()).take(600).collect();
+    let passed_us = messages[599].at - messages[0].at;
+    assert!(passed_us > 0);
+    // So fast that all of it takes a quarter of a second.
+    let days = passed_us as f64 / 86_400_000_000.0 * 4.0;
+    let begin = clock.instant();
+    let feed = Feed::new(options(&broker, Some(600), Pace::Days(days)), None).expect("connected");
+    assert_eq!(feed.run(&stop, &clock).expect("delivered").total(), 600);
+    assert!(clock.instant() - begin >= Duration::from_millis(249));
+}
+
+#[test]
 fn a_missing_broker_is_an_error_that_names_the_topic() {
     let brokers = "127.0.0.1:1".to_string();
     let options = FeedOptions {
@@ -133,7 +147,7 @@ fn a_missing_broker_is_an_error_that_names_the_topic() {
         topic_suffix: "-2".to_string(),
         generator: GeneratorOptions::default(),
         events: Some(1),
-        rate: 0,
+        pace: Pace::Full,
     };
     let error = Feed::new(options, None).err().expect("nobody listens on port 1");
     assert!(error.message.contains("topic affiliate_txn-2"), "{error}");

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::compute::{cast, concat_batches};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use rebateflow::catalog::Table;
@@ -60,7 +62,8 @@ impl Expected {
             let frame = context.sql(&query_of(&view.name)).await.expect("the view's SQL");
             let schema = Arc::new(frame.schema().as_arrow().clone());
             let rows = frame.collect().await.expect("the batch answer");
-            let rows = concat_batches(&schema, &rows).expect("one schema");
+            let rows = concat_batches(&schema, &rows.iter().map(|rows| with_schema(rows, &schema)).collect::<Vec<_>>());
+            let rows = rows.expect("one schema");
             register(&context, &view.name, rows.clone());
             if let Some((name, _)) = VIEWS.iter().find(|(name, _)| *name == view.name) {
                 assert!(rows.num_rows() > 0, "view {name} has rows");
@@ -101,6 +104,13 @@ impl Expected {
 fn register(context: &SessionContext, name: &str, batch: RecordBatch) {
     let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).expect("a table");
     context.register_table(name, Arc::new(table)).expect("a new name");
+}
+
+/// Some text functions of DataFusion give another type of text than they promise.
+fn with_schema(rows: &RecordBatch, schema: &SchemaRef) -> RecordBatch {
+    let columns = rows.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()).expect("a type of text"));
+    RecordBatch::try_new(schema.clone(), columns.collect()).expect("the schema of the query")
 }
 
 /// The SELECT of the product's view: what follows the first word AS that is in no comment.

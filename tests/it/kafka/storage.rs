@@ -6,12 +6,12 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use rebateflow::clock::Clock;
-use rebateflow::demo::{Generator, GeneratorOptions};
+use rebateflow::demo::Generator;
 
 use super::answers::assert_views;
 use super::broker::test_brokers;
 use super::files::assert_files;
-use super::load::Load;
+use super::load::{Load, options};
 use super::oracle::Expected;
 use super::server::{Launch, Server, summary_figure};
 use super::{DRAIN_MAX, READY_MAX, assert_caught_up, committed, launch, turn};
@@ -108,7 +108,7 @@ fn assert_says(server: &mut Server, reason: &str) {
 fn storage_in_trouble_is_waited_for_and_nothing_is_lost() {
     let Some(brokers) = test_brokers() else { return };
     let _turn = turn();
-    let mut generator = Generator::new(GeneratorOptions { seed: 20_260_105, bad_share: 0.01, ..Default::default() });
+    let mut generator = Generator::new(options(20_260_105));
     let mut load = Load::nowhere(20_260_105);
     load.create(&brokers);
     let (directory, launch) = launch(&brokers, &load, &OFTEN);

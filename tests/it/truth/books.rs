@@ -90,27 +90,34 @@ pub fn recon_monthly(facts: &Facts<'_>) -> Vec<String> {
     months.into_iter().map(of).collect()
 }
 
-/// `user_withdrawable`: user_id, currency, balance, locked_this_month, in_flight_withdrawal, on_hold, withdrawable.
+/// `user_withdrawable`: user_id, currency, balance, locked_this_month, held_lines, in_flight_withdrawal, on_hold,
+/// withdrawable.
 pub fn user_withdrawable(facts: &Facts<'_>, as_of: i64) -> Vec<String> {
     let this_month = month_of(business_day(as_of));
-    let mut accounts: BTreeMap<(&str, &str), [i128; 3]> = BTreeMap::new();
+    let mut accounts: BTreeMap<(&str, &str), [i128; 4]> = BTreeMap::new();
     for entry in facts.ledger.values() {
         let origin = entry.reverses_entry_id.as_deref().and_then(|id| facts.ledger.get(id)).unwrap_or(entry);
-        let [balance, locked, _] = accounts.entry((&entry.user_id, entry.currency)).or_default();
+        let [balance, locked, held, _] = accounts.entry((&entry.user_id, entry.currency)).or_default();
         *balance += entry.amount;
-        if matches!(origin.entry_type, "REBATE" | "INVITER") && business_day(origin.event_time) >= this_month {
+        let line =
+            entry.platform.zip(entry.order_line_id.as_ref()).map(|(platform, line)| format!("{platform}/{line}"));
+        if line.is_some_and(|line| facts.holds("LINE", &line)) {
+            if matches!(origin.entry_type, "REBATE" | "INVITER" | "BONUS" | "FIRST_ORDER") {
+                *held += entry.amount;
+            }
+        } else if matches!(origin.entry_type, "REBATE" | "INVITER") && business_day(origin.event_time) >= this_month {
             *locked += entry.amount;
         }
     }
     for withdrawal in facts.withdrawals.values() {
         if matches!(withdrawal.status, "REQUESTED" | "APPROVED") {
-            accounts.entry((&withdrawal.user_id, withdrawal.currency)).or_default()[2] += withdrawal.amount;
+            accounts.entry((&withdrawal.user_id, withdrawal.currency)).or_default()[3] += withdrawal.amount;
         }
     }
-    let of = |((user, currency), [balance, locked, requested]): ((&str, &str), [i128; 3])| {
-        let on_hold = facts.signals.get(user).is_some_and(|signal| signal.action == "HOLD");
-        let withdrawable = if on_hold { 0 } else { balance - locked - requested };
-        let amounts = [balance, locked, requested].map(|amount| money(Some(amount)));
+    let of = |((user, currency), [balance, locked, held, requested]): ((&str, &str), [i128; 4])| {
+        let on_hold = facts.holds("USER", user);
+        let withdrawable = if on_hold { 0 } else { balance - locked - held - requested };
+        let amounts = [balance, locked, held, requested].map(|amount| money(Some(amount)));
         let rest = [on_hold.to_string(), money(Some(withdrawable))];
         row([text(user), text(currency)].into_iter().chain(amounts).chain(rest))
     };

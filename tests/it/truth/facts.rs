@@ -32,8 +32,8 @@ pub struct Facts<'a> {
     pub ledger: BTreeMap<&'a str, &'a LedgerEntry>,
     pub withdrawals: BTreeMap<&'a str, &'a Withdrawal>,
     pub statements: Vec<&'a StatementLine>,
-    /// The newest HOLD or RELEASE of each user.
-    pub signals: BTreeMap<&'a str, &'a RiskSignal>,
+    /// The newest HOLD or RELEASE of each subject.
+    pub signals: BTreeMap<(&'a str, &'a str), &'a RiskSignal>,
     pub movements: BTreeMap<&'a str, &'a StockMovement>,
     /// The last stocktake by SKU and warehouse.
     pub stocktakes: BTreeMap<(&'a str, &'a str), &'a StockSnapshot>,
@@ -117,10 +117,15 @@ impl<'a> Facts<'a> {
     }
 
     fn add_signal(&mut self, signal: &'a RiskSignal) {
-        let current = self.signals.entry(&signal.subject_id).or_insert(signal);
+        let current = self.signals.entry((signal.subject_type, &signal.subject_id)).or_insert(signal);
         if (signal.event_time, &signal.signal_id) > (current.event_time, &current.signal_id) {
             *current = signal;
         }
+    }
+
+    /// Whether risk control holds a user or a line.
+    pub fn holds(&self, subject_type: &str, subject: &str) -> bool {
+        self.signals.get(&(subject_type, subject)).is_some_and(|signal| signal.action == "HOLD")
     }
 
     fn add_stocktake(&mut self, take: &'a StockSnapshot) {
