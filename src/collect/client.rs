@@ -118,7 +118,8 @@ impl Client {
 
     /// Sleeps; a stop is an error.
     pub(super) fn wait(&self, time: Duration) -> Result<()> {
-        let end = self.clock.instant() + time;
+        // Whole microseconds, which is what a clock moves by.
+        let end = self.clock.instant() + Duration::from_micros(time.as_micros() as u64);
         loop {
             if self.stop.raised() {
                 return Err(Error::unavailable("told to stop"));
