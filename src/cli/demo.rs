@@ -59,7 +59,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> Result<()> {
     // Tables that the generator does not fill are there, too, and empty.
     let catalog = Catalog::load(&settings.schemas, &settings.sql)?;
     let declared = catalog.tables.iter().map(|table| table.topic.as_str());
-    let topics: BTreeSet<&str> = declared.chain(TOPICS).collect();
+    let topics: BTreeSet<&str> = declared.chain(TOPICS.iter().copied()).collect();
     let broker = EmbeddedBroker::start(&topics.into_iter().collect::<Vec<_>>())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -21,7 +21,7 @@ pub fn catalog() -> Catalog {
 /// The tables of the cut that the generator fills.
 pub fn filled() -> Vec<&'static str> {
     let cut = catalog();
-    TOPICS.into_iter().filter(|topic| cut.table(topic).is_some()).collect()
+    TOPICS.iter().copied().filter(|topic| cut.table(topic).is_some()).collect()
 }
 
 /// Copies the files of the cut to `schemas` and `sql` of a directory, each topic renamed.

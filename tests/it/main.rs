@@ -21,3 +21,4 @@ mod refused;
 mod refused_catalog;
 mod simulation;
 mod slt;
+mod truth;
