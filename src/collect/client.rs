@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::rate::Bucket;
+use super::rate::Calls;
 use super::sink::Sink;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ enum Attempt {
 pub struct Client {
     definition: Definition,
     agent: ureq::Agent,
-    bucket: Bucket,
+    calls: Calls,
     clock: Clock,
     stop: Stop,
     random: fastrand::Rng,
@@ -73,8 +73,8 @@ impl Client {
             .max_redirects(0)
             .build()
             .into();
-        let bucket = Bucket::new(definition.rate, clock.now_us());
-        Client { definition, agent, bucket, clock, stop, random: fastrand::Rng::with_seed(seed) }
+        let calls = Calls::new(definition.rate);
+        Client { definition, agent, calls, clock, stop, random: fastrand::Rng::with_seed(seed) }
     }
 
     pub(super) fn definition(&self) -> &Definition {
@@ -110,7 +110,7 @@ impl Client {
     }
 
     fn wait_for_turn(&mut self) -> Result<()> {
-        while let Some(us) = self.bucket.take(self.clock.now_us()) {
+        while let Some(us) = self.calls.take(self.clock.now_us()) {
             self.wait(Duration::from_micros(us.unsigned_abs()))?;
         }
         Ok(())
@@ -118,7 +118,8 @@ impl Client {
 
     /// Sleeps; a stop is an error.
     pub(super) fn wait(&self, time: Duration) -> Result<()> {
-        let end = self.clock.instant() + time;
+        // Whole microseconds, which is what a clock moves by.
+        let end = self.clock.instant() + Duration::from_micros(time.as_micros() as u64);
         loop {
             if self.stop.raised() {
                 return Err(Error::unavailable("told to stop"));

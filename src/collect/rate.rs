@@ -1,34 +1,32 @@
-//! A token bucket: so many calls in a time, in a burst or evenly.
+//! So many calls in a time, counted here: in any stretch of that length there are no more. A restart forgets the calls
+//! before it; the network's 429 tells of them.
+
+use std::collections::VecDeque;
 
 use crate::network::Rate;
 
-/// Microseconds of waiting are the currency: a call costs `per / calls`, and at most `per` is saved up.
+/// The times of the last calls, as many as are allowed.
 #[derive(Debug)]
-pub(super) struct Bucket {
-    cost_us: i64,
-    saved_max_us: i64,
-    saved_us: i64,
-    last_us: i64,
+pub(super) struct Calls {
+    rate: Rate,
+    at_us: VecDeque<i64>,
 }
 
-impl Bucket {
-    /// Full at `now_us`.
-    pub fn new(rate: Rate, now_us: i64) -> Bucket {
-        // Rounded up: never more calls than allowed.
-        let cost_us = (rate.per.us + i64::from(rate.calls) - 1) / i64::from(rate.calls);
-        let saved_max_us = cost_us * i64::from(rate.calls);
-        Bucket { cost_us, saved_max_us, saved_us: saved_max_us, last_us: now_us }
+impl Calls {
+    pub fn new(rate: Rate) -> Calls {
+        Calls { rate, at_us: VecDeque::new() }
     }
 
     /// Takes a call: None, or how long to wait before asking again.
     pub fn take(&mut self, now_us: i64) -> Option<i64> {
-        // A clock that was set back brings nothing.
-        self.saved_us = (self.saved_us + (now_us - self.last_us).max(0)).min(self.saved_max_us);
-        self.last_us = now_us;
-        if self.saved_us < self.cost_us {
-            return Some(self.cost_us - self.saved_us);
+        // A clock that was set back waits once, at most.
+        while self.at_us.front().is_some_and(|at| !(0..=self.rate.per.us).contains(&(now_us - at))) {
+            self.at_us.pop_front();
         }
-        self.saved_us -= self.cost_us;
+        if self.at_us.len() >= self.rate.calls as usize {
+            return self.at_us.front().map(|at| at + self.rate.per.us + 1 - now_us);
+        }
+        self.at_us.push_back(now_us);
         None
     }
 }
@@ -39,18 +37,18 @@ mod tests {
     use crate::network::Span;
 
     #[test]
-    fn no_window_has_more_calls_than_a_burst_and_its_share() {
-        let mut bucket = Bucket::new(Rate { calls: 20, per: Span::seconds(60) }, 0);
-        let mut now = 0;
-        let mut calls = vec![];
-        while calls.len() < 100 {
-            match bucket.take(now) {
-                None => calls.push(now),
+    fn no_stretch_has_more_calls() {
+        let mut calls = Calls::new(Rate { calls: 20, per: Span::seconds(60) });
+        let (mut now, mut taken) = (0, vec![]);
+        while taken.len() < 100 {
+            match calls.take(now) {
+                None => taken.push(now),
                 Some(wait) => now += wait,
             }
+            now += 1_700_000;
         }
-        assert_eq!(calls.iter().filter(|at| **at == 0).count(), 20, "a burst");
-        assert_eq!(calls[99], 80 * 3_000_000, "then a call in 3 s");
-        assert_eq!(bucket.take(0), Some(3_000_000), "back in time");
+        assert!(taken.windows(21).all(|few| few[20] - few[0] > 60_000_000), "{taken:?}");
+        assert!(now < 5 * 62_000_000 + 100 * 1_700_000, "and not much fewer");
+        assert!(calls.take(0).is_none(), "back in time");
     }
 }

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 pub enum Found {
     /// The JSON text of the value.
     Value(String),
-    /// The object that would hold it is there, without it: nothing to tell.
+    /// The object that would hold it is there, without it: nothing to tell. The body as a whole is no such object: without
+    /// what belongs there it is some other answer.
     Empty,
     /// Not even that.
     Missing,
@@ -32,7 +33,7 @@ pub fn find(body: &str, path: &str) -> Found {
         let Ok(members) = serde_json::from_str::<HashMap<String, &RawValue>>(&at) else { return Found::Missing };
         match members.get(*part).map(|value| value.get().trim()) {
             Some(value) if value != "null" => at = value.to_string(),
-            _ if i + 1 == parts.len() => return Found::Empty,
+            _ if i > 0 && i + 1 == parts.len() => return Found::Empty,
             _ => return Found::Missing,
         }
     }
@@ -49,22 +50,29 @@ pub fn scalar(body: &str, path: &str) -> Option<String> {
     }
 }
 
-/// The records at a path: the members of a list, or one object.
+/// The records at a path, which is a list.
 ///
-/// Errors: `Data` when the body is not JSON, or has no such place.
+/// Errors: `Data` when the body is not JSON, or has no such list.
 pub fn records(body: &str, path: &str) -> Result<Vec<Box<RawValue>>> {
     serde_json::from_str::<&RawValue>(body).map_err(|e| Error::data("the answer is not JSON").caused_by(e))?;
-    let value = match find(body, path) {
-        Found::Value(value) => value,
-        Found::Empty => return Ok(vec![]),
-        Found::Missing => return Err(Error::data(format!("the answer has no {path}"))),
-    };
-    let read = match value.as_bytes().first() {
-        Some(b'[') => serde_json::from_str(&value),
-        Some(b'{') => serde_json::from_str(&value).map(|record| vec![record]),
-        _ => return Err(Error::data(format!("{path} of the answer is neither a list nor an object"))),
-    };
-    read.map_err(|e| Error::data(format!("{path} of the answer cannot be read")).caused_by(e))
+    match find(body, path) {
+        Found::Empty => Ok(vec![]),
+        Found::Missing => Err(Error::data(format!("the answer has no {path}"))),
+        Found::Value(value) => serde_json::from_str(&value).map_err(|e| {
+            Error::data(format!("{} of the answer is no list", if path.is_empty() { "all" } else { path })).caused_by(e)
+        }),
+    }
+}
+
+/// The same, where one record may stand for a list of one.
+pub fn records_or_one(body: &str, path: &str) -> Result<Vec<Box<RawValue>>> {
+    match find(body, path) {
+        Found::Value(value) if value.starts_with('{') => {
+            let one = serde_json::from_str(&value).map_err(|e| Error::data("the record is not JSON").caused_by(e))?;
+            Ok(vec![one])
+        }
+        _ => records(body, path),
+    }
 }
 
 #[cfg(test)]
@@ -85,10 +93,13 @@ mod tests {
         assert_eq!(scalar(body, "a.b"), None);
         assert_eq!(records(body, "a.b").expect("records").len(), 2);
         assert_eq!(records(body, "a.b").expect("records")[0].get(), r#"{"x":1.50}"#, "digits stay");
-        assert_eq!(records(body, "a").expect("one").len(), 1);
+        assert_eq!(records_or_one(body, "a").expect("one").len(), 1);
+        assert_eq!(records_or_one(body, "a.b").expect("records").len(), 2);
         assert_eq!(records("[{},{}]", "").expect("the whole").len(), 2);
         assert!(records(body, "a.c").expect("an empty page").is_empty());
-        for (body, path) in [(body, "c.b"), (body, "ok"), ("<html>", ""), ("{\"a\":[1", "a")] {
+        for (body, path) in
+            [(body, "c.b"), (body, "ok"), (body, "c"), (body, "a"), (body, ""), ("<html>", ""), ("{\"a\":[1", "a")]
+        {
             assert!(records(body, path).is_err(), "{path} of {body}");
         }
     }

@@ -13,6 +13,9 @@ use super::request::Request;
 use super::span::Span;
 use crate::error::{Error, Result};
 
+/// Of `rate`: their times are kept.
+const CALLS_MAX: u32 = 100_000;
+
 /// How a network is asked.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,8 +190,11 @@ impl Definition {
         if self.sweeps.is_empty() {
             return Err("there is no [[sweep]]".to_string());
         }
-        if self.rate.calls == 0 || paging.size == 0 || paging.pages_max == 0 {
-            return Err("rate.calls, paging.size and paging.pages_max are 1 or more".to_string());
+        if !(1..=CALLS_MAX).contains(&self.rate.calls) {
+            return Err(format!("rate.calls is 1 to {CALLS_MAX}"));
+        }
+        if paging.size == 0 || paging.pages_max == 0 {
+            return Err("paging.size and paging.pages_max are 1 or more".to_string());
         }
         if paging.kind == PagingKind::Backward && paging.pages.is_none() && paging.total.is_none() {
             return Err("paging backward begins at the last page: paging.pages or paging.total says which".to_string());

@@ -13,7 +13,7 @@ mod request;
 mod span;
 mod webhook;
 
-pub use body::{Found, find, records, scalar};
+pub use body::{Found, find, records, records_or_one, scalar};
 pub use definition::{Answer, Definition, Fault, Paging, PagingKind, Rate, Remedy, Sweep};
 pub use fetch::{BODY_BYTES_MAX, Fetch, RAW_TOPIC, RawMessage, sha256_hex};
 pub use form::{decode_form, encode_form};

@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq;
 
-use super::Found;
-use super::body::{find, records};
+use super::body::records_or_one;
 use super::definition::{complete, read};
 use super::fetch::{Fetch, RawMessage, sha256_hex};
 use super::form::decode_form;
@@ -104,11 +103,8 @@ impl Webhook {
     pub fn messages(&self, body: &[u8], is_form: bool, received_at_us: i64) -> Result<Vec<RawMessage>> {
         let text = str::from_utf8(body).map_err(|e| Error::invalid("the body is not UTF-8").caused_by(e))?;
         let json = if is_form { self.json_of_form(text)? } else { text.to_string() };
-        if self.section.records.is_empty() && find(&json, "") == Found::Value(String::new()) {
-            return Err(Error::invalid("the body is empty"));
-        }
-        let records =
-            records(&json, &self.section.records).map_err(|e| Error::invalid(e.message.clone()).caused_by(e))?;
+        let records = records_or_one(&json, &self.section.records)
+            .map_err(|e| Error::invalid("the body has no records").caused_by(e))?;
         let records = records.into_iter().map(|record| self.completed(record)).collect::<Result<Vec<_>>>()?;
         let id = format!("webhook-{}-{}", self.platform.to_lowercase(), &sha256_hex(body)[..32]);
         let fetch = Fetch {

@@ -1,5 +1,6 @@
 //! The HTTP interface on hot tables built by hand: status, headers and body of every route.
 
+mod events;
 mod lookups;
 mod one_epoch;
 mod plan;

@@ -83,6 +83,7 @@ fn run_a_day(network: Network, server: &Server, clock: &Clock, sink: &mut Memory
             seed,
         };
         seed += 1;
+        server.seen.lock().expect("no panic").times.clear();
         let mut collector = Collector::new(options, sink).expect("a collector");
         // Some live for an hour.
         for _ in 0..12 {

@@ -25,7 +25,8 @@ pub struct Seen {
     pub narrowed: usize,
     /// Rules that the collector broke.
     pub broken: Vec<String>,
-    times: Vec<i64>,
+    /// Of the calls of the running collector.
+    pub times: Vec<i64>,
 }
 
 /// A network, listening.
@@ -96,7 +97,7 @@ impl Site {
             Network::Impact | Network::ImpactUpdates => (1_000, 3_600 * SECOND_US),
             _ => (120, 60 * SECOND_US),
         };
-        if seen.times.iter().rev().take_while(|at| **at > now_us - per_us).count() > calls {
+        if seen.times.iter().rev().take_while(|at| **at >= now_us - per_us).count() > calls {
             seen.broken.push(format!("more than {calls} calls in {} s", per_us / SECOND_US));
         }
         match page {

@@ -123,6 +123,17 @@ impl Server {
         (status, response.body_mut().with_config().limit(256 << 20).read_json().expect("JSON"))
     }
 
+    /// Sends a body as it is: the status and the JSON of the answer.
+    pub fn post(&self, path: &str, body: &str) -> (u16, Value) {
+        let mut response = agent()
+            .post(format!("{}{path}", self.address))
+            .content_type("application/json")
+            .send(body)
+            .unwrap_or_else(|error| panic!("POST {path}: {error}\n{}", self.log()));
+        let status = response.status().as_u16();
+        (status, response.body_mut().read_json().expect("JSON"))
+    }
+
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
         let mut response = agent().get(format!("{}/metrics", self.address)).call().expect("an answer");
