@@ -4,16 +4,13 @@
 //! the next call finishes the same commit first, with the same number and the same bytes. `Fenced` is final.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::{Int32Type, Int64Type};
 use object_store::path::Path;
 
-use crate::changes::{EventBatch, Replay};
-use crate::checkpoint::{Counted, Offsets, SharedSources, Sources};
+use crate::changes::EventBatch;
+use crate::checkpoint::{Offsets, SharedSources, Sources};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
@@ -157,7 +154,7 @@ impl Committer {
             return Err(Error::internal(format!("epoch {} is added after a later one", record.epoch)));
         }
         let step = self.position.until(&record.offsets)?;
-        step.holds(&counted(&record))?;
+        step.holds(&record.counted())?;
         self.position.extend(&step)?;
         self.add_rows(&record)?;
         self.add_state(&mut record)?;
@@ -486,30 +483,4 @@ impl Committer {
         self.rolled = Some(delta);
         Ok(())
     }
-}
-
-/// All messages of a record, accepted, rejected or without effect, by partition.
-fn counted(record: &EpochRecord) -> Counted {
-    let mut counted = Counted::default();
-    for EventBatch { table, rows } in &record.events {
-        let topic: Arc<str> = table.topic.as_str().into();
-        let (Some(partitions), Some(offsets)) = (rows.column_by_name("_partition"), rows.column_by_name("_offset"))
-        else {
-            continue;
-        };
-        let partitions = partitions.as_primitive::<Int32Type>().values();
-        let mut offsets = offsets.as_primitive::<Int64Type>().values().iter().copied();
-        // Messages come in runs of one partition.
-        for run in partitions.chunk_by(|a, b| a == b) {
-            counted.add(&topic, run[0], offsets.by_ref().take(run.len()));
-        }
-    }
-    for letter in &record.dead_letters {
-        counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
-    }
-    // Those that are accepted are among the events.
-    for Replay { position, .. } in record.replays.iter().filter(|replay| !replay.accepted) {
-        counted.add(&position.topic, position.partition, [position.offset]);
-    }
-    counted
 }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub sql: PathBuf,
     /// Directory with one table a file.
     pub schemas: PathBuf,
+    /// Directory with one definition of a network a file.
+    pub collectors: PathBuf,
     /// Where commits and history go: a directory or a URL.
     pub data: String,
     /// Address to serve HTTP on, `host:port`; port 0 picks a free one.
@@ -77,6 +79,7 @@ impl Default for Settings {
             brokers: "127.0.0.1:9092".to_string(),
             sql: PathBuf::from("./sql"),
             schemas: PathBuf::from("./schemas"),
+            collectors: PathBuf::from("./collectors"),
             data: "./data".to_string(),
             http: "127.0.0.1:8080".to_string(),
             epoch_rows_max: 16_384,
@@ -104,10 +107,11 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 25] = [
     "brokers",
     "sql",
     "schemas",
+    "collectors",
     "data",
     "http",
     "epoch_rows_max",
@@ -155,6 +159,7 @@ pub struct Overrides {
     pub brokers: Option<String>,
     pub sql: Option<String>,
     pub schemas: Option<String>,
+    pub collectors: Option<String>,
     pub data: Option<String>,
     pub http: Option<String>,
     pub epoch_rows_max: Option<u64>,
@@ -175,6 +180,7 @@ impl Overrides {
             ("brokers", self.brokers.clone()),
             ("sql", self.sql.clone()),
             ("schemas", self.schemas.clone()),
+            ("collectors", self.collectors.clone()),
             ("data", self.data.clone()),
             ("http", self.http.clone()),
             ("epoch_rows_max", number(self.epoch_rows_max)),
@@ -265,6 +271,7 @@ impl Settings {
             "brokers" => self.brokers = brokers(value)?,
             "sql" => self.sql = PathBuf::from(text(value)?),
             "schemas" => self.schemas = PathBuf::from(text(value)?),
+            "collectors" => self.collectors = PathBuf::from(text(value)?),
             "data" => self.data = text(value)?,
             "http" => self.http = address(&text(value)?)?,
             "epoch_rows_max" => self.epoch_rows_max = number(EPOCH_ROWS)? as usize,
@@ -396,6 +403,7 @@ mod tests {
             brokers: "kafka:9092".to_string(),
             sql: "/etc/rebateflow/sql".into(),
             schemas: "/etc/rebateflow/schemas".into(),
+            collectors: "/etc/rebateflow/collectors".into(),
             data: "/var/lib/rebateflow".to_string(),
             http: "0.0.0.0:8080".to_string(),
             ..Settings::default()

@@ -15,10 +15,10 @@ use source::{Source, documents, functions, is_word, name, read, root, rust_sourc
 /// other.
 const LAYERS: [&[&str]; 11] = [
     &["main", "cli"],
-    &["serve", "slt"],
+    &["serve", "collect", "slt"],
     &["pipeline"],
     &["commit", "recovery", "query", "engine"],
-    &["ingest", "dataflow", "hot", "history", "demo"],
+    &["ingest", "dataflow", "hot", "history", "demo", "network"],
     &["operators"],
     &["planner", "state", "checkpoint"],
     &["changes", "explain", "telemetry", "config"],
@@ -32,8 +32,20 @@ const FENCED_CRATES: [(&str, &[&str]); 4] =
     [("rdkafka", &["ingest", "demo"]), ("axum", &["serve"]), ("parquet", &["history"]), ("clap", &["cli"])];
 
 /// Everything visible at the top, and the two directories that git ignores.
-const TOP_LEVEL: [&str; 11] =
-    ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "data", "docker", "schemas", "sql", "src", "target", "tests"];
+const TOP_LEVEL: [&str; 12] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "collectors",
+    "LICENSE",
+    "README.md",
+    "data",
+    "docker",
+    "schemas",
+    "sql",
+    "src",
+    "target",
+    "tests",
+];
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;

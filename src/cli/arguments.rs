@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{backup, check, dead_letters, demo, explain, history, run, test};
+use super::{backup, check, collect, dead_letters, demo, explain, history, run, test};
 use crate::config::{Overrides, Settings};
 use crate::error::Result;
 
@@ -22,6 +22,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Maintain and serve the views over a Kafka broker.
     Run(run::RunArguments),
+    /// Poll an affiliate network, or follow log lines, into Kafka.
+    Collect(collect::CollectArguments),
     /// Say everything that is wrong or doubtful about the tables and views, and what each view is.
     Check(check::CheckArguments),
     /// Print the operators of a view, what each keeps, and what a change costs.
@@ -87,6 +89,7 @@ pub fn main() -> ExitCode {
     let result: Result<()> = match Arguments::parse().command {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Collect(arguments) => collect::collect(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::DeadLetters(arguments) => dead_letters::dead_letters(&arguments),

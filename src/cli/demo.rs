@@ -1,6 +1,6 @@
 //! `rebateflow demo`: an embedded broker, generated events, the real pipeline, a status line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::arguments::CommonArguments;
 use super::server::Server;
+use crate::catalog::Catalog;
 use crate::config::Settings;
 use crate::demo::{
     EmbeddedBroker, Feed, FeedOptions, FeedProgress, FeedReport, GeneratorOptions, TOPICS, sku_id, user_id,
@@ -55,7 +56,11 @@ pub(super) fn demo(arguments: &DemoArguments) -> Result<()> {
         init_logging(false)?;
     }
     start_fresh(Path::new(&settings.data))?;
-    let broker = EmbeddedBroker::start(&TOPICS)?;
+    // Tables that the generator does not fill are there, too, and empty.
+    let catalog = Catalog::load(&settings.schemas, &settings.sql)?;
+    let declared = catalog.tables.iter().map(|table| table.topic.as_str());
+    let topics: BTreeSet<&str> = declared.chain(TOPICS.iter().copied()).collect();
+    let broker = EmbeddedBroker::start(&topics.into_iter().collect::<Vec<_>>())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -6,6 +6,7 @@ mod arguments;
 mod ask;
 mod backup;
 mod check;
+mod collect;
 mod dead_letters;
 mod demo;
 mod explain;

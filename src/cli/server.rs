@@ -12,9 +12,10 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::history::{HistoryReader, HistorySettings, Store};
+use crate::network::load_webhooks;
 use crate::pipeline::{self, FlowSummary, Pipeline, PipelineOptions, Shared};
 use crate::query::{Sql, SqlLimits};
-use crate::serve::{AppState, app, serve};
+use crate::serve::{AppState, Ingress, app, serve};
 use crate::tasks::{Stop, spawn_task};
 use crate::telemetry::{Metrics, NotReady, Readiness};
 
@@ -46,6 +47,9 @@ impl Server {
             readiness: Arc::new(Readiness::default()),
             metrics: Arc::new(Metrics::default()),
         };
+        let environment = |name: &str| std::env::var(name).ok();
+        let webhooks = load_webhooks(&settings.collectors, &environment)?;
+        let ingress = Ingress::new(&catalog.tables, webhooks, brokers.clone());
         let options = PipelineOptions {
             catalog,
             brokers,
@@ -76,6 +80,7 @@ impl Server {
         let pipeline = pipeline::start(options, &shared)?;
         let (hot, readiness) = (pipeline.hot().clone(), shared.readiness.clone());
         let mut state = AppState::new(hot, readiness, shared.metrics.clone(), shared.clock.clone())?;
+        state.ingress = Some(Arc::new(ingress));
         if settings.history {
             let sql = Sql::new(SqlLimits::default())?;
             state.sql = Arc::new(sql.with_history(HistoryReader::new(store)));
@@ -109,7 +114,7 @@ impl Server {
 }
 
 /// Ctrl-C or SIGTERM.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 use crate::catalog::{Column, Table};
-use crate::demo::row::{Row, Value};
+use crate::demo::row::Value;
+use crate::demo::tables::Row;
 use crate::error::{Error, Result};
 
 /// The rows as one batch with `Table::schema`: the declared columns, found by name. A declared column that the rows
@@ -49,6 +50,14 @@ fn column_array(column: &Column, values: &[Value]) -> Result<ArrayRef> {
         })?),
         DataType::Int32 => Arc::new(collect::<i32, Int32Array>(values, |value| match *value {
             Value::Integer(number) => i32::try_from(number).map_err(|_| misfit(value)),
+            _ => Err(misfit(value)),
+        })?),
+        DataType::Float64 => Arc::new(collect::<f64, Float64Array>(values, |value| match *value {
+            Value::Integer(number) => Ok(number as f64),
+            _ => Err(misfit(value)),
+        })?),
+        DataType::Date32 => Arc::new(collect::<i32, Date32Array>(values, |value| match *value {
+            Value::Date(days) => i32::try_from(days).map_err(|_| misfit(value)),
             _ => Err(misfit(value)),
         })?),
         DataType::Timestamp(TimeUnit::Microsecond, None) => {

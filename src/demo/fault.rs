@@ -1,14 +1,15 @@
 //! Unreadable messages: a row's JSON, spoiled in one of the ways that real topics see.
 
 use crate::demo::random::Random;
-use crate::demo::row::{Row, Value, push_name, push_value};
+use crate::demo::row::{Value, push_name, push_value};
+use crate::demo::tables::Row;
 
 /// What is wrong with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The text ends in the middle.
     Truncated,
-    /// A string where a BIGINT is declared.
+    /// A string where a number is declared.
     WrongType,
     /// More fraction digits than the type holds.
     ExcessDigits,
@@ -25,6 +26,14 @@ impl Fault {
 
 /// The value of a message that is meant to hold this row and does not.
 pub(super) fn spoil(row: &Row, fault: Fault, random: &mut Random) -> Vec<u8> {
+    let is_integer = |value: &Value| matches!(value, Value::Integer(_));
+    let is_decimal = |value: &Value| matches!(value, Value::Decimal { .. });
+    let is_time = |value: &Value| matches!(value, Value::Time(_));
+    // Not every table has every type; all have one of these.
+    let first_of = |types: [&dyn Fn(&Value) -> bool; 3], raw: &str| {
+        let found = types.into_iter().find(|wanted| row.fields().iter().any(|(_, value)| wanted(value)));
+        found.map(|wanted| replace_first(row, wanted, raw).into_bytes()).unwrap_or_default()
+    };
     match fault {
         Fault::Truncated => {
             let mut value = row.to_json(false).into_bytes();
@@ -32,16 +41,8 @@ pub(super) fn spoil(row: &Row, fault: Fault, random: &mut Random) -> Vec<u8> {
             value.truncate(kept);
             value
         }
-        Fault::WrongType => replace_first(row, |value| matches!(value, Value::Integer(_)), "\"many\"").into_bytes(),
-        Fault::ExcessDigits => {
-            // Stock has no decimals: there a fraction of a piece is what does not fit.
-            let is_decimal = |value: &Value| matches!(value, Value::Decimal { .. });
-            let has_decimals = row.fields().iter().any(|(_, value)| is_decimal(value));
-            let wanted = |value: &Value| {
-                if has_decimals { is_decimal(value) } else { matches!(value, Value::Integer(_)) }
-            };
-            replace_first(row, wanted, "1.9999999").into_bytes()
-        }
+        Fault::WrongType => first_of([&is_integer, &is_decimal, &is_time], "\"many\""),
+        Fault::ExcessDigits => first_of([&is_decimal, &is_integer, &is_time], "1.9999999999"),
         Fault::MissingField => {
             let mut out = String::new();
             for (name, value) in row.fields().into_iter().skip(1) {

@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::Clock;
 use crate::demo::broker::PARTITIONS;
-use crate::demo::generator::{Generated, Generator, GeneratorOptions, TOPICS};
+use crate::demo::generator::{Generated, Generator, GeneratorOptions};
 use crate::error::{Error, Result};
 use crate::tasks::Stop;
 
@@ -40,9 +40,9 @@ pub type Consumed = Box<dyn Fn() -> HashMap<(String, i32), i64> + Send>;
 /// What to feed and where.
 #[derive(Clone, Debug)]
 pub struct FeedOptions {
-    /// `host:port,...`. The three topics must exist there with `PARTITIONS` partitions each.
+    /// `host:port,...`. The topics of the generator must exist there with `PARTITIONS` partitions each.
     pub brokers: String,
-    /// What follows the names in `TOPICS` in the names of the topics there; empty for the names alone.
+    /// What follows the names of the generator's topics in the names of the topics there; empty for the names alone.
     pub topic_suffix: String,
     pub generator: GeneratorOptions,
     /// Stops by itself after this many messages.
@@ -103,7 +103,7 @@ impl Feed {
     pub fn new(options: FeedOptions, consumed: Option<Consumed>) -> Result<Self> {
         let producer = connect(&options.brokers)?;
         let mut lanes = vec![];
-        for topic in TOPICS {
+        for topic in &options.generator.topics {
             let topic = format!("{topic}{}", options.topic_suffix);
             for partition in 0..PARTITIONS {
                 let failed = |e| {
@@ -116,7 +116,7 @@ impl Feed {
             }
         }
         let generator = Generator::new(options.generator.clone());
-        let topics = TOPICS.into_iter().map(|topic| (topic, TopicCount::default())).collect();
+        let topics = options.generator.topics.iter().map(|topic| (*topic, TopicCount::default())).collect();
         Ok(Feed { options, consumed, generator, producer, lanes, topics, progress: Arc::default() })
     }
 
@@ -132,7 +132,7 @@ impl Feed {
             && self.wait_until_due(begin, produced, stop, clock)
         {
             let message = self.generator.next().expect("the generator has no end");
-            let lane = lane_position(&message);
+            let lane = self.lane_position(&message);
             if !self.wait_for_room(lane, stop, clock)? {
                 break;
             }
@@ -143,6 +143,13 @@ impl Feed {
             }
         }
         self.finish(produced)
+    }
+
+    /// The place in `lanes` of the partition that a message goes to.
+    fn lane_position(&self, message: &Generated) -> usize {
+        let topic = self.options.generator.topics.iter().position(|topic| *topic == message.topic);
+        let topic = topic.expect("the generator keeps to its topics");
+        topic * PARTITIONS as usize + partition_of(&message.key) as usize
     }
 
     /// Waits until the rate allows one more message; false when the feed is to stop.
@@ -236,12 +243,6 @@ fn connect(brokers: &str) -> Result<BaseProducer<Deliveries>> {
         .set("message.timeout.ms", "60000")
         .create_with_context(Deliveries::default())
         .map_err(|e| Error::invalid(format!("cannot make a producer for {brokers}")).caused_by(e))
-}
-
-/// The place in `Feed::lanes` of the partition that a message goes to.
-fn lane_position(message: &Generated) -> usize {
-    let topic = TOPICS.iter().position(|topic| *topic == message.topic).expect("the generator uses these topics only");
-    topic * PARTITIONS as usize + partition_of(&message.key) as usize
 }
 
 /// A partition and what of it was produced and not yet read.

@@ -1,20 +1,32 @@
-//! The life of an order line: paid, received, approved, payable; declined, partly refunded or reversed on the way.
+//! The life of an order line: ordered, paid, received, approved, settled; never paid, declined, refunded in part or
+//! whole, taken back after settlement. Its whole plan is made at the beginning; each step is a report of the network.
 
-use crate::demo::generator::user_id;
+use std::collections::VecDeque;
+
+use crate::demo::agenda::Task;
+use crate::demo::books::Posted;
+use crate::demo::calendar::{DAY_US, HOUR_US, MINUTE_US, day_start, month};
 use crate::demo::random::Random;
-use crate::demo::row::AffiliateTxn;
-use crate::demo::rule::{MERCHANTS, PLATFORMS, category_id, merchant_id};
+use crate::demo::rule::{PLATFORMS, category_of, is_apparel};
+use crate::demo::tables::{AffiliateTxn, Claim, ClickEvent, RefundEvent};
+use crate::demo::users::binding;
+use crate::demo::world::World;
 
-const HOUR_US: i64 = 3_600_000_000;
-const DAY_US: i64 = 24 * HOUR_US;
-/// 2026-11-01T00:00:00Z; lines are paid in the thirty days from here.
-pub(super) const FIRST_DAY_US: i64 = 1_793_491_200_000_000;
-
-/// What happens next to a line.
+/// What happens to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    Status(&'static str),
-    PartialRefund,
-    End,
+    Track,
+    /// Never paid.
+    Cancel,
+    Pay,
+    Decline,
+    Receive,
+    /// So many percent of it are kept.
+    Refund(i128),
+    Approve,
+    Settle,
+    /// The network has paid us.
+    PaidOut,
 }
 
 /// An order line at its newest version.
@@ -23,108 +35,311 @@ pub(super) struct OrderLine {
     number: u64,
     version: u32,
     pub(super) txn: AffiliateTxn,
+    /// What is to come, and when.
+    plan: VecDeque<(i64, Step)>,
+    /// The commission expected; some networks report it only when the order is received.
+    commission: i128,
+    is_commission_late: bool,
+    /// The buyer.
+    pub(super) user: u32,
+    /// The campaign of the click.
+    pub(super) campaign_id: Option<String>,
+    /// Entries in the books that nothing has taken back.
+    pub(super) posted: Vec<Posted>,
+    /// An older version that is still on its way.
+    held: Option<AffiliateTxn>,
 }
 
 impl OrderLine {
-    /// A new line, just paid.
-    pub(super) fn new(number: u64, users: u32, random: &mut Random) -> Self {
-        let (platform, currency) = *random.pick(&PLATFORMS);
-        let pay_time = FIRST_DAY_US + random.below(30 * DAY_US as u64 / 1000) as i64 * 1000;
+    /// A line of an order that a click led to.
+    pub(super) fn new(number: u64, order: String, click: &ClickEvent, world: &mut World) -> Self {
+        let now = world.now;
+        let random = &mut world.random;
+        let user: u32 = click.user_id[1..].parse().expect("ids of users are numbers");
+        let is_ring = user >= world.users.ordinary();
+        let currency = PLATFORMS.iter().find(|(name, _)| *name == click.platform).map_or("CNY", |(_, c)| c);
+        let item: u64 = click.item_id[1..].parse().expect("ids of items are numbers");
+        let category_id = category_of(item);
+        let plan = plan(now, is_apparel(&category_id), is_ring, currency != "CNY", random);
         let pay_amount = 100 + i128::from(random.skewed(200_000));
-        let commission_rate = 10_000 + i128::from(random.below(290)) * 1000;
-        let txn = AffiliateTxn {
-            event_id: String::new(),
-            platform,
-            order_line_id: format!("L{number:09}"),
-            source_modified: pay_time,
-            status: "PENDING",
-            status_rank: rank("PENDING"),
-            user_id: user_id(random.skewed(u64::from(users)) as u32),
-            merchant_id: merchant_id(random.skewed(MERCHANTS)),
-            item_id: format!("i{:06}", random.below(300_000)),
-            category_id: category_id(random),
-            campaign_id: random.chance(0.2).then(|| format!("c{:02}", random.below(20))),
-            currency,
-            pay_amount,
-            commission_rate,
-            est_commission: pay_amount * commission_rate / 1_000_000,
-            act_commission: None,
-            service_fee_rate: if random.chance(0.5) { 100_000 } else { 0 },
-            pay_time,
-            receive_time: None,
-            settle_time: None,
-            ingest_time: 0,
+        let commission_rate = 10_000 + i128::from(random.below(290)) * 1_000;
+        let mut line = OrderLine {
+            number,
+            version: 0,
+            plan,
+            commission: pay_amount * commission_rate / 1_000_000,
+            is_commission_late: random.chance(0.01),
+            user,
+            campaign_id: click.campaign_id.clone(),
+            posted: vec![],
+            held: None,
+            txn: AffiliateTxn {
+                event_id: String::new(),
+                platform: click.platform,
+                order_line_id: format!("L{number:09}"),
+                source_modified: now,
+                status: "TRACKED",
+                status_rank: 0,
+                user_id: None,
+                merchant_id: click.merchant_id.clone(),
+                item_id: click.item_id.clone(),
+                category_id,
+                campaign_id: None,
+                currency,
+                pay_amount,
+                commission_rate,
+                est_commission: None,
+                act_commission: None,
+                service_fee_rate: if random.chance(0.5) { 100_000 } else { 0 },
+                pay_time: None,
+                receive_time: None,
+                settle_time: None,
+                ingest_time: now,
+                parent_order_id: order,
+                click_id: None,
+                sub_id: None,
+                sku_id: format!("k{:05}", item % 2_000),
+                qty: 1 + random.below(3) as i64,
+                qty_returned: 0,
+                settle_amount: None,
+                service_fee: None,
+                click_time: click.event_time,
+                order_time: now,
+                decline_reason: None,
+            },
         };
-        let mut line = OrderLine { number, version: 0, txn };
-        line.publish(random.below(30 * 60_000) as i64 * 1000, random);
+        if !line.is_commission_late {
+            line.txn.est_commission = Some(line.commission);
+        }
+        line.attribute(click, random);
         line
     }
 
-    /// The next version, if the line's life goes on.
-    pub(super) fn advance(&mut self, random: &mut Random) -> bool {
-        match next_step(self.txn.status, random.below(100)) {
-            Step::End => return false,
-            Step::Status(status) => self.enter(status),
-            Step::PartialRefund => {
-                let kept_percent = 20 + i128::from(random.below(70));
-                let commission = self.txn.act_commission.unwrap_or(self.txn.est_commission);
-                self.txn.act_commission = Some(commission * kept_percent / 100);
-            }
-        }
-        self.publish(HOUR_US + random.below(9 * DAY_US as u64 / 1000) as i64 * 1000, random);
-        if self.txn.status == "RECEIVED" && self.txn.receive_time.is_none() {
-            self.txn.receive_time = Some(self.txn.source_modified);
-        }
-        if self.txn.status == "PAYABLE" && self.txn.settle_time.is_none() {
-            self.txn.settle_time = Some(self.txn.source_modified);
-        }
-        true
-    }
-
-    fn enter(&mut self, status: &'static str) {
-        self.txn.status = status;
-        self.txn.status_rank = rank(status);
-        match status {
-            "RECEIVED" => self.txn.act_commission = Some(self.txn.est_commission),
-            "DECLINED" | "REVERSED" => self.txn.act_commission = Some(0),
+    /// How the network tells whose the line is: mostly by the click; sometimes not at all.
+    fn attribute(&mut self, click: &ClickEvent, random: &mut Random) {
+        let (roll, click_id) = (random.below(1000), Some(click.click_id.clone()));
+        let user_id = Some(click.user_id.clone());
+        match roll {
+            ..450 => self.txn.click_id = click_id,
+            450..650 => self.txn.sub_id = click_id,
+            650..800 if self.txn.platform == "TBK" => self.txn.sub_id = Some(binding(self.user)),
+            650..900 => (self.txn.user_id, self.txn.click_id) = (user_id, click_id),
+            // Somebody else than who clicked.
+            900..905 => (self.txn.user_id, self.txn.click_id) = (Some("u000001".to_string()), click_id),
+            905..970 => self.txn.user_id = user_id,
+            // A click that we do not know.
+            970..980 => (self.txn.user_id, self.txn.click_id) = (user_id, Some(format!("x{}", click.click_id))),
             _ => {}
         }
     }
 
-    /// Makes the current state a version of its own, `after_us` after the one before.
-    fn publish(&mut self, after_us: i64, random: &mut Random) {
+    /// The report is the last that there is.
+    fn ends(&self) -> bool {
+        self.plan.is_empty()
+    }
+
+    /// What the network pays us, as far as it is known.
+    pub(super) fn commission_net(&self) -> Option<i128> {
+        let commission = self.txn.act_commission.or(self.txn.est_commission)?;
+        Some(commission - self.txn.service_fee.unwrap_or(commission * self.txn.service_fee_rate / 1_000_000))
+    }
+
+    fn enter(&mut self, status: &'static str, rank: i64) {
+        (self.txn.status, self.txn.status_rank) = (status, rank);
+    }
+
+    /// Nothing is left of it.
+    fn lose(&mut self, status: &'static str, rank: i64, reason: &'static str) {
+        self.enter(status, rank);
+        self.txn.act_commission = Some(0);
+        self.txn.decline_reason = Some(reason);
+    }
+
+    /// Makes the current state a version of its own.
+    fn publish(&mut self, now: i64, random: &mut Random) {
         self.version += 1;
         self.txn.event_id = format!("e{:09}.{}", self.number, self.version);
-        self.txn.source_modified += after_us;
-        self.txn.ingest_time = self.txn.source_modified + 1_000_000 + random.below(30_000_000) as i64;
+        self.txn.source_modified = now + random.skew();
+        self.txn.ingest_time = now + 3_000_000 + random.below(30 * 60_000) as i64 * 1_000;
+        if self.txn.platform == "TBK" {
+            let commission = self.txn.act_commission.or(self.txn.est_commission);
+            self.txn.service_fee = commission.map(|commission| commission * self.txn.service_fee_rate / 1_000_000);
+        }
     }
 }
 
-/// What a roll of 0 to 99 means for a line in this state.
-fn next_step(status: &str, roll: u64) -> Step {
-    match (status, roll) {
-        ("PENDING", ..85) => Step::Status("RECEIVED"),
-        ("PENDING", _) => Step::Status("DECLINED"),
-        ("RECEIVED", ..75) => Step::Status("APPROVED"),
-        ("RECEIVED", ..88) => Step::PartialRefund,
-        ("RECEIVED", _) => Step::Status("DECLINED"),
-        ("APPROVED", ..90) => Step::Status("PAYABLE"),
-        ("APPROVED", ..95) => Step::PartialRefund,
-        ("APPROVED", _) => Step::Status("REVERSED"),
-        ("PAYABLE", ..8) => Step::Status("REVERSED"),
-        ("PAYABLE", ..12) => Step::PartialRefund,
-        _ => Step::End,
+/// The steps of a line's life.
+fn plan(now: i64, is_apparel: bool, is_ring: bool, is_foreign: bool, random: &mut Random) -> VecDeque<(i64, Step)> {
+    let within =
+        |random: &mut Random, from: i64, to: i64| from + random.below((to - from) as u64 / 1_000) as i64 * 1_000;
+    let mut steps = VecDeque::new();
+    let is_paid = random.chance(0.92);
+    if !is_paid || random.chance(0.25) {
+        steps.push_back((now, Step::Track));
+    }
+    if !is_paid {
+        steps.push_back((now + within(random, HOUR_US, 2 * DAY_US), Step::Cancel));
+        return steps;
+    }
+    let paid = now + within(random, 10_000_000, 10 * MINUTE_US);
+    steps.push_back((paid, Step::Pay));
+    if random.chance(if is_ring { 0.3 } else { 0.03 }) {
+        steps.push_back((paid + within(random, HOUR_US, 20 * DAY_US), Step::Decline));
+        return steps;
+    }
+    let received = paid + within(random, 2 * DAY_US, 10 * DAY_US);
+    let settled = day_start(month(received, 1) + 19) + within(random, 20 * HOUR_US, 21 * HOUR_US);
+    steps.push_back((received, Step::Receive));
+    let refunds = if is_apparel { 0.25 } else { 0.08 };
+    let is_refunded = random.chance(if is_ring { 0.6 } else { refunds });
+    let kept = if random.chance(1.0 / 3.0) { 20 + i128::from(random.below(70)) } else { 0 };
+    let is_late = random.chance(if is_ring { 0.5 } else { 0.05 });
+    if is_refunded && !is_late {
+        steps.push_back((received + within(random, HOUR_US, 14 * DAY_US), Step::Refund(kept)));
+        if kept == 0 {
+            return steps;
+        }
+    }
+    steps.push_back((received + 15 * DAY_US, Step::Approve));
+    steps.push_back((settled, Step::Settle));
+    if is_foreign {
+        steps.push_back((settled + within(random, DAY_US, 3 * DAY_US), Step::PaidOut));
+    }
+    if is_refunded && is_late {
+        steps.push_back((settled + within(random, 4 * DAY_US, 60 * DAY_US), Step::Refund(kept)));
+    }
+    steps
+}
+
+impl World {
+    /// A line begins.
+    pub(super) fn begin(&mut self, line: OrderLine) {
+        if line.txn.user_id.is_none() && line.txn.click_id.is_none() && line.txn.sub_id.is_none() {
+            self.claim(&line);
+        }
+        self.go_on_with(line);
+    }
+
+    fn go_on_with(&mut self, line: OrderLine) {
+        if let Some((at, _)) = line.plan.front() {
+            self.agenda.add(*at, Task::Line(Box::new(line)));
+        }
+    }
+
+    /// The next step of a line.
+    pub(super) fn live(&mut self, mut line: OrderLine) {
+        let Some((_, step)) = line.plan.pop_front() else { return };
+        let is_settled = matches!(line.txn.status, "PAYABLE" | "PAID");
+        match step {
+            Step::Track => {}
+            Step::Cancel => line.lose("DECLINED", 5, "not paid"),
+            Step::Pay => {
+                line.enter("PENDING", 1);
+                line.txn.pay_time = Some(self.now);
+            }
+            Step::Decline => line.lose("DECLINED", 5, "refused"),
+            Step::Receive => {
+                line.enter("RECEIVED", 2);
+                line.txn.receive_time = Some(self.now);
+                line.txn.est_commission = Some(line.commission);
+                line.txn.act_commission = Some(line.commission);
+                line.txn.settle_amount = Some(line.txn.pay_amount);
+            }
+            Step::Refund(kept) => self.refund(&mut line, kept, is_settled),
+            Step::Approve => line.enter("APPROVED", 3),
+            Step::Settle => {
+                line.enter("PAYABLE", 4);
+                line.txn.settle_time = Some(self.now);
+            }
+            Step::PaidOut => line.enter("PAID", 4),
+        }
+        line.publish(self.now, &mut self.random);
+        if step == Step::Settle {
+            self.settled.add(&line.txn, line.commission_of_settlement());
+            self.post(&mut line);
+        } else if is_settled && matches!(step, Step::Refund(_)) {
+            self.take_back_posted(&mut line);
+        }
+        self.report(&mut line);
+        self.go_on_with(line);
+    }
+
+    /// The buyer gets money back; so many percent of the line are kept.
+    fn refund(&mut self, line: &mut OrderLine, kept: i128, is_settled: bool) {
+        let before = line.txn.act_commission.unwrap_or(line.commission);
+        let left = before * kept / 100;
+        line.txn.settle_amount = Some(line.txn.pay_amount * kept / 100);
+        match (kept, is_settled) {
+            (0, false) => line.lose("DECLINED", 5, "refunded"),
+            (0, true) => line.lose("REVERSED", 6, "refunded"),
+            _ => line.txn.act_commission = Some(left),
+        }
+        if kept == 0 {
+            line.txn.qty_returned = line.txn.qty;
+        }
+        if is_settled {
+            self.settled.take_back(&line.txn, before - left);
+        }
+        let number = self.number();
+        for (version, status) in [(1, "CREATED"), (2, "SUCCESS")] {
+            self.push(RefundEvent {
+                refund_id: format!("f{number:09}"),
+                version,
+                platform: line.txn.platform,
+                order_line_id: line.txn.order_line_id.clone(),
+                refund_amount: line.txn.pay_amount * (100 - kept) / 100,
+                commission_back: before - left,
+                currency: line.txn.currency,
+                status,
+                event_time: self.now,
+                ingest_time: self.now + 1_000_000,
+            });
+        }
+    }
+
+    /// The network reports the line: now, a day late, after its next version, or with the clock of another zone.
+    fn report(&mut self, line: &mut OrderLine) {
+        let mut report = line.txn.clone();
+        let held = line.held.take();
+        if self.random.chance(0.001) {
+            report.source_modified += 8 * HOUR_US;
+        }
+        if held.is_none() && !line.ends() && self.random.chance(self.disorder_share) {
+            line.held = Some(report);
+            return;
+        }
+        let ingest_time = report.ingest_time;
+        if held.is_none() && self.random.chance(0.01) {
+            report.ingest_time += DAY_US + self.random.below(2 * DAY_US as u64 / 1_000) as i64 * 1_000;
+            self.agenda.add(report.ingest_time, Task::Deliver(report.into()));
+        } else {
+            self.push(report);
+        }
+        if let Some(mut held) = held {
+            held.ingest_time = ingest_time + 1_000_000;
+            self.push(held);
+        }
+    }
+
+    /// The buyer misses an order that belongs to nobody.
+    fn claim(&mut self, line: &OrderLine) {
+        let number = self.number();
+        self.push(Claim {
+            claim_id: format!("m{number:09}"),
+            version: 1,
+            user_id: crate::demo::users::user_id(line.user),
+            platform: line.txn.platform,
+            order_ref: line.txn.parent_order_id.clone(),
+            status: "OPEN",
+            event_time: self.now,
+            ingest_time: self.now + 1_000_000,
+        });
     }
 }
 
-/// The tie-break between versions with one modification time.
-fn rank(status: &str) -> i64 {
-    match status {
-        "PENDING" => 1,
-        "RECEIVED" => 2,
-        "APPROVED" => 3,
-        "PAYABLE" => 4,
-        "DECLINED" => 5,
-        _ => 6,
+impl OrderLine {
+    /// What the network settles: the commission before its fee.
+    fn commission_of_settlement(&self) -> i128 {
+        self.txn.act_commission.unwrap_or(self.commission)
     }
 }

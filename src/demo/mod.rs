@@ -4,8 +4,13 @@
 //! with the same options knows every row that was produced, without a decoder. The embedded broker keeps little, so
 //! the feed never runs further ahead of the reader than the broker keeps.
 
+mod agenda;
 mod batch;
+mod books;
 mod broker;
+mod calendar;
+mod campaign;
+mod click;
 mod fault;
 mod feed;
 mod generator;
@@ -13,14 +18,20 @@ mod line;
 mod random;
 mod row;
 mod rule;
+mod statement;
 mod stock;
+mod tables;
 mod text;
+mod users;
+mod world;
 
 pub use batch::rows_to_batch;
 pub use broker::{EmbeddedBroker, PARTITIONS};
 pub use feed::{Consumed, Feed, FeedOptions, FeedProgress, FeedReport, TopicCount, partition_of};
-pub use generator::{Generated, Generator, GeneratorOptions, TOPICS, user_id};
+pub use generator::{Generated, Generator, GeneratorOptions};
 pub use random::Random;
-pub use row::{AffiliateTxn, RateRule, Row, StockMovement, Value};
+pub use row::Value;
 pub use stock::sku_id;
-pub use text::{push_decimal, push_time};
+pub use tables::*;
+pub use text::{push_date, push_decimal, push_time};
+pub use users::user_id;

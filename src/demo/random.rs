@@ -37,6 +37,23 @@ impl Random {
         ((end as f64 * self.unit().powi(3)) as u64).min(end - 1)
     }
 
+    /// A number below `end`, by Zipf's law with exponent 1 in steps of octaves: 0 as often as 1 and 2 together, as 3
+    /// to 6 together and so on.
+    pub fn zipf(&mut self, end: u64) -> u64 {
+        loop {
+            let octave = self.below(u64::from(u64::BITS - end.leading_zeros()));
+            let rank = (1 << octave) + self.below(1 << octave);
+            if rank <= end {
+                return rank - 1;
+            }
+        }
+    }
+
+    /// By how much a clock is wrong: up to two seconds either way, in microseconds.
+    pub fn skew(&mut self) -> i64 {
+        self.below(4_001) as i64 * 1_000 - 2_000_000
+    }
+
     /// One of the items, each as likely as the others.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u64) as usize]
@@ -59,6 +76,17 @@ mod tests {
         let mut random = Random::new(1234567);
         let first: Vec<u64> = (0..3).map(|_| random.bits()).collect();
         assert_eq!(first, [6457827717110365317, 3203168211198807973, 9817491932198370423]);
+    }
+
+    #[test]
+    fn octaves_are_equally_frequent() {
+        let mut random = Random::new(7);
+        let mut octaves = [0u32; 4];
+        for _ in 0..40_000 {
+            octaves[(random.zipf(15) + 1).ilog2() as usize] += 1;
+        }
+        assert!(octaves.iter().all(|count| (9_700..10_300).contains(count)), "{octaves:?}");
+        assert_eq!(Random::new(1).zipf(1), 0);
     }
 
     #[test]

@@ -17,17 +17,10 @@ pub fn push_decimal(out: &mut String, unscaled: i128, scale: u32) {
 
 /// Appends microseconds since 1970-01-01 UTC as RFC 3339 with `Z`: three fraction digits, or six when they are needed.
 pub fn push_time(out: &mut String, time_us: i64) {
-    let (year, month, day) = civil_date(time_us.div_euclid(DAY_US));
+    push_date(out, time_us.div_euclid(DAY_US));
     let in_day = time_us.rem_euclid(DAY_US) as u128;
     let (seconds, fraction) = (in_day / 1_000_000, in_day % 1_000_000);
-    push_digits(out, year as u128, 4);
-    for (separator, number) in [
-        ('-', u128::from(month)),
-        ('-', u128::from(day)),
-        ('T', seconds / 3600),
-        (':', seconds / 60 % 60),
-        (':', seconds % 60),
-    ] {
+    for (separator, number) in [('T', seconds / 3600), (':', seconds / 60 % 60), (':', seconds % 60)] {
         out.push(separator);
         push_digits(out, number, 2);
     }
@@ -38,6 +31,16 @@ pub fn push_time(out: &mut String, time_us: i64) {
         push_digits(out, fraction, 6);
     }
     out.push('Z');
+}
+
+/// Appends days since 1970-01-01 as `2026-11-01`.
+pub fn push_date(out: &mut String, days: i64) {
+    let (year, month, day) = civil_date(days);
+    push_digits(out, year as u128, 4);
+    for number in [month, day] {
+        out.push('-');
+        push_digits(out, u128::from(number), 2);
+    }
 }
 
 /// Appends a number with at least this many digits.
@@ -56,7 +59,7 @@ fn push_digits(out: &mut String, number: u128, width: usize) {
 
 /// Year, month and day of a count of days since 1970-01-01.
 /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn civil_date(days: i64) -> (i64, u32, u32) {
+pub(super) fn civil_date(days: i64) -> (i64, u32, u32) {
     let shifted = days + 719_468; // days since 0000-03-01
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);

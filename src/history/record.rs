@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+
 use crate::changes::{Changes, DeadLetter, EventBatch, Replay};
-use crate::checkpoint::Offsets;
+use crate::checkpoint::{Counted, Offsets};
 use crate::state::{SavedRows, SavedTable};
 
 /// Everything that one published epoch adds to the history.
@@ -90,6 +93,34 @@ impl Default for HistorySettings {
             keep_generations_days: 0,
             enabled: true,
         }
+    }
+}
+
+impl EpochRecord {
+    /// All messages, accepted, rejected or without effect, by partition.
+    pub fn counted(&self) -> Counted {
+        let mut counted = Counted::default();
+        for EventBatch { table, rows } in &self.events {
+            let topic: Arc<str> = table.topic.as_str().into();
+            let (Some(partitions), Some(offsets)) = (rows.column_by_name("_partition"), rows.column_by_name("_offset"))
+            else {
+                continue;
+            };
+            let partitions = partitions.as_primitive::<Int32Type>().values();
+            let mut offsets = offsets.as_primitive::<Int64Type>().values().iter().copied();
+            // Messages come in runs of one partition.
+            for run in partitions.chunk_by(|a, b| a == b) {
+                counted.add(&topic, run[0], offsets.by_ref().take(run.len()));
+            }
+        }
+        for letter in &self.dead_letters {
+            counted.add(&letter.position.topic, letter.position.partition, [letter.position.offset]);
+        }
+        // Those that are accepted are among the events.
+        for Replay { position, .. } in self.replays.iter().filter(|replay| !replay.accepted) {
+            counted.add(&position.topic, position.partition, [position.offset]);
+        }
+        counted
     }
 }
 

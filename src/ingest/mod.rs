@@ -8,6 +8,7 @@ mod positions;
 mod producer;
 mod queue;
 mod reader;
+mod submission;
 mod topics;
 
 pub use decode::{
@@ -17,3 +18,4 @@ pub use decode::{
 pub use fetch::{FetchContext, FetchOptions, FetchState, Fetched, fetch};
 pub use positions::Kafka;
 pub use producer::{Outgoing, Producer};
+pub use submission::{NotARow, Submission, Written, confirm};

@@ -1,5 +1,6 @@
 //! Produces messages and waits until the broker has them: dead letters to their topic, and replays.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -47,6 +48,8 @@ struct Outcomes(Mutex<Outcome>);
 struct Outcome {
     refused: u64,
     failed: Option<KafkaError>,
+    /// The last offset that was written, by topic and partition.
+    written: BTreeMap<(String, i32), i64>,
 }
 
 impl Outcomes {
@@ -69,7 +72,10 @@ impl ProducerContext for Outcomes {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(_) => {}
+            Ok(message) => self.with(|outcome| {
+                let last = outcome.written.entry((message.topic().to_string(), message.partition())).or_default();
+                *last = message.offset().max(*last);
+            }),
             Err((error, message)) if is_final(error) => self.refuse(message.key(), error),
             Err((error, _)) => self.with(|outcome| outcome.failed = Some(error.clone())),
         }
@@ -89,6 +95,8 @@ impl Producer {
             .set("bootstrap.servers", brokers)
             .set("acks", "all")
             .set("linger.ms", "5")
+            // Kafka's own clients choose partitions so: a key is in one partition whoever writes it.
+            .set("partitioner", "murmur2_random")
             .set("message.timeout.ms", MESSAGE_MS.to_string())
             // The broker says what is too long.
             .set("message.max.bytes", "1000000000")
@@ -142,6 +150,12 @@ impl Producer {
         self.check()?;
         flushed.map_err(|e| self.unavailable("").caused_by(e))?;
         Ok(self.client.context().with(|outcome| std::mem::take(&mut outcome.refused)))
+    }
+
+    /// The last offset that was written since the last call, by topic and partition.
+    pub fn take_written(&self) -> Vec<(String, i32, i64)> {
+        let written = self.client.context().with(|outcome| std::mem::take(&mut outcome.written));
+        written.into_iter().map(|((topic, partition), offset)| (topic, partition, offset)).collect()
     }
 
     /// Serves the client while nothing is produced.

@@ -38,6 +38,7 @@ impl Problem {
     fn kind(&self) -> (&'static str, &'static str) {
         match self.status {
             StatusCode::BAD_REQUEST => ("invalid", "The request is wrong"),
+            StatusCode::UNAUTHORIZED => ("unauthorized", "Who asks is not known"),
             StatusCode::NOT_FOUND => ("not-found", "There is no such thing"),
             StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "The method is not for this resource"),
             StatusCode::CONFLICT => ("refused", "The request was understood and refused"),

@@ -10,11 +10,14 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use super::events::EVENTS_BYTES_MAX;
+use super::ingress::Ingress;
 use super::problem::Problem;
 use super::wait::WAIT_MAX;
-use super::{health, listing, lookup, plan, sql};
+use super::webhooks::WEBHOOK_BYTES_MAX;
+use super::{events, health, listing, lookup, plan, sql, webhooks};
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hot::Hot;
 use crate::query::{Sql, SqlLimits};
 use crate::telemetry::{Metrics, Readiness, RouteMetrics};
@@ -30,6 +33,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     pub sql: Arc<Sql>,
     pub clock: Clock,
+    /// Where events go that come in; None: nowhere.
+    pub ingress: Option<Arc<Ingress>>,
     /// How long a request waits for `min_epoch` or `min_offset`.
     pub wait_max: Duration,
 }
@@ -38,7 +43,7 @@ impl AppState {
     /// With the usual limits, and without a history.
     pub fn new(hot: Arc<Hot>, readiness: Arc<Readiness>, metrics: Arc<Metrics>, clock: Clock) -> Result<Self> {
         let sql = Arc::new(Sql::new(SqlLimits::default())?);
-        Ok(AppState { hot, readiness, metrics, sql, clock, wait_max: WAIT_MAX })
+        Ok(AppState { hot, readiness, metrics, sql, clock, ingress: None, wait_max: WAIT_MAX })
     }
 }
 
@@ -49,6 +54,8 @@ pub(super) struct Shared {
     pub view: RouteMetrics,
     pub plan: RouteMetrics,
     pub sql: RouteMetrics,
+    pub events: RouteMetrics,
+    pub webhooks: RouteMetrics,
     other: RouteMetrics,
 }
 
@@ -59,9 +66,16 @@ impl Shared {
             view: app.metrics.route("/v1/views/{view}"),
             plan: app.metrics.route("/v1/views/{view}/plan"),
             sql: app.metrics.route("/v1/sql"),
+            events: app.metrics.route("/v1/events/{table}"),
+            webhooks: app.metrics.route("/v1/webhooks/{network}"),
             other: app.metrics.route("other"),
             app,
         }
+    }
+
+    /// Where events go.
+    pub fn ingress(&self) -> Result<&Arc<Ingress>> {
+        self.app.ingress.as_ref().ok_or_else(|| Error::unavailable("this server takes no events"))
     }
 
     /// Turns the outcome of a route into its answer, and notes it.
@@ -85,6 +99,8 @@ pub fn app(state: AppState) -> Router {
         .route("/v1/views/{view}", get(lookup::view))
         .route("/v1/views/{view}/plan", get(plan::plan))
         .route("/v1/sql", post(sql::sql).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+        .route("/v1/events/{table}", post(events::events).layer(DefaultBodyLimit::max(EVENTS_BYTES_MAX)))
+        .route("/v1/webhooks/{network}", post(webhooks::webhook).layer(DefaultBodyLimit::max(WEBHOOK_BYTES_MAX)))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -101,14 +117,15 @@ pub(super) fn json(body: Vec<u8>) -> Response {
 }
 
 async fn unknown_path(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
-    let hint = "the paths are: /v1/views, /v1/views/{view}, /v1/views/{view}/plan, /v1/sql, /health/live, /health/ready, \
-                /metrics";
+    let hint = "the paths are: /v1/views, /v1/views/{view}, /v1/views/{view}/plan, /v1/sql, /v1/events/{table}, \
+                /v1/webhooks/{network}, /health/live, /health/ready, /metrics";
     let problem = Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), hint);
     shared.answer(&shared.other, async { Err(problem) }).await
 }
 
 async fn wrong_method(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
-    let allowed = if uri.path() == "/v1/sql" { "POST" } else { "GET" };
+    let posts = ["/v1/sql", "/v1/events/", "/v1/webhooks/"];
+    let allowed = if posts.iter().any(|path| uri.path().starts_with(path)) { "POST" } else { "GET" };
     let detail = format!("{method} is not a method of {}", uri.path());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail, format!("use {allowed}"));
     shared.answer(&shared.other, async { Err(problem) }).await.into_response()

@@ -1,22 +1,20 @@
 //! `POST /v1/sql`: `{"query": "SELECT ...", "limit": 100}`, answered as JSON or, by `Accept`, as an Arrow IPC stream.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::body;
 use super::problem::Problem;
 use super::router::{BODY_BYTES_MAX, Shared};
 use crate::error::Error;
 use crate::query::{Format, Outcome, SqlRequest};
 
 const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
-/// The time for a body to arrive.
-const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Headers of an answer, for those who cannot read them in the body.
 const EPOCH: HeaderName = HeaderName::from_static("rebateflow-epoch");
@@ -37,7 +35,7 @@ pub(super) async fn sql(State(shared): State<Arc<Shared>>, request: Request) -> 
 
 async fn run(shared: &Shared, request: Request) -> Result<Response, Problem> {
     let format = format(request.headers());
-    let body = read(request).await?;
+    let body = body::read(request, BODY_BYTES_MAX, "send a shorter query").await?;
     let SqlBody { query, limit } = serde_json::from_slice(&body).map_err(|e| {
         let hint = "send {\"query\": \"SELECT ...\"}, and \"limit\" if you like";
         Error::invalid(format!("the body is not such a request: {e}")).hint(hint)
@@ -77,19 +75,4 @@ fn format(headers: &HeaderMap) -> Format {
     let mut kinds = accepted.flat_map(|value| value.split(','));
     let arrow = kinds.any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == ARROW_STREAM));
     if arrow { Format::Arrow } else { Format::Json }
-}
-
-async fn read(request: Request) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY_TIME_MAX, Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("the body is longer than {BODY_BYTES_MAX} bytes");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail, "send a shorter query"))
-        }
-        Ok(Err(rejection)) => Err(Error::invalid(format!("the body cannot be read: {}", rejection.body_text())).into()),
-        Err(_) => {
-            let detail = format!("the body did not arrive within {} s", BODY_TIME_MAX.as_secs());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail, "ask again"))
-        }
-    }
 }

@@ -9,8 +9,10 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rebateflow::clock::Clock;
-use rebateflow::demo::{PARTITIONS, TOPICS};
+use rebateflow::demo::PARTITIONS;
 use rebateflow::error::{Error, Result};
+
+use crate::cut;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_EVERY: Duration = Duration::from_millis(50);
@@ -91,23 +93,13 @@ impl Topics {
     }
 
     fn names(&self) -> Vec<String> {
-        TOPICS.iter().map(|topic| format!("{topic}{}", self.suffix)).collect()
+        cut::catalog().tables.iter().map(|table| format!("{}{}", table.topic, self.suffix)).collect()
     }
 
-    /// Writes the schemas of `from` to `to`, with the names of these topics.
-    pub fn write_schemas(&self, from: &Path, to: &Path) -> Result<()> {
-        let failed = |e| Error::unavailable(format!("cannot write schemas to {}", to.display())).caused_by(e);
-        std::fs::create_dir_all(to).map_err(failed)?;
-        for topic in TOPICS {
-            let file = format!("{topic}.sql");
-            let text = std::fs::read_to_string(from.join(&file)).map_err(failed)?;
-            let (old, new) = (format!("topic = '{topic}'"), format!("topic = '{topic}{}'", self.suffix));
-            if text.matches(&old).count() != 1 {
-                return Err(Error::internal(format!("{file} does not say {old} once")));
-            }
-            std::fs::write(to.join(&file), text.replace(&old, &new)).map_err(failed)?;
-        }
-        Ok(())
+    /// Writes tables and views to `schemas` and `sql` of a directory, with the names of these topics.
+    pub fn write_catalog(&self, to: &Path) -> Result<()> {
+        cut::write(to, |topic| format!("{topic}{}", self.suffix))
+            .map_err(|e| Error::unavailable(format!("cannot write schemas to {}", to.display())).caused_by(e))
     }
 }
 

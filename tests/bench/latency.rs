@@ -8,6 +8,8 @@
 //! README.md says what is measured, and how. Needs `wrk` (`tests/setup.sh` installs it).
 
 mod broker;
+#[path = "../it/cut.rs"]
+mod cut;
 mod job;
 mod lookups;
 mod probe;
@@ -73,9 +75,9 @@ fn run(options: &Options, clock: &Clock) -> Result<()> {
         None => Kafka::start(&work.path().join("kafka"))?,
     };
     let topics = Topics::create(&kafka.brokers, format!("-{}", clock.now_us()), clock)?;
-    let (root, schemas) = (Path::new(env!("CARGO_MANIFEST_DIR")), work.path().join("schemas"));
-    topics.write_schemas(&root.join("schemas"), &schemas)?;
-    let paths = JobPaths { schemas: &schemas, sql: &root.join("sql"), data: &work.path().join("data") };
+    topics.write_catalog(work.path())?;
+    let [schemas, sql, data] = ["schemas", "sql", "data"].map(|name| work.path().join(name));
+    let paths = JobPaths { schemas: &schemas, sql: &sql, data: &data };
     let mut bench = Bench { options, clock, job: Job::start(&kafka.brokers, &paths, clock)? };
     let load = Load::start(options, &kafka.brokers, &topics, &bench)?;
     let outcome = bench.measure(load, work.path())?;
@@ -96,7 +98,7 @@ impl Load {
         let feed = FeedOptions {
             brokers: brokers.to_string(),
             topic_suffix: topics.suffix.clone(),
-            generator: GeneratorOptions { seed: options.seed, ..GeneratorOptions::default() },
+            generator: GeneratorOptions { seed: options.seed, topics: cut::filled(), ..GeneratorOptions::default() },
             events: None,
             rate: options.rate,
         };

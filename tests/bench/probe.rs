@@ -126,6 +126,8 @@ fn movement(number: u64) -> StockMovement {
         order_id: None,
         event_time: EVENT_TIME_US,
         ingest_time: EVENT_TIME_US,
+        reservation_id: None,
+        seq: number as i64,
     }
 }
 
@@ -181,7 +183,7 @@ fn produce(options: &ProbeOptions, sender: SyncSender<Delivered>, stop: &Stop, c
     while !stop.raised() {
         let due = begin + EVERY.mul_f64(number as f64);
         clock.sleep(due.saturating_duration_since(clock.instant()));
-        let row = Row::StockMovement(movement(number));
+        let row = Row::from(movement(number));
         let (key, value) = (row.message_key(), row.to_json(false));
         let record = BaseRecord::with_opaque_to(&options.topic, Box::new((number, clock.instant())));
         let sent = producer.send(record.key(&key).payload(&value));

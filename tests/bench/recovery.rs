@@ -10,6 +10,7 @@
 //! gone, and a start is timed: once with nothing after the last checkpoint, once with 200,000 events, as many as ten
 //! seconds bring at 20,000 a second.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -147,6 +148,8 @@ impl Process {
                 roll_after_ms: 300_000,
                 // Only when it is told to.
                 checkpoint_every_ms: 3_600_000,
+                keep_dead_letters_days: 0,
+                keep_generations_days: 0,
                 enabled: true,
             },
             epoch_rows_max: BATCH as usize,
@@ -157,6 +160,8 @@ impl Process {
             shards: 0,
             drain: false,
             as_of_us: None,
+            accept_loss: BTreeSet::new(),
+            dead_letter_topic: None,
             standby: false,
             takeover_after: Duration::from_secs(10),
         };

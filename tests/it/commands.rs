@@ -62,7 +62,7 @@ fn explain_prints_the_operators_of_a_view() {
     // What rebate_line reads is its own business.
     assert!(!ran.out.contains("table affiliate_txn"), "{}", ran.out);
     let ran = run(&product(), &["explain", "rebate_line"]);
-    assert!(ran.out.contains("inner join (platform = platform, merchant_id = merchant_id)"), "{}", ran.out);
+    assert!(ran.out.contains("inner join (t.platform = platform, t.merchant_id = merchant_id)"), "{}", ran.out);
     assert!(ran.out.contains("table rate_rules"), "{}", ran.out);
     let ran = run(&product(), &["explain", "nothing"]);
     assert!(!ran.succeeded && ran.err.contains("there is no view nothing\n  hint: the views are: "), "{}", ran.err);

@@ -27,7 +27,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use rebateflow::clock::Clock;
-use rebateflow::demo::{Generator, GeneratorOptions};
+use rebateflow::demo::Generator;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -64,11 +64,11 @@ fn great_load(brokers: &str) -> &'static (Load, Expected) {
 /// A directory of a test with the schemas of its load, and how to start the binary there.
 fn launch(brokers: &str, load: &Load, environment: &[(&'static str, &str)]) -> (TempDir, Launch) {
     let directory = tempfile::tempdir().expect("a directory");
-    load.write_schemas(&directory.path().join("schemas"));
+    load.write_catalog(directory.path());
     let launch = Launch {
         brokers: brokers.to_string(),
         directory: directory.path().to_path_buf(),
-        sql: load::product("sql"),
+        sql: directory.path().join("sql"),
         arguments: vec![],
         environment: environment.iter().map(|(name, value)| (*name, value.to_string())).collect(),
     };
@@ -233,8 +233,7 @@ fn broker_away() {
     let _turn = turn();
     let directory = tempfile::tempdir().expect("a directory");
     let broker = OwnBroker::new(&directory.path().join("kafka"));
-    let options = GeneratorOptions { seed: 20_260_103, ..Default::default() };
-    let mut generator = Generator::new(options);
+    let mut generator = Generator::new(load::options(20_260_103));
     let mut load = Load::nowhere(20_260_103);
     let (_directory, launch) = launch(&broker.brokers(), &load, &[]);
 

@@ -3,8 +3,10 @@
 mod bank;
 mod budget;
 mod clock;
+mod collect;
 mod commands;
 mod cost;
+mod cut;
 mod decode;
 mod event_batch;
 mod generated;
@@ -19,3 +21,4 @@ mod refused;
 mod refused_catalog;
 mod simulation;
 mod slt;
+mod truth;

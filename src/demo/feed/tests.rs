@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::*;
-use crate::demo::EmbeddedBroker;
+use crate::demo::{EmbeddedBroker, TOPICS};
 use crate::tasks::spawn_thread;
 
 const EVENTS: u64 = 60_000;
@@ -33,7 +33,7 @@ fn consumer(brokers: &str) -> BaseConsumer {
         .create()
         .expect("a consumer");
     let mut partitions = TopicPartitionList::new();
-    for topic in TOPICS {
+    for topic in TOPICS.iter().copied() {
         for partition in 0..PARTITIONS {
             partitions.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
         }
@@ -74,7 +74,7 @@ fn wait_for_stand_still(progress: &FeedProgress, clock: &Clock) -> u64 {
 
 #[test]
 fn a_slow_reader_loses_nothing() {
-    let (broker, clock, stop) = (EmbeddedBroker::start(&TOPICS).expect("a broker"), Clock::System, Stop::default());
+    let (broker, clock, stop) = (EmbeddedBroker::start(TOPICS).expect("a broker"), Clock::System, Stop::default());
     let positions = Positions::default();
     let seen = positions.clone();
     let consumed: Consumed = Box::new(move || seen.lock().expect("not poisoned").clone());
@@ -108,7 +108,7 @@ fn a_slow_reader_loses_nothing() {
 
 #[test]
 fn the_rate_is_kept_and_a_stop_is_heard() {
-    let (broker, clock, stop) = (EmbeddedBroker::start(&TOPICS).expect("a broker"), Clock::System, Stop::default());
+    let (broker, clock, stop) = (EmbeddedBroker::start(TOPICS).expect("a broker"), Clock::System, Stop::default());
     let feed = Feed::new(options(&broker, Some(200), 1_000), None).expect("connected");
     let begin = clock.instant();
     assert_eq!(feed.run(&stop, &clock).expect("delivered").total(), 200);

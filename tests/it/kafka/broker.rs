@@ -13,7 +13,9 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
-use rebateflow::demo::{Generated, PARTITIONS, TOPICS, partition_of};
+use rebateflow::demo::{Generated, PARTITIONS, partition_of};
+
+use crate::cut;
 
 /// Time for all messages of a load to be confirmed, and for one answer of the broker.
 const CONFIRMED_MAX: Duration = Duration::from_secs(120);
@@ -43,10 +45,10 @@ pub fn topic_of(prefix: &str, table: &str) -> String {
     format!("{prefix}_{table}")
 }
 
-/// Makes the three topics of a test, empty.
+/// Makes the topics of a test, empty.
 pub fn create_topics(brokers: &str, prefix: &str) {
     let admin: AdminClient<DefaultClientContext> = config(brokers).create().expect("an admin client");
-    let names = TOPICS.map(|table| topic_of(prefix, table));
+    let names: Vec<String> = cut::catalog().tables.iter().map(|table| topic_of(prefix, &table.topic)).collect();
     let topics: Vec<NewTopic> =
         names.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))).collect();
     let options = AdminOptions::new().operation_timeout(Some(ANSWER_MAX));
@@ -93,9 +95,10 @@ fn next_offsets(client: &Client<DefaultProducerContext>, prefix: &str) -> BTreeM
         assert_eq!(low, 0, "topic {topic} is new");
         (partition, high)
     };
-    TOPICS
+    let tables = cut::catalog().tables;
+    tables
         .iter()
-        .map(|table| topic_of(prefix, table))
+        .map(|table| topic_of(prefix, &table.topic))
         .map(|topic| {
             let partitions = (0..PARTITIONS).map(|partition| next(&topic, partition)).collect();
             (topic, partitions)

@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use rebateflow::clock::Clock;
-use rebateflow::demo::{Generator, GeneratorOptions};
+use rebateflow::demo::Generator;
 use rebateflow::tasks::spawn_thread;
 use serde_json::Value;
 
 use super::answers::{assert_sample, assert_views};
 use super::broker::{OwnBroker, test_brokers};
 use super::files::{assert_files, assert_nothing_twice};
-use super::load::Load;
+use super::load::{Load, options};
 use super::oracle::Expected;
 use super::server::Server;
 use super::{READY_MAX, launch, turn};
@@ -56,9 +56,8 @@ fn variable(name: &str, default: usize) -> usize {
 
 /// Sends messages at a rate until it is told to stop.
 fn feed(brokers: String, mut load: Load, rate: usize, stop: Arc<AtomicBool>) -> Load {
-    let options = GeneratorOptions { seed: SEED, bad_share: 0.01, ..Default::default() };
     let (start, mut sent) = (Clock::System.instant(), 0usize);
-    let paced = Generator::new(options).take_while(|_| {
+    let paced = Generator::new(options(SEED)).take_while(|_| {
         sent += 1;
         if sent.is_multiple_of(100) {
             let due = start + Duration::from_secs_f64(sent as f64 / rate as f64);

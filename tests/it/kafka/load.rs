@@ -1,15 +1,15 @@
 //! A load: generated messages in topics of their own, and what is known about them without the product.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use rebateflow::catalog::{Catalog, Table};
-use rebateflow::demo::{Generated, Generator, GeneratorOptions, Row, TOPICS, TopicCount, rows_to_batch};
+use rebateflow::catalog::Table;
+use rebateflow::demo::{Generated, Generator, GeneratorOptions, Row, TopicCount, rows_to_batch};
 
 use super::broker::{Sender, create_topics, topic_of};
+use crate::cut;
 
 /// Rows that are turned into arrays at once.
 const ROWS_AT_ONCE: usize = 16_384;
@@ -29,10 +29,9 @@ pub struct Load {
 impl Load {
     /// Makes topics and produces that many messages of this seed to them.
     pub fn produce(brokers: &str, seed: u64, messages: usize) -> Load {
-        let options = GeneratorOptions { seed, bad_share: 0.01, ..Default::default() };
         let mut load = Load::nowhere(seed);
         load.create(brokers);
-        load.send(brokers, Generator::new(options).take(messages));
+        load.send(brokers, Generator::new(options(seed)).take(messages));
         load
     }
 
@@ -42,7 +41,7 @@ impl Load {
             prefix: format!("t{}_{name}", std::process::id()),
             next_offsets: BTreeMap::new(),
             counts: BTreeMap::new(),
-            rows: TOPICS.map(|table| (table, vec![])).into(),
+            rows: cut::filled().into_iter().map(|table| (table, vec![])).collect(),
         }
     }
 
@@ -84,9 +83,10 @@ impl Load {
         self.accepted() + self.unreadable()
     }
 
-    /// The readable rows of each table as Arrow, from the generator's rows.
-    pub fn batches(&self) -> BTreeMap<&'static str, RecordBatch> {
-        product_tables().into_iter().map(|(name, table)| (name, batch_of(&table, &self.rows[name]))).collect()
+    /// The readable rows of each table as Arrow, from the generator's rows. Tables that nobody fills are empty.
+    pub fn batches(&self) -> BTreeMap<String, RecordBatch> {
+        let rows = |table: &Table| self.rows.get(table.name.as_str()).map_or(&[][..], Vec::as_slice);
+        cut::catalog().tables.iter().map(|table| (table.name.clone(), batch_of(table, rows(table)))).collect()
     }
 
     /// What `tests/readers/check.py` wants to know about the messages.
@@ -103,18 +103,15 @@ impl Load {
         .to_string()
     }
 
-    /// Copies the product's schemas into a directory, with the topics of this load.
-    pub fn write_schemas(&self, directory: &Path) {
-        fs::create_dir_all(directory).expect("a directory");
-        for table in TOPICS {
-            let name = format!("{table}.sql");
-            let text = fs::read_to_string(product("schemas").join(&name)).expect("a schema of the product");
-            let (before, after) = (format!("topic = '{table}'"), topic_of(&self.prefix, table));
-            assert_eq!(text.matches(&before).count(), 1, "{name} names its topic once");
-            let text = text.replace(&before, &format!("topic = '{after}'"));
-            fs::write(directory.join(&name), text).expect("a file");
-        }
+    /// Writes schemas and views into a directory, with the topics of this load.
+    pub fn write_catalog(&self, directory: &Path) {
+        cut::write(directory, |topic| topic_of(&self.prefix, topic)).expect("files");
     }
+}
+
+/// What is generated: the tables of the cut.
+pub fn options(seed: u64) -> GeneratorOptions {
+    GeneratorOptions { seed, topics: cut::filled(), ..Default::default() }
 }
 
 /// Rows of a table as one batch.
@@ -122,19 +119,4 @@ pub fn batch_of(table: &Table, rows: &[Row]) -> RecordBatch {
     let parts: Vec<RecordBatch> =
         rows.chunks(ROWS_AT_ONCE).map(|rows| rows_to_batch(table, rows).expect("rows of this table")).collect();
     concat_batches(&table.schema(), &parts).expect("one schema")
-}
-
-/// The product's tables by name.
-pub fn product_tables() -> BTreeMap<&'static str, std::sync::Arc<Table>> {
-    let catalog = Catalog::load(&product("schemas"), &product("sql")).expect("the product's catalog");
-    let named = |table: std::sync::Arc<Table>| {
-        let name = TOPICS.into_iter().find(|name| *name == table.name);
-        (name.expect("a table of the generator"), table)
-    };
-    catalog.tables.into_iter().map(named).collect()
-}
-
-/// A directory of the product.
-pub fn product(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
@@ -12,9 +13,11 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use rebateflow::demo::{RateRule, Row};
+use rebateflow::catalog::Table;
+use rebateflow::demo::{Row, Value};
 
-use super::load::{Load, batch_of, product, product_tables};
+use super::load::{Load, batch_of};
+use crate::cut;
 
 /// The views with their keys, each after those that it reads.
 pub const VIEWS: [(&str, [&str; 2]); 4] = [
@@ -43,21 +46,26 @@ impl Expected {
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
         let context = SessionContext::new_with_config(config);
-        let mut batches = load.batches();
-        let rules = current_rules(&load.rows["rate_rules"]);
-        batches.insert("rate_rules", batch_of(&product_tables()["rate_rules"], &rules));
-        for (table, batch) in batches {
-            register(&context, table, batch);
+        let cut = cut::catalog();
+        for (name, batch) in load.batches() {
+            let table = cut.table(&name).expect("a table of the cut");
+            let batch = match (&table.upsert, load.rows.get(name.as_str())) {
+                (Some(_), Some(rows)) => batch_of(table, &newest(table, rows)),
+                _ => batch,
+            };
+            register(&context, &name, batch);
         }
         let mut views = BTreeMap::new();
-        for (view, _) in VIEWS {
-            let frame = context.sql(&query_of(view)).await.expect("the view's SQL");
+        for view in &cut.views {
+            let frame = context.sql(&query_of(&view.name)).await.expect("the view's SQL");
             let schema = Arc::new(frame.schema().as_arrow().clone());
             let rows = frame.collect().await.expect("the batch answer");
             let rows = concat_batches(&schema, &rows).expect("one schema");
-            assert!(rows.num_rows() > 0, "view {view} has rows");
-            register(&context, view, rows.clone());
-            views.insert(view, rows);
+            register(&context, &view.name, rows.clone());
+            if let Some((name, _)) = VIEWS.iter().find(|(name, _)| *name == view.name) {
+                assert!(rows.num_rows() > 0, "view {name} has rows");
+                views.insert(*name, rows);
+            }
         }
         Expected { views }
     }
@@ -95,24 +103,45 @@ fn register(context: &SessionContext, name: &str, batch: RecordBatch) {
     context.register_table(name, Arc::new(table)).expect("a new name");
 }
 
-/// The SELECT of the product's view.
+/// The SELECT of the product's view: what follows the first word AS that is in no comment.
 fn query_of(view: &str) -> String {
-    let text = fs::read_to_string(product("sql").join(format!("{view}.sql"))).expect("a view of the product");
-    let start = text.find("\nAS SELECT").expect("a view is CREATE ... AS SELECT") + "\nAS ".len();
-    text[start..].trim_end().trim_end_matches(';').to_string()
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("sql/{view}.sql"));
+    let text = fs::read_to_string(file).expect("a view of the product");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let text = lines.join("\n");
+    let start = text.match_indices("AS").map(|(at, _)| at).find(|at| {
+        let is_end = |c: Option<char>| c.is_none_or(char::is_whitespace);
+        is_end(text[..*at].chars().next_back()) && is_end(text[at + 2..].chars().next())
+    });
+    let start = start.expect("a view is CREATE ... AS SELECT") + 2;
+    text[start..].trim().trim_end_matches(';').to_string()
 }
 
 /// An upsert table holds the newest version of each key.
-fn current_rules(rows: &[Row]) -> Vec<Row> {
-    let mut newest: BTreeMap<&str, &RateRule> = BTreeMap::new();
+fn newest(table: &Table, rows: &[Row]) -> Vec<Row> {
+    let upsert = table.upsert.as_ref().expect("an upsert table");
+    let name_of = |column: usize| table.columns[column].name.as_str();
+    let value_of = |row: &Row, column| {
+        let fields = row.fields();
+        let found = fields.iter().find(|(name, _)| *name == name_of(column));
+        found.map_or_else(|| panic!("a row without {}", name_of(column)), |(_, value)| format!("{value:?}"))
+    };
+    let version_of = |row: &Row| {
+        let column = name_of(upsert.version.expect("a version"));
+        row.fields().iter().find_map(|(name, value)| match value {
+            Value::Integer(number) if *name == column => Some(*number),
+            _ => None,
+        })
+    };
+    let mut newest: BTreeMap<Vec<String>, &Row> = BTreeMap::new();
     for row in rows {
-        let Row::RateRule(rule) = row else { panic!("a row of {} among the rules", row.table()) };
-        let current = newest.entry(&rule.rule_id).or_insert(rule);
-        if rule.version > current.version {
-            *current = rule;
+        let key = upsert.key.iter().map(|column| value_of(row, *column)).collect();
+        let current = newest.entry(key).or_insert(row);
+        if version_of(row) > version_of(current) {
+            *current = row;
         }
     }
-    newest.into_values().cloned().map(Row::RateRule).collect()
+    newest.into_values().cloned().collect()
 }
 
 fn row_text(batch: &RecordBatch, row: usize) -> RowText {

@@ -1,11 +1,11 @@
 //! Two processes on one data directory: one writes, the other stands by.
 
-use rebateflow::demo::{Generator, GeneratorOptions};
+use rebateflow::demo::Generator;
 
 use super::answers::assert_views;
 use super::broker::test_brokers;
 use super::files::assert_files;
-use super::load::Load;
+use super::load::{Load, options};
 use super::oracle::Expected;
 use super::server::Server;
 use super::{READY_MAX, assert_caught_up, launch, turn};
@@ -35,7 +35,7 @@ fn wait_warm(server: &Server) {
 fn a_standby_takes_over_from_one_that_is_killed_hangs_or_stops() {
     let Some(brokers) = test_brokers() else { return };
     let _turn = turn();
-    let mut generator = Generator::new(GeneratorOptions { seed: SEED, bad_share: 0.01, ..Default::default() });
+    let mut generator = Generator::new(options(SEED));
     let mut load = Load::nowhere(SEED);
     load.create(&brokers);
     let (directory, launch) = launch(&brokers, &load, &OFTEN);

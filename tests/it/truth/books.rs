@@ -1,0 +1,166 @@
+//! The rows that views of settlement, books and stock must have, as texts.
+
+use std::collections::BTreeMap;
+
+use rebateflow::demo::AffiliateTxn;
+
+use super::facts::Facts;
+use super::money::business_day;
+use super::text::{money, number, row, text};
+
+/// A change of what a network owes us for a line.
+struct Change<'a> {
+    report: &'a AffiliateTxn,
+    before: &'a str,
+    settled_before: i128,
+    settled: i128,
+    at: i64,
+}
+
+fn changes<'a>(facts: &Facts<'a>) -> Vec<Change<'a>> {
+    let mut changes = vec![];
+    for versions in facts.reports.values() {
+        let (mut before, mut settled_before) = ("NONE", 0);
+        for report in versions {
+            let is_settled = matches!(report.status, "PAYABLE" | "PAID");
+            let commission = report.act_commission.or(report.est_commission);
+            let settled = if is_settled { commission.expect("known when it is settled") } else { 0 };
+            if settled != settled_before {
+                let is_later = matches!(before, "PAYABLE" | "PAID" | "DECLINED" | "REVERSED");
+                let at = report.settle_time.filter(|_| !is_later).unwrap_or(report.source_modified);
+                changes.push(Change { report, before, settled_before, settled, at });
+            }
+            (before, settled_before) = (report.status, settled);
+        }
+    }
+    changes
+}
+
+/// `clawbacks`: platform, order_line_id, event_id, status_before, status, settled_before, settled, delta, changed_at.
+pub fn clawbacks(facts: &Facts<'_>) -> Vec<String> {
+    let taken = changes(facts).into_iter().filter(|change| change.settled < change.settled_before);
+    let of = |change: Change<'_>| {
+        row([
+            text(change.report.platform),
+            text(&change.report.order_line_id),
+            text(&change.report.event_id),
+            text(change.before),
+            text(change.report.status),
+            money(Some(change.settled_before)),
+            money(Some(change.settled)),
+            money(Some(change.settled - change.settled_before)),
+            number(change.at),
+        ])
+    };
+    taken.map(of).collect()
+}
+
+/// The first day of a business month that a day is in, as days since 1970-01-01.
+fn month_of(day: i64) -> i64 {
+    use chrono::{DateTime, Datelike};
+    let date = DateTime::from_timestamp(day * 86_400, 0).expect("within the calendar").date_naive();
+    day - i64::from(date.day0())
+}
+
+/// `recon_monthly`: platform, month, order_line_id, currency, ours, theirs, verdict.
+pub fn recon_monthly(facts: &Facts<'_>) -> Vec<String> {
+    type Sides = [Option<i128>; 2];
+    let mut months: BTreeMap<(&str, i64, &str, &str), Sides> = BTreeMap::new();
+    let changes = changes(facts);
+    for change in &changes {
+        let (report, month) = (change.report, month_of(business_day(change.at)));
+        let sides = months.entry((report.platform, month, &report.order_line_id, report.currency)).or_default();
+        *sides[0].get_or_insert_default() += change.settled - change.settled_before;
+    }
+    for line in &facts.statements {
+        let sides =
+            months.entry((line.platform, line.statement_month, &line.order_line_id, line.currency)).or_default();
+        *sides[1].get_or_insert_default() += line.commission;
+    }
+    let of = |((platform, month, line, currency), [ours, theirs]): ((&str, i64, &str, &str), Sides)| {
+        let verdict = match (ours, theirs) {
+            _ if ours.unwrap_or_default() == theirs.unwrap_or_default() => "OK",
+            (_, None) => "MISSING_IN_STATEMENT",
+            (None, _) => "MISSING_IN_PIPELINE",
+            (Some(ours), Some(theirs)) if (ours - theirs).abs() <= 1 => "ROUNDING",
+            _ => "AMOUNT",
+        };
+        row([text(platform), number(month), text(line), text(currency), money(ours), money(theirs), text(verdict)])
+    };
+    months.into_iter().map(of).collect()
+}
+
+/// `user_withdrawable`: user_id, currency, balance, locked_this_month, in_flight_withdrawal, on_hold, withdrawable.
+pub fn user_withdrawable(facts: &Facts<'_>, as_of: i64) -> Vec<String> {
+    let this_month = month_of(business_day(as_of));
+    let mut accounts: BTreeMap<(&str, &str), [i128; 3]> = BTreeMap::new();
+    for entry in facts.ledger.values() {
+        let origin = entry.reverses_entry_id.as_deref().and_then(|id| facts.ledger.get(id)).unwrap_or(entry);
+        let [balance, locked, _] = accounts.entry((&entry.user_id, entry.currency)).or_default();
+        *balance += entry.amount;
+        if matches!(origin.entry_type, "REBATE" | "INVITER") && business_day(origin.event_time) >= this_month {
+            *locked += entry.amount;
+        }
+    }
+    for withdrawal in facts.withdrawals.values() {
+        if matches!(withdrawal.status, "REQUESTED" | "APPROVED") {
+            accounts.entry((&withdrawal.user_id, withdrawal.currency)).or_default()[2] += withdrawal.amount;
+        }
+    }
+    let of = |((user, currency), [balance, locked, requested]): ((&str, &str), [i128; 3])| {
+        let on_hold = facts.signals.get(user).is_some_and(|signal| signal.action == "HOLD");
+        let withdrawable = if on_hold { 0 } else { balance - locked - requested };
+        let amounts = [balance, locked, requested].map(|amount| money(Some(amount)));
+        let rest = [on_hold.to_string(), money(Some(withdrawable))];
+        row([text(user), text(currency)].into_iter().chain(amounts).chain(rest))
+    };
+    accounts.into_iter().map(of).collect()
+}
+
+/// `cap_usage`: entry_id, amount, allowed, over.
+pub fn cap_usage(facts: &Facts<'_>) -> Vec<String> {
+    let mut days: BTreeMap<(&str, &str, i64), Vec<(i64, &str, i128)>> = BTreeMap::new();
+    for entry in facts.ledger.values().filter(|entry| entry.entry_type == "BONUS") {
+        let campaign = entry.campaign_id.as_deref().expect("a bonus is of a campaign");
+        let day = days.entry((&entry.user_id, campaign, business_day(entry.event_time))).or_default();
+        day.push((entry.event_time, &entry.entry_id, entry.amount));
+    }
+    let mut rows = vec![];
+    for ((_, campaign, _), mut entries) in days {
+        entries.sort_unstable();
+        let cap = facts.campaigns[campaign].cap_user_day;
+        let mut before = 0;
+        for (_, entry, amount) in entries {
+            let allowed = amount.min((cap - before).max(0));
+            rows.push(row([text(entry), money(Some(amount)), money(Some(allowed)), money(Some(amount - allowed))]));
+            before += amount;
+        }
+    }
+    rows
+}
+
+/// `stock_available`: sku_id, warehouse_id, on_hand, reserved, available.
+pub fn stock_available(facts: &Facts<'_>) -> Vec<String> {
+    let mut shelves: BTreeMap<(&str, &str), (i64, i64)> = BTreeMap::new();
+    for (key, take) in &facts.stocktakes {
+        shelves.entry(*key).or_default().0 += take.counted;
+    }
+    for movement in facts.movements.values() {
+        let key = (movement.sku_id.as_str(), movement.warehouse_id.as_str());
+        let is_counted = facts.stocktakes.get(&key).is_some_and(|take| movement.event_time <= take.event_time);
+        let (hand, held) = match movement.move_type {
+            "RESTOCK" | "RETURN" | "ADJUST" => (movement.qty, 0),
+            "SELL" => (-movement.qty, -movement.qty),
+            "RESERVE" => (0, movement.qty),
+            "RELEASE" => (0, -movement.qty),
+            other => panic!("a movement of type {other}"),
+        };
+        let shelf = shelves.entry(key).or_default();
+        shelf.0 += if is_counted { 0 } else { hand };
+        shelf.1 += held;
+    }
+    let of = |((sku, warehouse), (on_hand, reserved)): ((&str, &str), (i64, i64))| {
+        row([text(sku), text(warehouse), number(on_hand), number(reserved), number(on_hand - reserved)])
+    };
+    shelves.into_iter().map(of).collect()
+}

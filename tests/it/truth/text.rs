@@ -1,0 +1,66 @@
+//! Rows as texts: of the truth, and of a view.
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use rebateflow::demo::push_decimal;
+
+pub fn text(value: &str) -> String {
+    value.to_string()
+}
+
+pub fn number(value: i64) -> String {
+    value.to_string()
+}
+
+pub fn count(value: usize) -> String {
+    value.to_string()
+}
+
+/// An amount of hundredths.
+pub fn money(value: Option<i128>) -> String {
+    value.map_or("NULL".to_string(), |value| {
+        let mut out = String::new();
+        push_decimal(&mut out, value, 2);
+        out
+    })
+}
+
+/// The sum of those that are known; NULL when none is.
+pub fn total(values: impl Iterator<Item = Option<i128>>) -> String {
+    money(values.flatten().fold(None, |sum: Option<i128>, value| Some(sum.unwrap_or_default() + value)))
+}
+
+pub fn row(cells: impl IntoIterator<Item = String>) -> String {
+    cells.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// These columns of a view's rows, sorted.
+pub fn rows_of(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {
+    let arrays: Vec<&ArrayRef> = columns
+        .iter()
+        .map(|name| batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name} in {}", batch.schema())))
+        .collect();
+    let mut rows: Vec<String> =
+        (0..batch.num_rows()).map(|at| row(arrays.iter().map(|array| cell(array, at)))).collect();
+    rows.sort_unstable();
+    rows
+}
+
+fn cell(array: &ArrayRef, at: usize) -> String {
+    if array.is_null(at) {
+        return "NULL".to_string();
+    }
+    match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().value(at).to_string(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(at).to_string(),
+        DataType::Boolean => array.as_boolean().value(at).to_string(),
+        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(at),
+        DataType::Date32 => array.as_primitive::<Date32Type>().value(at).to_string(),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            array.as_primitive::<TimestampMicrosecondType>().value(at).to_string()
+        }
+        other => panic!("a column of type {other}"),
+    }
+}
