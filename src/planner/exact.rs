@@ -294,6 +294,15 @@ mod tests {
     }
 
     #[test]
+    fn totals_count_the_bytes_of_their_words() {
+        let float = FloatAccumulator { average: false, words: [0; FLOAT_WORDS] };
+        assert!(float.size() >= FLOAT_WORDS * size_of::<i128>());
+        let (input, output) = (DataType::Int64, DataType::Int64);
+        let exact = ExactAccumulator { average: false, input, output, total: i256::ZERO, count: 0 };
+        assert!(exact.size() >= size_of::<i256>() + size_of::<i64>());
+    }
+
+    #[test]
     fn values_that_leave_a_frame_leave_nothing_behind() {
         let doubles: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.1), Some(1e300), Some(1.0), None, None]));
         let sum = Box::new(FloatAccumulator { average: false, words: [0; FLOAT_WORDS] });

@@ -170,6 +170,11 @@ mod tests {
     }
 
     #[test]
+    fn a_total_takes_as_many_bytes_as_is_said() {
+        assert_eq!(FLOAT_WORDS * size_of::<i128>(), 336);
+    }
+
+    #[test]
     fn totals_add_up() {
         let (mut a, mut b) = ([0; FLOAT_WORDS], [0; FLOAT_WORDS]);
         add_float(&mut a, -1.25, 3);

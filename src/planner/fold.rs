@@ -420,3 +420,24 @@ fn one_nan(value: ScalarValue) -> ScalarValue {
         value => value,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::Int64Array;
+    use datafusion::functions_aggregate::array_agg::array_agg_udaf;
+
+    use super::*;
+
+    #[test]
+    fn an_accumulator_counts_the_rows_that_it_holds() {
+        let (types, sort) = (vec![DataType::Int64], vec![(0, ASCENDING)]);
+        let folding = Folding::new(&Fold::new(array_agg_udaf(), 1), &types, vec![None]).expect("it takes integers");
+        let (chunks, retracted) = (VecDeque::new(), 0);
+        let mut accumulator = FoldAccumulator { folding, types, sort, distinct: false, chunks, retracted };
+        let empty = accumulator.size();
+        assert!(empty >= size_of::<Folding>());
+        let rows: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1_000));
+        accumulator.update_batch(std::slice::from_ref(&rows)).expect("integers");
+        assert_eq!(accumulator.size(), empty + rows.get_array_memory_size());
+    }
+}

@@ -71,8 +71,11 @@ fn trace(plan: &LogicalPlan, c: usize, origins: &mut BTreeSet<String>) -> Result
                 },
             }
         }
+        // A struct becomes several columns.
+        LogicalPlan::Unnest(unnest) => trace(&unnest.input, unnest.dependency_indices[c], origins),
+        // A filter and the like pass all columns on.
         other => match other.inputs().as_slice() {
-            [input] if input.schema().fields().len() == other.schema().fields().len() => trace(input, c, origins),
+            [input] => trace(input, c, origins),
             _ => Ok(()),
         },
     }

@@ -269,3 +269,22 @@ fn first_of_each(distinct: DistinctOn) -> Result<LogicalPlan> {
     }
     Ok(LogicalPlan::Projection(Projection::try_new_with_schema(select_expr, Arc::new(rows), schema)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::logical_expr::col;
+
+    use super::*;
+
+    #[test]
+    fn an_order_is_completed_once_and_without_metadata() {
+        let fields = ["k", "v", "w", "_offset"].map(|name| Field::new(name, DataType::Int64, true));
+        let schema = DFSchema::try_from(Schema::new(fields.to_vec())).expect("names are unique");
+        let mut order = vec![SortExpr::new(col("v"), false, true)];
+        for _ in 0..2 {
+            complete(&mut order, &[col("k")], &schema);
+            assert_eq!(order, [SortExpr::new(col("v"), false, true), SortExpr::new(col("w"), true, false)]);
+        }
+    }
+}

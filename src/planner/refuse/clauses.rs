@@ -233,7 +233,7 @@ pub(super) fn function(finder: &mut Finder<'_>, function: &Function, span: Span)
         let message = format!("{name} is a window function and needs OVER");
         finder.invalid(span, &message, &format!("write {name}(...) OVER (PARTITION BY ... ORDER BY ...)"));
     }
-    if let Some(scalar) = finder.state.scalar_functions().get(&name).filter(|_| !aggregate && !window) {
+    if let Some(scalar) = finder.state.scalar_functions().get(&name) {
         if scalar.signature().volatility != Volatility::Immutable {
             changes_by_itself(finder, &name, span);
         }

@@ -55,7 +55,6 @@ fn expression(view: &View, expr: &Expr, schema: &DFSchema) -> Answer<Option<Faul
             let message = format!("{}() changes by itself and cannot be maintained", f.func.name());
             Ok(Some((ErrorKind::Refused, view.query.span(), message, "time enters a view as a column of an event")))
         }
-        Expr::AggregateFunction(f) => filter(view, f.func.name(), f.params.filter.as_deref(), schema),
         Expr::WindowFunction(f) => {
             let order = f.params.order_by.first().map(|sort| sort.expr.get_type(schema)).transpose()?;
             if reaches_by_value(&f.params.window_frame) && order.as_ref().is_some_and(|o| !is_measured(o)) {
@@ -69,7 +68,7 @@ fn expression(view: &View, expr: &Expr, schema: &DFSchema) -> Answer<Option<Faul
     }
 }
 
-/// FILTER takes a condition; DataFusion finds out when it runs.
+/// FILTER takes a condition. Of an aggregate DataFusion makes one; of a window it finds out when it runs.
 fn filter(view: &View, name: &str, filter: Option<&Expr>, schema: &DFSchema) -> Answer<Option<Fault>> {
     let Some(filter) = filter else { return Ok(None) };
     if matches!(filter.get_type(schema)?, DataType::Boolean | DataType::Null) {

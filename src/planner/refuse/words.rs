@@ -184,12 +184,10 @@ fn of_known(view: &View, text: &str, kind: ErrorKind) -> Option<Said> {
     } else if text.contains("A GROUP BY clause in a scalar correlated subquery") {
         let message = "a subquery that stands for one value may have several rows".to_string();
         (places::subquery(view), message, "leave its GROUP BY out, or group by the columns that it compares")
-    } else if text.contains("can't cast to") && text.contains("InSubquery") {
-        (
-            places::subquery(view),
-            "IN compares values of two types that do not go together".to_string(),
-            "cast one of them",
-        )
+    } else if let Some((_, place)) = text.split_once(" can't cast to ") {
+        let compares = if place.ends_with("InSubquery") { "IN compares" } else { "ANY and ALL compare" };
+        let message = format!("{compares} values of two types that do not go together");
+        (places::subquery(view), message, "cast one of them")
     } else if text.contains("Unnest should be rewritten") {
         let message = "UNNEST stands where it is not maintained".to_string();
         let hint = "write it in the SELECT of an inner query: FROM (SELECT UNNEST(...) AS x ...)";
@@ -199,7 +197,7 @@ fn of_known(view: &View, text: &str, kind: ErrorKind) -> Option<Said> {
             message,
             hint: Some(hint.into()),
         });
-    } else if text.starts_with("Argument ") && text.contains("to grouping function") {
+    } else if text.contains("to grouping function") {
         let span = places::function(view, "grouping");
         (span, "GROUPING takes columns of the GROUP BY".to_string(), "name one of them")
     } else if text.starts_with("No field named ") {
@@ -332,4 +330,47 @@ fn lower_first(text: &str) -> String {
         return text.to_string();
     }
     first.to_lowercase().chain(chars).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Definition, SourceFile, parse_definitions};
+
+    fn view() -> View {
+        let text = "CREATE MATERIALIZED VIEW v AS SELECT k FROM t WHERE k IN (SELECT k FROM u);";
+        let definitions = parse_definitions(&SourceFile::new("v.sql", text)).expect("it is SQL");
+        match definitions.into_iter().next() {
+            Some(Definition::View(view)) => view,
+            other => panic!("a view, not {other:?}"),
+        }
+    }
+
+    fn placed(error: &Error) -> Vec<(ErrorKind, &str, &str)> {
+        error.diagnostics.iter().map(|d| (d.kind, d.message.as_str(), &d.text[d.span.clone()])).collect()
+    }
+
+    #[test]
+    fn columns_of_subqueries_that_datafusion_names_are_not_said() {
+        for name in ["__correlated_sq_1", "__scalar_sq_1"] {
+            let error = at_place(&view(), DataFusionError::Plan(format!("No field named {name}.k")));
+            let said = (ErrorKind::Refused, "this subquery is not maintained", "SELECT k FROM u");
+            assert_eq!(placed(&error), [said], "{name}");
+        }
+    }
+
+    #[test]
+    fn errors_with_a_place_and_internal_ones_are_left_alone() {
+        let internal = in_view(&view(), Error::internal("a fault"));
+        assert_eq!((internal.kind, placed(&internal)), (ErrorKind::Internal, vec![]));
+        let said =
+            || Said { kind: ErrorKind::Invalid, span: places::subquery(&view()), message: "no".into(), hint: None };
+        let error = in_view(&view(), Error::from_diagnostics(vec![diagnostic(&view(), said())]));
+        assert_eq!(placed(&error), [(ErrorKind::Invalid, "no", "SELECT k FROM u")]);
+    }
+
+    #[test]
+    fn every_step_of_a_library_is_cut_off() {
+        assert_eq!(cut("Execution error: Error during planning: it does not fit"), "it does not fit");
+    }
 }

@@ -22,6 +22,7 @@ fn arrangements_count_a_look_and_both_versions() {
 fn aggregates_count_rows_groups_and_what_functions_keep() {
     for (functions, figures) in [
         ("COUNT(*) AS n, SUM(v) AS s", (40, 20)),
+        ("COUNT(CAST(v AS DOUBLE)) AS n, COUNT(v, k) AS m", (40, 20)),
         ("MIN(v) AS lo, COUNT(DISTINCT v) AS n", (40, 60)),
         ("MIN(v) AS lo, COUNT(DISTINCT v) AS n, BIT_OR(v) AS b, SUM(v) AS s", (40, 80)),
         ("ARRAY_AGG(v) AS a", (70, 40)),
@@ -45,6 +46,7 @@ fn functions_that_need_an_end_of_a_group_or_a_place_in_it_read_no_more() {
         ("MIN(CAST(v AS DOUBLE))", 26),
         ("MAX(CAST(v AS DOUBLE))", 26),
         ("MIN([v])", 134),
+        ("MAX([v])", 134),
         ("BOOL_AND(v > 3)", 26),
         ("BOOL_OR(v > 3)", 26),
         ("MEDIAN(v)", 28),
