@@ -168,7 +168,7 @@ impl Client {
             let cause = answer.failure.as_ref().map_or_else(String::new, ToString::to_string);
             return Ok(Err(Attempt::Again(error.caused_by(cause), None)));
         };
-        for fault in self.definition.answer.fault.iter().filter(|fault| fault.when.holds(text)) {
+        if let Some(fault) = self.definition.answer.fault.iter().find(|fault| fault.when.holds(text)) {
             return match fault.remedy {
                 Remedy::Narrow => Ok(Err(Attempt::TooMuch)),
                 Remedy::Wait => Ok(Err(Attempt::Again(self.bad(status, text), Some(self.longest_pause())))),

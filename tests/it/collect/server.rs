@@ -126,106 +126,114 @@ impl Site {
 
     /// The page that is asked for; None: the window is too long today. Errors: a rule that is broken.
     fn page(&self, parameters: &Parameters, now_us: i64) -> Result<Option<Value>, String> {
-        let text = |name: &str| parameters.get(name).cloned().ok_or_else(|| format!("no {name}"));
-        let number = |name: &str| text(name)?.parse::<usize>().map_err(|_| format!("{name} is no number"));
         match self.network {
-            Network::Tbk => {
-                signed(parameters)?;
-                let window = (local(&text("start_time")?)?, local(&text("end_time")?)?);
-                within(window, 3 * 3_600)?;
-                // The peak: the first hours of the day.
-                if window.1 - window.0 > 1_200 * SECOND_US && now_us < BEGIN_US + 7_200 * SECOND_US {
-                    return Ok(None);
-                }
-                let (scene, size, page) = (number("order_scene")?, number("page_size")?, number("page_no")?);
-                let lines = self.lines.iter().enumerate().filter(|(i, _)| i % 3 + 1 == scene).map(|(_, line)| line);
-                let records = self.between(lines, window, now_us);
-                if page > 1 && text("position_index")? != format!("at_{}", page - 1) {
-                    return Err("position_index is not echoed".to_string());
-                }
-                let more = page * size < records.len();
-                let records = cut(records, page, size);
-                let mut data =
-                    json!({"has_next": more, "page_no": page, "position_index": format!("at_{page}"), "results": {}});
-                if !records.is_empty() {
-                    data["results"] = json!({"publisher_order_dto": records});
-                }
-                Ok(Some(json!({"tbk_order_details_get_response": {"data": data}})))
-            }
-            Network::Jd => {
-                signed(parameters)?;
-                let request: Value = serde_json::from_str(&text("360buy_param_json")?).map_err(|e| e.to_string())?;
-                let at = |name: &str| local(request["orderReq"][name].as_str().unwrap_or_default());
-                let window = (at("startTime")?, at("endTime")?);
-                within(window, 3_600)?;
-                let figure = |name: &str| request["orderReq"][name].as_u64().unwrap_or_default() as usize;
-                let (page, size) = (figure("pageIndex"), figure("pageSize"));
-                let records = self.between(self.lines.iter(), window, now_us);
-                let more = page * size < records.len();
-                let mut result = json!({"code": 200, "message": "success", "hasMore": more});
-                let records = cut(records, page, size);
-                if !records.is_empty() {
-                    result["data"] = json!(records);
-                }
-                Ok(Some(json!({"jd_union_open_order_row_query_responce": {"queryResult": result.to_string()}})))
-            }
-            Network::Pdd => {
-                signed(parameters)?;
-                let at = |name: &str| number(name).map(|seconds| seconds as i64 * SECOND_US);
-                let window = (at("start_update_time")?, at("end_update_time")?);
-                within(window, 86_400)?;
-                let records = self.between(self.lines.iter(), window, now_us);
-                let total = records.len();
-                let mut answer = json!({"order_list": cut(records, number("page")?, number("page_size")?)});
-                if text("return_count")? == "true" {
-                    answer["total_count"] = json!(total);
-                }
-                Ok(Some(json!({"order_list_get_response": answer})))
-            }
-            Network::Awin => {
-                let at = |name: &str| iso(&format!("{}Z", text(name)?));
-                let window = (at("startDate")?, at("endDate")?);
-                within(window, 31 * 86_400)?;
-                let by = text("dateType")?;
-                // By transaction all lines; by validation those that were settled; by amendment those cancelled.
-                let is_in = |line: &&Line| {
-                    let (at_us, step) = *line.seen(now_us).last()?;
-                    let date = match by.as_str() {
-                        "transaction" => line.steps[0].0,
-                        "validation" if step == super::world::Step::Settled => at_us,
-                        "amendment" if step == super::world::Step::Cancelled => at_us,
-                        _ => return None,
-                    };
-                    (window.0 <= date && date <= window.1).then_some(())
-                };
-                let lines = self.lines.iter().filter(|line| is_in(line).is_some());
-                Ok(Some(lines.flat_map(|line| self.network.records(line, now_us)).map(|(_, record)| record).collect()))
-            }
-            Network::Cj => {
-                let window = (iso(&text("sincePostingDate")?)?, iso(&text("beforePostingDate")?)?);
-                let mut records = self.between(self.lines.iter(), window, now_us);
-                records.sort_by_key(|record| record["commissionId"].to_string());
-                let since = text("sinceCommissionId")?;
-                records.retain(|record| record["commissionId"].as_str().unwrap_or_default() > since.as_str());
-                let complete = records.len() <= 25;
-                records.truncate(25);
-                let last = records.last().map_or(json!(since), |record| record["commissionId"].clone());
-                Ok(Some(json!({"data": {"publisherCommissions": {
-                    "count": records.len(), "payloadComplete": complete, "maxCommissionId": last, "records": records}}})))
-            }
-            Network::Impact | Network::ImpactUpdates => {
-                let window = (iso(&text("StartDate")?)?, iso(&text("EndDate")?)?);
-                within(window, 45 * 86_400)?;
-                let mut records = self.between(self.lines.iter(), window, now_us);
-                records.reverse();
-                let (page, size) = (number("Page")?, number("PageSize")?);
-                let pages = records.len().div_ceil(size).max(1);
-                let name = if self.network == Network::Impact { "Actions" } else { "ActionUpdates" };
-                Ok(Some(
-                    json!({"@page": page.to_string(), "@numpages": pages.to_string(), name: cut(records, page, size)}),
-                ))
-            }
+            Network::Tbk => self.tbk(&Asked(parameters), now_us),
+            Network::Jd => self.jd(&Asked(parameters), now_us),
+            Network::Pdd => self.pdd(&Asked(parameters), now_us),
+            Network::Awin => self.awin(&Asked(parameters), now_us),
+            Network::Cj => self.cj(&Asked(parameters), now_us),
+            Network::Impact | Network::ImpactUpdates => self.impact(&Asked(parameters), now_us),
         }
+    }
+
+    fn tbk(&self, asked: &Asked<'_>, now_us: i64) -> Result<Option<Value>, String> {
+        signed(asked.0)?;
+        let window = (local(&asked.text("start_time")?)?, local(&asked.text("end_time")?)?);
+        within(window, 3 * 3_600)?;
+        // The peak: the first hours of the day.
+        if window.1 - window.0 > 1_200 * SECOND_US && now_us < BEGIN_US + 7_200 * SECOND_US {
+            return Ok(None);
+        }
+        let (scene, size, page) = (asked.number("order_scene")?, asked.number("page_size")?, asked.number("page_no")?);
+        let lines = self.lines.iter().enumerate().filter(|(i, _)| i % 3 + 1 == scene).map(|(_, line)| line);
+        let records = self.between(lines, window, now_us);
+        if page > 1 && asked.text("position_index")? != format!("at_{}", page - 1) {
+            return Err("position_index is not echoed".to_string());
+        }
+        let more = page * size < records.len();
+        let records = cut(records, page, size);
+        let mut data =
+            json!({"has_next": more, "page_no": page, "position_index": format!("at_{page}"), "results": {}});
+        if !records.is_empty() {
+            data["results"] = json!({"publisher_order_dto": records});
+        }
+        Ok(Some(json!({"tbk_order_details_get_response": {"data": data}})))
+    }
+
+    fn jd(&self, asked: &Asked<'_>, now_us: i64) -> Result<Option<Value>, String> {
+        signed(asked.0)?;
+        let request: Value = serde_json::from_str(&asked.text("360buy_param_json")?).map_err(|e| e.to_string())?;
+        let at = |name: &str| local(request["orderReq"][name].as_str().unwrap_or_default());
+        let window = (at("startTime")?, at("endTime")?);
+        within(window, 3_600)?;
+        let figure = |name: &str| request["orderReq"][name].as_u64().unwrap_or_default() as usize;
+        let (page, size) = (figure("pageIndex"), figure("pageSize"));
+        let records = self.between(self.lines.iter(), window, now_us);
+        let more = page * size < records.len();
+        let mut result = json!({"code": 200, "message": "success", "hasMore": more});
+        let records = cut(records, page, size);
+        if !records.is_empty() {
+            result["data"] = json!(records);
+        }
+        Ok(Some(json!({"jd_union_open_order_row_query_responce": {"queryResult": result.to_string()}})))
+    }
+
+    fn pdd(&self, asked: &Asked<'_>, now_us: i64) -> Result<Option<Value>, String> {
+        signed(asked.0)?;
+        let at = |name: &str| asked.number(name).map(|seconds| seconds as i64 * SECOND_US);
+        let window = (at("start_update_time")?, at("end_update_time")?);
+        within(window, 86_400)?;
+        let records = self.between(self.lines.iter(), window, now_us);
+        let total = records.len();
+        let mut answer = json!({"order_list": cut(records, asked.number("page")?, asked.number("page_size")?)});
+        if asked.text("return_count")? == "true" {
+            answer["total_count"] = json!(total);
+        }
+        Ok(Some(json!({"order_list_get_response": answer})))
+    }
+
+    fn awin(&self, asked: &Asked<'_>, now_us: i64) -> Result<Option<Value>, String> {
+        let at = |name: &str| iso(&format!("{}Z", asked.text(name)?));
+        let window = (at("startDate")?, at("endDate")?);
+        within(window, 31 * 86_400)?;
+        let by = asked.text("dateType")?;
+        // By transaction all lines; by validation those that were settled; by amendment those cancelled.
+        let is_in = |line: &&Line| {
+            let (at_us, step) = *line.seen(now_us).last()?;
+            let date = match by.as_str() {
+                "transaction" => line.steps[0].0,
+                "validation" if step == super::world::Step::Settled => at_us,
+                "amendment" if step == super::world::Step::Cancelled => at_us,
+                _ => return None,
+            };
+            (window.0 <= date && date <= window.1).then_some(())
+        };
+        let lines = self.lines.iter().filter(|line| is_in(line).is_some());
+        Ok(Some(lines.flat_map(|line| self.network.records(line, now_us)).map(|(_, record)| record).collect()))
+    }
+
+    fn cj(&self, asked: &Asked<'_>, now_us: i64) -> Result<Option<Value>, String> {
+        let window = (iso(&asked.text("sincePostingDate")?)?, iso(&asked.text("beforePostingDate")?)?);
+        let mut records = self.between(self.lines.iter(), window, now_us);
+        records.sort_by_key(|record| record["commissionId"].to_string());
+        let since = asked.text("sinceCommissionId")?;
+        records.retain(|record| record["commissionId"].as_str().unwrap_or_default() > since.as_str());
+        let complete = records.len() <= 25;
+        records.truncate(25);
+        let last = records.last().map_or(json!(since), |record| record["commissionId"].clone());
+        Ok(Some(json!({"data": {"publisherCommissions": {
+            "count": records.len(), "payloadComplete": complete, "maxCommissionId": last, "records": records}}})))
+    }
+
+    fn impact(&self, asked: &Asked<'_>, now_us: i64) -> Result<Option<Value>, String> {
+        let window = (iso(&asked.text("StartDate")?)?, iso(&asked.text("EndDate")?)?);
+        within(window, 45 * 86_400)?;
+        let mut records = self.between(self.lines.iter(), window, now_us);
+        records.reverse();
+        let (page, size) = (asked.number("Page")?, asked.number("PageSize")?);
+        let pages = records.len().div_ceil(size).max(1);
+        let name = if self.network == Network::Impact { "Actions" } else { "ActionUpdates" };
+        Ok(Some(json!({"@page": page.to_string(), "@numpages": pages.to_string(), name: cut(records, page, size)})))
     }
 
     /// Records changed within a window as they are now, oldest first: one that changes again is gone from it.
@@ -296,4 +304,16 @@ fn read_request(stream: &TcpStream) -> Option<(String, String)> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some((target, String::from_utf8(body).ok()?))
+}
+
+/// What a request asks.
+struct Asked<'a>(&'a Parameters);
+
+impl Asked<'_> {
+    fn text(&self, name: &str) -> Result<String, String> {
+        self.0.get(name).cloned().ok_or_else(|| format!("no {name}"))
+    }
+    fn number(&self, name: &str) -> Result<usize, String> {
+        self.text(name)?.parse().map_err(|_| format!("{name} is no number"))
+    }
 }
