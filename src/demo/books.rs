@@ -32,6 +32,7 @@ pub(super) struct Posted {
     entry_type: &'static str,
     user: u32,
     amount: i128,
+    campaign_id: Option<String>,
 }
 
 impl World {
@@ -96,7 +97,8 @@ impl World {
             return;
         }
         let entry_id = format!("b{:010}", self.number());
-        line.posted.push(Posted { entry_id: entry_id.clone(), entry_type, user, amount });
+        let campaign_id = campaign.clone();
+        line.posted.push(Posted { entry_id: entry_id.clone(), entry_type, user, amount, campaign_id });
         let mut entry = self.entry(entry_id, entry_type, user, amount, line.txn.currency);
         entry.platform = Some(line.txn.platform);
         entry.order_line_id = Some(line.txn.order_line_id.clone());
@@ -146,6 +148,7 @@ impl World {
             entry.platform = Some(line.txn.platform);
             entry.order_line_id = Some(line.txn.order_line_id.clone());
             entry.cause_event_id = Some(line.txn.event_id.clone());
+            entry.campaign_id = posted.campaign_id;
             entry.reverses_entry_id = Some(posted.entry_id);
             self.push(entry);
         }

@@ -146,9 +146,9 @@ pub fn cap_usage(facts: &Facts<'_>) -> Vec<String> {
     rows
 }
 
-/// `stock_available`: sku_id, warehouse_id, on_hand, reserved, available.
-pub fn stock_available(facts: &Facts<'_>) -> Vec<String> {
-    let mut shelves: BTreeMap<(&str, &str), (i64, i64)> = BTreeMap::new();
+/// Pieces on hand and reserved, by SKU and warehouse.
+pub fn stock<'a>(facts: &Facts<'a>) -> BTreeMap<(&'a str, &'a str), (i64, i64)> {
+    let mut shelves: BTreeMap<(&'a str, &'a str), (i64, i64)> = BTreeMap::new();
     for (key, take) in &facts.stocktakes {
         shelves.entry(*key).or_default().0 += take.counted;
     }
@@ -166,8 +166,13 @@ pub fn stock_available(facts: &Facts<'_>) -> Vec<String> {
         shelf.0 += if is_counted { 0 } else { hand };
         shelf.1 += held;
     }
-    let of = |((sku, warehouse), (on_hand, reserved)): ((&str, &str), (i64, i64))| {
-        row([text(sku), text(warehouse), number(on_hand), number(reserved), number(on_hand - reserved)])
+    shelves
+}
+
+/// `stock_available`: sku_id, warehouse_id, on_hand, reserved, available.
+pub fn stock_available(stock: &BTreeMap<(&str, &str), (i64, i64)>) -> Vec<String> {
+    let of = |((sku, warehouse), (on_hand, reserved)): (&(&str, &str), &(i64, i64))| {
+        row([text(sku), text(warehouse), number(*on_hand), number(*reserved), number(on_hand - reserved)])
     };
-    shelves.into_iter().map(of).collect()
+    stock.iter().map(of).collect()
 }

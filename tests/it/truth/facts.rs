@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rebateflow::demo::{
-    AffiliateTxn, Campaign, ClickEvent, InviterRate, LedgerEntry, RateRule, RiskSignal, Row, StatementLine,
-    StockMovement, StockSnapshot, UserBinding, UserCurrent, UserLevel, Withdrawal,
+    AffiliateTxn, Campaign, ClickEvent, FxRate, InviterRate, LedgerEntry, RateRule, RefundEvent, RiskSignal, Row, Sku,
+    StatementLine, StockMovement, StockSnapshot, UserBinding, UserCurrent, UserLevel, Withdrawal,
 };
 
 /// Reports that are dated so much after we received them do not count.
@@ -34,6 +34,9 @@ pub struct Facts<'a> {
     pub statements: Vec<&'a StatementLine>,
     /// The newest HOLD or RELEASE of each subject.
     pub signals: BTreeMap<(&'a str, &'a str), &'a RiskSignal>,
+    pub refunds: BTreeMap<(&'a str, &'a str), &'a RefundEvent>,
+    pub exchange: Vec<&'a FxRate>,
+    pub skus: BTreeMap<&'a str, &'a Sku>,
     pub movements: BTreeMap<&'a str, &'a StockMovement>,
     /// The last stocktake by SKU and warehouse.
     pub stocktakes: BTreeMap<(&'a str, &'a str), &'a StockSnapshot>,
@@ -90,6 +93,12 @@ impl<'a> Facts<'a> {
                 Row::StatementLine(line) => {
                     statements.insert((line.file_id.as_str(), line.line_no), &**line);
                 }
+                Row::RefundEvent(refund) => {
+                    let key = (refund.platform, refund.refund_id.as_str());
+                    newest(&mut facts.refunds, key, refund, |refund| refund.version);
+                }
+                Row::FxRate(rate) if !facts.exchange.contains(&&**rate) => facts.exchange.push(rate),
+                Row::Sku(sku) => newest(&mut facts.skus, sku.sku_id.as_str(), sku, |sku| sku.version),
                 Row::RiskSignal(signal) => facts.add_signal(signal),
                 Row::StockMovement(movement) => {
                     facts.movements.insert(&movement.movement_id, movement);

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
 use rebateflow::demo::push_decimal;
 
@@ -55,6 +55,7 @@ fn cell(array: &ArrayRef, at: usize) -> String {
     match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().value(at).to_string(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(at).to_string(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(at).to_string(),
         DataType::Boolean => array.as_boolean().value(at).to_string(),
         DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(at),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(at).to_string(),
