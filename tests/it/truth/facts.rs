@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rebateflow::demo::{
-    AffiliateTxn, Campaign, ClickEvent, FxRate, InviterRate, LedgerEntry, RateRule, RefundEvent, RiskSignal, Row, Sku,
-    StatementLine, StockMovement, StockSnapshot, UserBinding, UserCurrent, UserLevel, Withdrawal,
+    AffiliateTxn, Campaign, ClickEvent, FxRate, InviterRate, LedgerEntry, MemberLevel, RateRule, RefundEvent,
+    RiskSignal, Row, Sku, StatementLine, StockMovement, StockSnapshot, UserBinding, UserCurrent, UserLevel, Withdrawal,
 };
 
 /// Reports that are dated so much after we received them do not count.
@@ -73,12 +73,7 @@ impl<'a> Facts<'a> {
                 Row::UserLevel(level) => {
                     newest(&mut levels, (level.user_id.as_str(), level.valid_from), level, |level| level.version);
                 }
-                Row::MemberLevel(level) => {
-                    let multiplier = (level.level, level.valid_from, level.valid_to, level.multiplier);
-                    if !facts.multipliers.contains(&multiplier) {
-                        facts.multipliers.push(multiplier);
-                    }
-                }
+                Row::MemberLevel(level) => facts.add_multiplier(level),
                 Row::RateRule(rule) => newest(&mut rules, rule.rule_id.as_str(), rule, |rule| rule.version),
                 Row::InviterRate(rate) => newest(&mut rates, (rate.tier, rate.valid_from), rate, |rate| rate.version),
                 Row::Campaign(campaign) => {
@@ -123,6 +118,13 @@ impl<'a> Facts<'a> {
             versions.sort_by_key(|v| (v.source_modified, v.status_rank, v.ingest_time, v.event_id.clone()));
         }
         facts
+    }
+
+    fn add_multiplier(&mut self, level: &MemberLevel) {
+        let multiplier = (level.level, level.valid_from, level.valid_to, level.multiplier);
+        if !self.multipliers.contains(&multiplier) {
+            self.multipliers.push(multiplier);
+        }
     }
 
     fn add_signal(&mut self, signal: &'a RiskSignal) {
