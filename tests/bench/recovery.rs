@@ -1,12 +1,14 @@
 //! What checkpoints cost and what a start takes, beside ever more keys.
 //!
 //! ```text
-//! cargo bench --bench recovery -- [--keys 100000,1000000,10000000] [--checkpoints 50] [--data DIR]
+//! cargo bench --bench recovery -- [--keys 100000,1000000,10000000] [--checkpoints 50] [--groups] [--data DIR]
 //! ```
 //!
 //! The pipeline without Kafka (`Stepped`), on a local directory: one upsert table of orders, its newest rows as a view,
-//! and balances of users over it, with the changes of the balances kept. First every key comes once. Then, for each
-//! checkpoint, 20,000 corrections of random keys; its pause is the time of the epoch that makes it. Then the process is
+//! and balances of users over it, with the changes of the balances kept; with `--groups` totals of append-only events, a
+//! group a key. First every key comes once. Then, for each
+//! checkpoint, 20,000 corrections of random keys; its pause is the time of the epoch that makes it (`first`: that of the
+//! checkpoint after all keys came). Then the process is
 //! gone, and a start is timed: once with nothing after the last checkpoint, once with 200,000 events, as many as ten
 //! seconds bring at 20,000 a second.
 
@@ -36,6 +38,13 @@ const TABLES: &str = "CREATE TABLE orders (order_id BIGINT NOT NULL, user_id VAR
     CREATE MATERIALIZED VIEW newest WITH (history = 'none') AS SELECT * FROM orders;
     CREATE MATERIALIZED VIEW balances AS
         SELECT user_id, SUM(rebate) AS rebate, COUNT(*) AS orders FROM orders GROUP BY user_id;";
+/// Totals of append-only events, a group a key: their changes are taken at the checkpoint.
+const GROUPS: &str = "CREATE TABLE orders (order_id BIGINT NOT NULL, user_id VARCHAR NOT NULL, status VARCHAR NOT NULL,
+        amount DECIMAL(18,2) NOT NULL, rebate DECIMAL(18,2) NOT NULL, paid_at TIMESTAMP(6) NOT NULL,
+        modified BIGINT NOT NULL)
+    WITH (topic = 'orders', format = 'json');
+    CREATE MATERIALIZED VIEW totals WITH (history = 'none') AS
+        SELECT order_id, SUM(rebate) AS rebate, COUNT(*) AS events FROM orders GROUP BY order_id;";
 const TOPIC: &str = "orders";
 const BATCH: i64 = 16_384;
 /// Corrections before a checkpoint.
@@ -53,6 +62,9 @@ struct Options {
     /// Checkpoints that are timed.
     #[arg(long, default_value_t = 50)]
     checkpoints: usize,
+    /// Totals of append-only events instead of an upsert table.
+    #[arg(long)]
+    groups: bool,
     /// Where the data goes [default: a new directory].
     #[arg(long)]
     data: Option<String>,
@@ -79,10 +91,10 @@ struct Written {
 fn main() {
     let options = Options::parse();
     println!(
-        "{:>10}  {:>9} {:>9}  {:>9} {:>9} {:>9}  {:>9} {:>9}  {:>8}",
-        "keys", "pause p50", "p99", "segments", "state", "Parquet", "start", "+200,000", "peak MB"
+        "{:>10}  {:>9} {:>9} {:>9}  {:>9} {:>9} {:>9}  {:>9} {:>9}  {:>8}",
+        "keys", "pause p50", "p99", "first", "segments", "state", "Parquet", "start", "+200,000", "peak MB"
     );
-    println!("{:>10}  {:>9} {:>9}  {:>29}  {:>9} {:>9}", "", "ms", "ms", "MB a million events", "s", "s");
+    println!("{:>10}  {:>9} {:>9} {:>9}  {:>29}  {:>9} {:>9}", "", "ms", "ms", "ms", "MB a million events", "s", "s");
     for keys in &options.keys {
         if let Err(error) = measured(*keys, &options) {
             eprintln!("{error}");
@@ -95,9 +107,10 @@ fn measured(keys: i64, options: &Options) -> Result<()> {
     let folder = tempfile::tempdir().map_err(|e| rebateflow::error::Error::unavailable("no directory").caused_by(e))?;
     let data = options.data.clone().unwrap_or_else(|| folder.path().display().to_string());
     let mut random = fastrand::Rng::with_seed(1);
-    let (mut process, _) = Process::start(&data)?;
+    let sql = if options.groups { GROUPS } else { TABLES };
+    let (mut process, _) = Process::start(&data, sql)?;
     process.feed((0..keys).map(|key| (key, 0)))?;
-    process.checkpoint()?;
+    let first = process.checkpoint()?;
     let mut pauses: Vec<Duration> = vec![];
     for round in 1..=options.checkpoints as i64 {
         process.feed((0..CORRECTIONS).map(|_| (random.i64(0..keys), round)))?;
@@ -110,18 +123,19 @@ fn measured(keys: i64, options: &Options) -> Result<()> {
     let parquet = bytes_below(&Path::new(&data).join("events")) + bytes_below(&Path::new(&data).join("views"));
     let offset = process.offset;
     drop(process);
-    let (mut process, empty) = Process::start(&data)?;
+    let (mut process, empty) = Process::start(&data, sql)?;
     process.offset = offset;
     process.feed((0..AFTER).map(|_| (random.i64(0..keys), 1_000_000)))?;
     process.commit()?;
     drop(process);
-    let (_, after) = Process::start(&data)?;
+    let (_, after) = Process::start(&data, sql)?;
     let at = |share: f64| pauses[((pauses.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
     let mb = |bytes: u64| bytes as f64 / 1e6 / millions;
     println!(
-        "{keys:>10}  {:>9.1} {:>9.1}  {:>9.0} {:>9.0} {:>9.0}  {:>9.2} {:>9.2}  {:>8.0}",
+        "{keys:>10}  {:>9.2} {:>9.2} {:>9.2}  {:>9.0} {:>9.0} {:>9.0}  {:>9.2} {:>9.2}  {:>8.0}",
         at(0.5),
         at(0.99),
+        first.as_secs_f64() * 1e3,
         mb(written.segments),
         mb(written.state),
         mb(parquet),
@@ -134,9 +148,9 @@ fn measured(keys: i64, options: &Options) -> Result<()> {
 
 impl Process {
     /// Opens the directory and loads what is there; how long that took.
-    fn start(data: &str) -> Result<(Process, Duration)> {
+    fn start(data: &str, sql: &str) -> Result<(Process, Duration)> {
         let begin = now();
-        let catalog = Catalog::from_sources(&[SourceFile::new("bench", TABLES)])?;
+        let catalog = Catalog::from_sources(&[SourceFile::new("bench", sql)])?;
         let table = catalog.tables[0].clone();
         let options = PipelineOptions {
             catalog: Arc::new(catalog),
