@@ -79,7 +79,7 @@ impl Default for Settings {
             brokers: "127.0.0.1:9092".to_string(),
             sql: PathBuf::from("./sql"),
             schemas: PathBuf::from("./schemas"),
-            collectors: PathBuf::from("./collectors"),
+            collectors: PathBuf::from("./schemas/collectors"),
             data: "./data".to_string(),
             http: "127.0.0.1:8080".to_string(),
             epoch_rows_max: 16_384,

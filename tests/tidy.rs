@@ -37,10 +37,9 @@ const FENCED_CRATES: [(&str, &[&str]); 5] = [
 ];
 
 /// Everything visible at the top, and the two directories that git ignores.
-const TOP_LEVEL: [&str; 12] = [
+const TOP_LEVEL: [&str; 11] = [
     "Cargo.lock",
     "Cargo.toml",
-    "collectors",
     "LICENSE",
     "README.md",
     "data",

@@ -34,7 +34,7 @@ pub(super) struct CollectArguments {
     /// Where cursors are kept: a directory or a URL [default: ./data].
     #[arg(long, value_name = "DIR|URL")]
     data: Option<String>,
-    /// Directory with the definitions of networks [default: ./collectors].
+    /// Directory with the definitions of networks [default: ./schemas/collectors].
     #[arg(long, value_name = "DIR")]
     collectors: Option<String>,
     /// Read what is there now, then exit.

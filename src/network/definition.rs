@@ -1,4 +1,4 @@
-//! The definition of a network, `collectors/NAME.toml`: read, completed from the environment, checked.
+//! The definition of a network, `schemas/collectors/NAME.toml`: read, completed from the environment, checked.
 //!
 //! `${NAME}` in a text is the environment's variable: keys and secrets are never in the file.
 

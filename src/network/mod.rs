@@ -1,6 +1,6 @@
 //! Affiliate networks as data: a small file a network says how it is asked and where the records of an answer are.
 //!
-//! Contract: nothing here knows a network. A definition (`collectors/NAME.toml`) is read and checked; a request is made of
+//! Contract: nothing here knows a network. A definition (`schemas/collectors/NAME.toml`) is read and checked; a request is made of
 //! it for a window and a page; an answer is cut into records, a message each, exactly as the network wrote them. What a
 //! field means is SQL (`sql/README.md`).
 

@@ -56,7 +56,7 @@ impl Sink for Memory {
 
 /// The product's definition, asking a local server, with small pages.
 fn definition(network: Network, url: &str) -> Definition {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("collectors");
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/collectors");
     let file = format!("{}.toml", network.definition());
     let text = fs::read_to_string(top.join(&file)).expect("a definition");
     let remote = text.lines().find_map(|line| line.strip_prefix("url = \"https://")).expect("a URL");
