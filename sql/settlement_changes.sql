@@ -1,10 +1,11 @@
 -- When did what the networks owe us for a line change, and by how much? `settled` is the commission in the end while
 -- the line is payable or paid, and 0 otherwise. The first change counts at the time of settlement, later ones at the
--- report's.
+-- report's, but not before the settlement: a network that corrects by further records did so earlier.
 CREATE VIEW settlement_changes AS
 SELECT event_id, platform, order_line_id, user_id, currency, status_before, status, settled_before, settled,
        CAST(settled - settled_before AS DECIMAL(18,2)) AS delta,
-       CASE WHEN status_before IN ('PAYABLE', 'PAID', 'DECLINED', 'REVERSED') THEN source_modified
+       CASE WHEN status_before IN ('PAYABLE', 'PAID', 'DECLINED', 'REVERSED')
+            THEN GREATEST(source_modified, COALESCE(settle_time, source_modified))
             ELSE COALESCE(settle_time, source_modified) END AS changed_at
 FROM (
   SELECT v.*, COALESCE(LAG(settled) OVER w, CAST(0 AS DECIMAL(18,2))) AS settled_before,

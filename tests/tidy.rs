@@ -37,19 +37,8 @@ const FENCED_CRATES: [(&str, &[&str]); 5] = [
 ];
 
 /// Everything visible at the top, and the two directories that git ignores.
-const TOP_LEVEL: [&str; 11] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    "LICENSE",
-    "README.md",
-    "data",
-    "docker",
-    "schemas",
-    "sql",
-    "src",
-    "target",
-    "tests",
-];
+const TOP_LEVEL: [&str; 11] =
+    ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "data", "docker", "schemas", "sql", "src", "target", "tests"];
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;

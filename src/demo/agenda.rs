@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::demo::line::OrderLine;
+use crate::demo::poll::Api;
 use crate::demo::stock::Reservation;
-use crate::demo::tables::{ClickEvent, Row, Withdrawal};
+use crate::demo::tables::{Claim, ClickEvent, Coupon, Row, Withdrawal};
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
@@ -34,6 +35,12 @@ pub(super) enum Task {
     Ring,
     /// A rule changes.
     Rule,
+    /// A collector asks a network what changed.
+    Poll(Api),
+    /// A claim is decided.
+    Claim(Box<Claim>),
+    /// A coupon is used, or its time is over.
+    Coupon(Box<Coupon>),
 }
 
 #[derive(Clone, Debug)]

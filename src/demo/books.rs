@@ -67,7 +67,9 @@ impl World {
     fn post_shares(&mut self, line: &mut OrderLine) {
         let (Some(net), Some(paid_at)) = (line.commission_net(), line.txn.pay_time) else { return };
         let txn = &line.txn;
-        let Some(rule) = self.rules.best(txn.platform, &txn.merchant_id, &txn.category_id, paid_at) else { return };
+        let Some(rule) = self.rules.best(txn.platform, &txn.merchant_id, txn.category_id.as_deref(), paid_at) else {
+            return;
+        };
         let level = self.users.get(line.user).and_then(|user| user.level).filter(|(_, since)| *since <= paid_at);
         let multiplier = level.map_or(MILLION, |(level, _)| LEVELS[level].1);
         let uncapped = net * rule.user_share * multiplier / (MILLION * MILLION);

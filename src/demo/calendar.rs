@@ -15,9 +15,14 @@ const ZONE_US: i64 = 8 * HOUR_US;
 
 /// The first day, as days since 1970-01-01, of the business month that is `later` months after that of an instant.
 pub(super) fn month(time_us: i64, later: i64) -> i64 {
-    let (year, month, _) = civil_date((time_us + ZONE_US).div_euclid(DAY_US));
+    let (year, month, _) = civil_date(business_day(time_us));
     let months = year * 12 + i64::from(month) - 1 + later;
     days_of(months.div_euclid(12), months.rem_euclid(12) + 1)
+}
+
+/// The business day that an instant is in, as days since 1970-01-01.
+pub(super) fn business_day(time_us: i64) -> i64 {
+    (time_us + ZONE_US).div_euclid(DAY_US)
 }
 
 /// The instant at which a business day begins that is `days` after 1970-01-01.

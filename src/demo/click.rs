@@ -66,6 +66,7 @@ impl World {
         let user = self.random.zipf(u64::from(self.users.ordinary())) as u32;
         let device = format!("d{user:06}{}", self.random.below(2));
         let click = self.click_of(user, device);
+        self.browse(&click);
         if self.random.chance(ORDER_SHARE) {
             let at = self.now + order_delay(&mut self.random);
             self.agenda.add(at, Task::Order(Box::new(click)));
@@ -82,7 +83,7 @@ impl World {
         let (platform, currency) = *self.random.pick(&PLATFORMS);
         let merchant = merchant_id(self.random.zipf(MERCHANTS));
         let item = self.random.zipf(ITEMS);
-        let rule = self.rules.best(platform, &merchant, &category_of(item), self.now);
+        let rule = self.rules.best(platform, &merchant, Some(&category_of(item)), self.now);
         let (quoted_share, rule_id, rule_version) =
             (rule.map(|r| r.user_share), rule.map(|r| r.rule_id.clone()), rule.map(|r| r.version));
         let campaign_id = campaign_of(currency, &mut self.random);

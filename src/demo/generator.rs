@@ -8,9 +8,10 @@
 use std::collections::VecDeque;
 
 use crate::demo::fault::{Fault, spoil};
+use crate::demo::poll::Meaning;
 use crate::demo::random::Random;
 use crate::demo::tables::{Row, TOPICS};
-use crate::demo::world::World;
+use crate::demo::world::{Sent, World};
 
 /// Messages that a duplicate is drawn from.
 const RECENT_MAX: usize = 1_000;
@@ -58,6 +59,8 @@ pub struct Generated {
     pub value: Vec<u8>,
     /// The row that the value holds; None exactly for an unreadable message.
     pub row: Option<Row>,
+    /// Of a record of a network: what it comes to in the form of our own tables.
+    pub meanings: Vec<Meaning>,
     /// When it was sent, in the time of the generated world: microseconds since 1970-01-01 UTC. A duplicate has the
     /// time of the first delivery.
     pub at: i64,
@@ -93,12 +96,12 @@ impl Generator {
             if rows.is_empty() {
                 self.world.step();
             }
-            rows.into_iter().for_each(|(row, with_next)| self.send(row, with_next));
+            rows.into_iter().for_each(|sent| self.send(sent));
         }
     }
 
     /// Writes the row as a message, with what happens to messages.
-    fn send(&mut self, row: Row, with_next: bool) {
+    fn send(&mut self, Sent { row, with_next, meanings }: Sent) {
         if !self.recent.is_empty() && !self.is_in_pair() && self.random.chance(self.options.duplicate_share) {
             let duplicate = self.random.pick(&self.recent).clone();
             self.ready.push_back(duplicate);
@@ -110,13 +113,14 @@ impl Generator {
             let fault = *self.random.pick(&Fault::ALL);
             let value = spoil(&row, fault, &mut self.random);
             let is_lost = NOT_REPEATED.contains(&topic);
-            self.ready.push_back(Generated { topic, key: key.clone(), value, row: None, at, with_next: !is_lost });
+            let (key, with_next) = (key.clone(), !is_lost);
+            self.ready.push_back(Generated { topic, key, value, row: None, meanings: vec![], at, with_next });
             if is_lost {
                 return;
             }
         }
         let value = row.to_json(self.random.chance(0.5)).into_bytes();
-        let generated = Generated { topic, key, value, row: Some(row), at, with_next };
+        let generated = Generated { topic, key, value, row: Some(row), meanings, at, with_next };
         self.remember(&generated);
         self.ready.push_back(generated);
     }

@@ -6,11 +6,18 @@ use std::collections::VecDeque;
 use crate::demo::agenda::Task;
 use crate::demo::books::Posted;
 use crate::demo::calendar::{DAY_US, HOUR_US, MINUTE_US, day_start, month};
+use crate::demo::poll::Api;
 use crate::demo::random::Random;
+use crate::demo::record::{Posting, whole_second};
 use crate::demo::rule::{PLATFORMS, category_of, is_apparel};
 use crate::demo::tables::{AffiliateTxn, Claim, ClickEvent, RefundEvent};
 use crate::demo::users::binding;
 use crate::demo::world::World;
+
+/// So many lines are not reported in our own form; collectors find them at the networks.
+const COLLECTED_SHARE: f64 = 0.25;
+/// The network never settles these.
+const FORGOTTEN_SHARE: f64 = 0.005;
 
 /// What happens to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +39,16 @@ enum Step {
 /// An order line at its newest version.
 #[derive(Clone, Debug)]
 pub(super) struct OrderLine {
-    number: u64,
+    pub(super) number: u64,
     version: u32,
     pub(super) txn: AffiliateTxn,
     /// What is to come, and when.
     plan: VecDeque<(i64, Step)>,
     /// The commission expected; some networks report it only when the order is received.
-    commission: i128,
+    pub(super) commission: i128,
     is_commission_late: bool,
+    /// Where collectors find it; None: it is reported in our own form.
+    api: Option<Api>,
     /// The buyer.
     pub(super) user: u32,
     /// The campaign of the click.
@@ -48,6 +57,13 @@ pub(super) struct OrderLine {
     pub(super) posted: Vec<Posted>,
     /// An older version that is still on its way.
     held: Option<AffiliateTxn>,
+    pub(super) approved_at: Option<i64>,
+    /// The commission before the fee, and the amount, as they were settled.
+    pub(super) settled_commission: Option<i128>,
+    pub(super) settled_amount: Option<i128>,
+    pub(super) is_refunded_whole: bool,
+    /// What a network that corrects by differences has told.
+    pub(super) postings: Vec<Posting>,
 }
 
 impl OrderLine {
@@ -60,7 +76,11 @@ impl OrderLine {
         let currency = PLATFORMS.iter().find(|(name, _)| *name == click.platform).map_or("CNY", |(_, c)| c);
         let item: u64 = click.item_id[1..].parse().expect("ids of items are numbers");
         let category_id = category_of(item);
-        let plan = plan(now, is_apparel(&category_id), is_ring, currency != "CNY", random);
+        let api = random.chance(COLLECTED_SHARE).then(|| api_of(click.platform, number));
+        let mut plan = plan(now, is_apparel(&category_id), is_ring, currency != "CNY", random);
+        if let Some(api) = api {
+            plan = plan_of(api, plan);
+        }
         let pay_amount = 100 + i128::from(random.skewed(200_000));
         let commission_rate = 10_000 + i128::from(random.below(290)) * 1_000;
         let mut line = OrderLine {
@@ -68,11 +88,17 @@ impl OrderLine {
             version: 0,
             plan,
             commission: pay_amount * commission_rate / 1_000_000,
-            is_commission_late: random.chance(0.01),
+            is_commission_late: api.is_none() && random.chance(0.01),
+            api,
             user,
             campaign_id: click.campaign_id.clone(),
             posted: vec![],
             held: None,
+            approved_at: None,
+            settled_commission: None,
+            settled_amount: None,
+            is_refunded_whole: false,
+            postings: vec![],
             txn: AffiliateTxn {
                 event_id: String::new(),
                 platform: click.platform,
@@ -82,12 +108,12 @@ impl OrderLine {
                 status_rank: 0,
                 user_id: None,
                 merchant_id: click.merchant_id.clone(),
-                item_id: click.item_id.clone(),
-                category_id,
+                item_id: Some(click.item_id.clone()),
+                category_id: Some(category_id),
                 campaign_id: None,
                 currency,
                 pay_amount,
-                commission_rate,
+                commission_rate: Some(commission_rate),
                 est_commission: None,
                 act_commission: None,
                 service_fee_rate: if random.chance(0.5) { 100_000 } else { 0 },
@@ -98,12 +124,12 @@ impl OrderLine {
                 parent_order_id: order,
                 click_id: None,
                 sub_id: None,
-                sku_id: format!("k{:05}", item % 2_000),
-                qty: 1 + random.below(3) as i64,
-                qty_returned: 0,
+                sku_id: Some(format!("k{:05}", item % 2_000)),
+                qty: Some(1 + random.below(3) as i64),
+                qty_returned: Some(0),
                 settle_amount: None,
                 service_fee: None,
-                click_time: click.event_time,
+                click_time: Some(click.event_time),
                 order_time: now,
                 decline_reason: None,
             },
@@ -111,8 +137,39 @@ impl OrderLine {
         if !line.is_commission_late {
             line.txn.est_commission = Some(line.commission);
         }
-        line.attribute(click, random);
+        match api {
+            Some(api) => line.be_collected(api, click, random),
+            None => line.attribute(click, random),
+        }
         line
+    }
+
+    /// What a network does not know of the line from the beginning on.
+    fn be_collected(&mut self, api: Api, click: &ClickEvent, random: &mut Random) {
+        let txn = &mut self.txn;
+        (txn.order_time, txn.click_time) = (whole_second(txn.order_time), txn.click_time.map(whole_second));
+        if api != Api::Tbk {
+            txn.service_fee_rate = 0;
+        }
+        if !matches!(api, Api::Tbk | Api::Jd | Api::Pdd) {
+            (txn.item_id, txn.category_id) = (None, None);
+        }
+        let click_id = match random.below(100) {
+            ..85 => Some(click.click_id.clone()),
+            // A click that we do not know.
+            85 => Some(format!("x{}", click.click_id)),
+            86.. => None,
+        };
+        match api {
+            Api::Tbk if click_id.is_none() => txn.sub_id = Some(binding(self.user)),
+            Api::Tbk | Api::Jd => txn.click_id = click_id,
+            _ => txn.sub_id = click_id,
+        }
+    }
+
+    /// When the network will settle it.
+    pub(super) fn settles_at(&self) -> Option<i64> {
+        self.plan.iter().find(|(_, step)| *step == Step::Settle).map(|(at, _)| *at)
     }
 
     /// How the network tells whose the line is: mostly by the click; sometimes not at all.
@@ -159,13 +216,56 @@ impl OrderLine {
     fn publish(&mut self, now: i64, random: &mut Random) {
         self.version += 1;
         self.txn.event_id = format!("e{:09}.{}", self.number, self.version);
-        self.txn.source_modified = now + random.skew();
+        self.txn.source_modified = match self.api {
+            None => now + random.skew(),
+            Some(Api::Tbk | Api::Jd | Api::Pdd) => {
+                let zone = if random.chance(0.001) { 8 * HOUR_US } else { 0 };
+                whole_second(now + random.skew()) + zone
+            }
+            // One clock for all that such a network tells.
+            Some(_) => now,
+        };
         self.txn.ingest_time = now + 3_000_000 + random.below(30 * 60_000) as i64 * 1_000;
         if self.txn.platform == "TBK" {
             let commission = self.txn.act_commission.or(self.txn.est_commission);
             self.txn.service_fee = commission.map(|commission| commission * self.txn.service_fee_rate / 1_000_000);
         }
     }
+}
+
+/// The interface that has a line of a platform.
+fn api_of(platform: &str, number: u64) -> Api {
+    match platform {
+        "TBK" => Api::Tbk,
+        "JD" => Api::Jd,
+        "PDD" => Api::Pdd,
+        "AWIN" => Api::Awin,
+        "CJ" => Api::Cj,
+        _ if number.is_multiple_of(2) => Api::Impact,
+        _ => Api::ImpactUpdates,
+    }
+}
+
+/// The life of a line as a network tells it: Taobao does not say that it approves, networks abroad know of no order
+/// before it is paid and approve in the month in which they settle. All tell whole seconds.
+fn plan_of(api: Api, plan: VecDeque<(i64, Step)>) -> VecDeque<(i64, Step)> {
+    let is_abroad = !matches!(api, Api::Tbk | Api::Jd | Api::Pdd);
+    let is_paid = plan.iter().any(|(_, step)| *step == Step::Pay);
+    if is_abroad && !is_paid {
+        return VecDeque::new();
+    }
+    let settled = plan.iter().find(|(_, step)| *step == Step::Settle).map(|(at, _)| *at);
+    let told = plan.into_iter().filter(|(_, step)| match step {
+        Step::Track => !is_abroad,
+        Step::Approve => api != Api::Tbk,
+        Step::PaidOut => false,
+        _ => true,
+    });
+    let moved = told.map(|(at, step)| match (step, settled) {
+        (Step::Approve, Some(settled)) if is_abroad => (settled - 5 * DAY_US, step),
+        _ => (at, step),
+    });
+    moved.map(|(at, step)| (whole_second(at + 999_999), step)).collect()
 }
 
 /// The steps of a line's life.
@@ -201,6 +301,9 @@ fn plan(now: i64, is_apparel: bool, is_ring: bool, is_foreign: bool, random: &mu
         }
     }
     steps.push_back((received + 15 * DAY_US, Step::Approve));
+    if random.chance(FORGOTTEN_SHARE) {
+        return steps;
+    }
     steps.push_back((settled, Step::Settle));
     if is_foreign {
         steps.push_back((settled + within(random, DAY_US, 3 * DAY_US), Step::PaidOut));
@@ -230,12 +333,15 @@ impl World {
     pub(super) fn live(&mut self, mut line: OrderLine) {
         let Some((_, step)) = line.plan.pop_front() else { return };
         let is_settled = matches!(line.txn.status, "PAYABLE" | "PAID");
+        let mut refund = None;
         match step {
             Step::Track => {}
             Step::Cancel => line.lose("DECLINED", 5, "not paid"),
             Step::Pay => {
                 line.enter("PENDING", 1);
-                line.txn.pay_time = Some(self.now);
+                // JD has the time of the order only.
+                let is_jd = line.api == Some(Api::Jd);
+                line.txn.pay_time = Some(if is_jd { line.txn.order_time } else { self.now });
             }
             Step::Decline => line.lose("DECLINED", 5, "refused"),
             Step::Receive => {
@@ -245,15 +351,23 @@ impl World {
                 line.txn.act_commission = Some(line.commission);
                 line.txn.settle_amount = Some(line.txn.pay_amount);
             }
-            Step::Refund(kept) => self.refund(&mut line, kept, is_settled),
-            Step::Approve => line.enter("APPROVED", 3),
+            Step::Refund(kept) => refund = Some(self.refund(&mut line, kept, is_settled)),
+            Step::Approve => {
+                line.enter("APPROVED", 3);
+                line.approved_at = Some(self.now);
+            }
             Step::Settle => {
                 line.enter("PAYABLE", 4);
                 line.txn.settle_time = Some(self.now);
+                line.settled_commission = Some(line.commission_of_settlement());
+                line.settled_amount = line.txn.settle_amount;
             }
             Step::PaidOut => line.enter("PAID", 4),
         }
         line.publish(self.now, &mut self.random);
+        if let Some(refund) = refund {
+            self.tell_refund(&line, refund, is_settled);
+        }
         if step == Step::Settle {
             self.settled.add(&line.txn, line.commission_of_settlement());
             self.post(&mut line);
@@ -261,14 +375,23 @@ impl World {
         } else if is_settled && matches!(step, Step::Refund(_)) {
             self.take_back_posted(&mut line);
         }
-        self.report(&mut line);
+        match line.api {
+            None => self.report(&mut line),
+            // Taobao tells of a settled order no more: the refund does (`refund`).
+            Some(Api::Tbk) if is_settled => {}
+            // Networks abroad do not know what was received.
+            Some(Api::Awin | Api::Cj | Api::Impact | Api::ImpactUpdates) if step == Step::Receive => {}
+            Some(api) => line.records(api).into_iter().for_each(|record| self.tell(api, record)),
+        }
         self.go_on_with(line);
     }
 
     /// The buyer gets money back; so many percent of the line are kept.
-    fn refund(&mut self, line: &mut OrderLine, kept: i128, is_settled: bool) {
+    fn refund(&mut self, line: &mut OrderLine, kept: i128, is_settled: bool) -> RefundEvent {
         let before = line.txn.act_commission.unwrap_or(line.commission);
         let left = before * kept / 100;
+        // Where nothing is left of the commission, the line is lost as well.
+        let kept = if left == 0 { 0 } else { kept };
         line.txn.settle_amount = Some(line.txn.pay_amount * kept / 100);
         match (kept, is_settled) {
             (0, false) => line.lose("DECLINED", 5, "refunded"),
@@ -277,25 +400,36 @@ impl World {
         }
         if kept == 0 {
             line.txn.qty_returned = line.txn.qty;
+            line.is_refunded_whole = true;
         }
         if is_settled {
             self.settled.take_back(&line.txn, before - left);
         }
-        let number = self.number();
-        for (version, status) in [(1, "CREATED"), (2, "SUCCESS")] {
-            self.push(RefundEvent {
-                refund_id: format!("f{number:09}"),
-                version,
-                platform: line.txn.platform,
-                order_line_id: line.txn.order_line_id.clone(),
-                refund_amount: line.txn.pay_amount * (100 - kept) / 100,
-                commission_back: before - left,
-                currency: line.txn.currency,
-                status,
-                event_time: self.now,
-                ingest_time: self.now + 1_000_000,
-            });
+        RefundEvent {
+            refund_id: format!("f{:09}", self.number()),
+            version: 1,
+            platform: line.txn.platform,
+            order_line_id: line.txn.order_line_id.clone(),
+            refund_amount: line.txn.pay_amount * (100 - kept) / 100,
+            commission_back: before - left,
+            currency: line.txn.currency,
+            status: "CREATED",
+            event_time: self.now,
+            ingest_time: self.now + 1_000_000,
         }
+    }
+
+    /// The refund is told: begun and done, or at Taobao, where collectors find it, by a record that names the line.
+    fn tell_refund(&mut self, line: &OrderLine, mut refund: RefundEvent, is_settled: bool) {
+        if line.api == Some(Api::Tbk) {
+            refund.status = "SUCCESS";
+            refund.refund_id = refund.order_line_id.clone();
+            refund.version = self.now / 1_000_000;
+            return self.tell(Api::TbkRefunds, line.refund_of_tbk(refund, is_settled));
+        }
+        self.push(refund.clone());
+        (refund.version, refund.status) = (2, "SUCCESS");
+        self.push(refund);
     }
 
     /// The network reports the line: now, a day late, after its next version, or with the clock of another zone.
@@ -337,7 +471,7 @@ impl World {
     /// The buyer misses an order that belongs to nobody.
     fn claim(&mut self, line: &OrderLine) {
         let number = self.number();
-        self.push(Claim {
+        let claim = Claim {
             claim_id: format!("m{number:09}"),
             version: 1,
             user_id: crate::demo::users::user_id(line.user),
@@ -346,7 +480,25 @@ impl World {
             status: "OPEN",
             event_time: self.now,
             ingest_time: self.now + 1_000_000,
-        });
+        };
+        self.push(claim.clone());
+        let at = self.now + DAY_US + self.random.below(20 * DAY_US as u64) as i64;
+        self.agenda.add(at, Task::Claim(Box::new(claim)));
+    }
+
+    /// Customer service decides a claim, or asks the network first.
+    pub(super) fn decide(&mut self, mut claim: Claim) {
+        claim.version += 1;
+        (claim.event_time, claim.ingest_time) = (self.now, self.now + 1_000_000);
+        claim.status = match (claim.status, self.random.below(10)) {
+            ("OPEN", ..5) => "SENT",
+            (_, ..8) => "ACCEPTED",
+            _ => "REJECTED",
+        };
+        if claim.status == "SENT" {
+            self.agenda.add(self.now + 10 * DAY_US, Task::Claim(Box::new(claim.clone())));
+        }
+        self.push(claim);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each row lists its fields once, as (column, value); the JSON of a message and the Arrow arrays of a batch are both
 //! made from that list. The tables themselves are in `tables`.
 
+use crate::demo::tables::Row;
 use crate::demo::text::{push_date, push_decimal, push_time};
 
 /// The value of one field.
@@ -58,9 +59,56 @@ macro_rules! value_of {
     (ref_of $kind:ident $some:ident) => { $crate::demo::row::value_of!($kind *$some) };
 }
 
-/// Declares the tables: for each a struct, and `Row`, which is one of them.
+/// A record of a network as a collector cuts it out of an answer: every field is text, exactly as the network wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub table: &'static str,
+    pub fetch_id: String,
+    pub body_hash: String,
+    pub fetched_at: i64,
+    /// The network's own names. All records of a table have the same, the first is the record's own id.
+    pub named: Vec<(&'static str, Option<String>)>,
+}
+
+impl Record {
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        let field = self.named.iter_mut().find(|(own, _)| *own == name).expect("a field of the record");
+        field.1 = Some(value.to_string());
+    }
+
+    /// What the network wrote.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.named.iter().find(|(own, _)| *own == name).and_then(|(_, text)| text.as_deref())
+    }
+
+    pub(super) fn key(&self) -> String {
+        self.named[0].1.clone().unwrap_or_default()
+    }
+
+    pub(super) fn fields(&self) -> Vec<(&'static str, Value<'_>)> {
+        let fetch = [
+            ("fetch_id", Value::Text(&self.fetch_id)),
+            ("body_hash", Value::Text(&self.body_hash)),
+            ("fetched_at", Value::Time(self.fetched_at)),
+        ];
+        fetch.into_iter().chain(self.written()).collect()
+    }
+
+    /// The fields without those of the fetch.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+        self.named.iter().map(|(name, text)| (*name, text.as_deref().map_or(Value::Null, Value::Text)))
+    }
+}
+
+impl From<Record> for Row {
+    fn from(record: Record) -> Row {
+        Row::Record(Box::new(record))
+    }
+}
+
+/// Declares the tables: for each a struct, and `Row`, which is one of them or a record of one of these tables.
 macro_rules! tables {
-    ($(
+    (records: [$($records:literal),+] $(
         $(#[doc = $doc:literal])*
         $name:ident is $table:literal by ($($key:ident),+) { $($field:ident: $kind:ident $($inner:ident)?,)+ }
     )+) => {
@@ -88,25 +136,28 @@ macro_rules! tables {
 
         /// A row of one of the tables.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Row { $($name(Box<$name>),)+ }
+        pub enum Row { $($name(Box<$name>),)+ Record(Box<Record>) }
 
         /// The topics, named like their tables.
-        pub const TOPICS: &[&str] = &[$($table),+];
+        pub const TOPICS: &[&str] = &[$($table,)+ $($records),+];
 
         impl Row {
             /// The table's name, which is also its topic's.
             pub fn table(&self) -> &'static str {
-                match self { $(Row::$name(_) => $table,)+ }
+                match self { $(Row::$name(_) => $table,)+ Row::Record(record) => record.table }
             }
 
             /// The key of the message: it decides the partition, so all versions of a thing are in one.
             pub fn message_key(&self) -> Vec<u8> {
-                match self { $(Row::$name(row) => row.key().into_bytes(),)+ }
+                match self {
+                    $(Row::$name(row) => row.key().into_bytes(),)+
+                    Row::Record(record) => record.key().into_bytes(),
+                }
             }
 
             /// Every column with its value, in the order of the table. The first is never NULL.
             pub fn fields(&self) -> Vec<(&'static str, Value<'_>)> {
-                match self { $(Row::$name(row) => row.fields(),)+ }
+                match self { $(Row::$name(row) => row.fields(),)+ Row::Record(record) => record.fields() }
             }
         }
     };
@@ -115,7 +166,7 @@ macro_rules! tables {
 pub(super) use {rust_type, tables, value_of};
 
 /// The row as a JSON object. A NULL is written as `null`, or left out when `omit_nulls`.
-pub(super) fn json_of(fields: Vec<(&'static str, Value<'_>)>, omit_nulls: bool) -> String {
+pub(super) fn json_of<'a>(fields: impl IntoIterator<Item = (&'static str, Value<'a>)>, omit_nulls: bool) -> String {
     let mut out = String::with_capacity(640);
     for (name, value) in fields {
         if value == Value::Null && omit_nulls {
@@ -141,10 +192,13 @@ pub(super) fn push_value(out: &mut String, value: Value<'_>) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Text(text) => {
-            debug_assert!(text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\'), "{text} needs no escapes");
-            out.push('"');
-            out.push_str(text);
-            out.push('"');
+            if text.bytes().any(|b| b < b' ' || b == b'\\' || b == b'"') {
+                out.push_str(&serde_json::Value::from(&*text).to_string());
+            } else {
+                out.push('"');
+                out.push_str(&text);
+                out.push('"');
+            }
         }
         Value::Integer(number) => push_decimal(out, i128::from(number), 0),
         Value::Decimal { unscaled, scale } => push_decimal(out, unscaled, scale),

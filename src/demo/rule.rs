@@ -10,8 +10,8 @@ use crate::demo::tables::RateRule;
 use crate::demo::world::World;
 
 /// Platforms and the currency that each reports in.
-pub(super) const PLATFORMS: [(&str, &str); 5] =
-    [("TBK", "CNY"), ("JD", "CNY"), ("PDD", "CNY"), ("AWIN", "GBP"), ("CJ", "USD")];
+pub(super) const PLATFORMS: [(&str, &str); 6] =
+    [("TBK", "CNY"), ("JD", "CNY"), ("PDD", "CNY"), ("AWIN", "GBP"), ("CJ", "USD"), ("IMPACT", "USD")];
 /// Merchants of each platform.
 pub(super) const MERCHANTS: u64 = 60;
 const CATEGORIES: u64 = 40;
@@ -97,12 +97,18 @@ impl Rules {
     }
 
     /// The published rule that decides for an order at an instant.
-    pub(super) fn best(&self, platform: &'static str, merchant: &str, category: &str, at: i64) -> Option<&RateRule> {
+    pub(super) fn best(
+        &self,
+        platform: &'static str,
+        merchant: &str,
+        category: Option<&str>,
+        at: i64,
+    ) -> Option<&RateRule> {
         let own = self.of_merchant.get(&(platform, Some(merchant.to_string())));
         let of_all = self.of_merchant.get(&(platform, None));
         let positions = own.into_iter().chain(of_all).flatten();
         let matching = positions.map(|position| &self.rules[*position]).filter(|rule| {
-            let fits = rule.category_id.as_deref().is_none_or(|own| own == category);
+            let fits = rule.category_id.as_deref().is_none_or(|own| Some(own) == category);
             rule.version > 0 && fits && (rule.valid_from..rule.valid_to).contains(&at)
         });
         matching.max_by_key(|rule| (rule.priority, rule.valid_from))

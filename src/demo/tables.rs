@@ -1,17 +1,23 @@
 //! The tables that the generator fills, with the columns of `schemas/`. Those that it leaves out are NULL.
 
-use crate::demo::row::{Value, json_of, tables};
+use crate::demo::row::{Record, Value, json_of, tables};
 
 tables! {
+    records: [
+        "raw_tbk", "raw_tbk_refunds", "raw_jd", "raw_pdd", "raw_awin", "raw_cj", "raw_impact", "raw_impact_updates"
+    ]
+
     /// A version of an order line, as an affiliate network reports it.
     AffiliateTxn is "affiliate_txn" by (platform, order_line_id) {
         event_id: text, platform: name, order_line_id: text, source_modified: time, status: name, status_rank: integer,
-        user_id: optional text, merchant_id: text, item_id: text, category_id: text, campaign_id: optional text,
-        currency: name, pay_amount: money, commission_rate: rate, est_commission: optional money,
+        user_id: optional text, merchant_id: text, item_id: optional text, category_id: optional text,
+        campaign_id: optional text, currency: name, pay_amount: money, commission_rate: optional rate,
+        est_commission: optional money,
         act_commission: optional money, service_fee_rate: rate, pay_time: optional time, receive_time: optional time,
         settle_time: optional time, ingest_time: time, parent_order_id: text, click_id: optional text,
-        sub_id: optional text, sku_id: text, qty: integer, qty_returned: integer, settle_amount: optional money,
-        service_fee: optional money, click_time: time, order_time: time, decline_reason: optional name,
+        sub_id: optional text, sku_id: optional text, qty: optional integer, qty_returned: optional integer,
+        settle_amount: optional money, service_fee: optional money, click_time: optional time, order_time: time,
+        decline_reason: optional name,
     }
 
     /// A version of a rule that says which share of the commission the user gets.
@@ -116,6 +122,24 @@ tables! {
     StatementLine is "affiliate_statements" by (platform, order_line_id) {
         file_id: text, line_no: integer, platform: name, order_line_id: text, statement_month: date,
         commission: money, currency: name,
+    }
+
+    /// What a user does in the App.
+    UserEvent is "user_events" by (user_id) {
+        event_id: text, user_id: text, device_id: text, session_id: text, event_type: name, item_id: optional text,
+        merchant_id: optional text, page: name, event_time: time, ingest_time: time,
+    }
+
+    /// A coupon as it is now.
+    Coupon is "coupons" by (coupon_id) {
+        coupon_id: text, version: integer, user_id: optional text, campaign_id: optional text, face_value: money,
+        currency: name, status: name, valid_from: time, valid_to: time,
+    }
+
+    /// An answer of a network, as it came.
+    AffiliateRaw is "affiliate_raw" by (fetch_id) {
+        fetch_id: text, platform: name, api: name, cursor: text, http_status: integer, body: text, body_hash: text,
+        records: optional integer, fetched_at: time,
     }
 
     /// A request that a service of ours answered.

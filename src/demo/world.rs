@@ -5,12 +5,22 @@ use crate::demo::books::Books;
 use crate::demo::calendar::{DAY_US, FIRST_DAY_US, day_start, month};
 use crate::demo::campaign::reference_rows;
 use crate::demo::generator::GeneratorOptions;
+use crate::demo::poll::{Desks, Meaning};
 use crate::demo::random::Random;
 use crate::demo::rule::Rules;
 use crate::demo::statement::Settled;
 use crate::demo::stock::Shelves;
 use crate::demo::tables::Row;
 use crate::demo::users::{Users, levels};
+
+/// A row of this moment.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) row: Row,
+    /// The next one belongs to it: whoever sees the one and not the other sees half a thing.
+    pub(super) with_next: bool,
+    pub(super) meanings: Vec<Meaning>,
+}
 
 /// Everything that what comes next depends on.
 #[derive(Clone, Debug)]
@@ -28,8 +38,8 @@ pub(super) struct World {
     pub(super) disorder_share: f64,
     /// Clicks of a day at the beginning.
     pub(super) clicks_a_day: i64,
-    /// Rows of this moment, each with whether the next one belongs to it.
-    out: Vec<(Row, bool)>,
+    pub(super) desks: Desks,
+    out: Vec<Sent>,
     numbers: u64,
 }
 
@@ -47,6 +57,7 @@ impl World {
             books: Books::default(),
             shelves: Shelves::default(),
             settled: Settled::default(),
+            desks: Desks::default(),
             disorder_share: options.disorder_share,
             clicks_a_day: i64::from(options.clicks_a_day.max(1)),
             out: vec![],
@@ -80,6 +91,9 @@ impl World {
             Task::Statement(first_day) => self.send_statements(first_day),
             Task::Ring => self.ring(),
             Task::Rule => self.change_rule(),
+            Task::Poll(api) => self.poll(api),
+            Task::Claim(claim) => self.decide(*claim),
+            Task::Coupon(coupon) => self.end_coupon(*coupon),
         }
     }
 
@@ -98,16 +112,21 @@ impl World {
 
     /// A message.
     pub(super) fn push(&mut self, row: impl Into<Row>) {
-        self.out.push((row.into(), false));
+        self.out.push(Sent { row: row.into(), with_next: false, meanings: vec![] });
     }
 
-    /// A message that the next one belongs to: whoever sees the one and not the other sees half a thing.
+    /// A message that the next one belongs to.
     pub(super) fn push_with_next(&mut self, row: impl Into<Row>) {
-        self.out.push((row.into(), true));
+        self.out.push(Sent { row: row.into(), with_next: true, meanings: vec![] });
+    }
+
+    /// A message with what it means in our own form.
+    pub(super) fn push_meaning(&mut self, row: impl Into<Row>, with_next: bool, meanings: Vec<Meaning>) {
+        self.out.push(Sent { row: row.into(), with_next, meanings });
     }
 
     /// What was sent since the last call.
-    pub(super) fn take_rows(&mut self) -> Vec<(Row, bool)> {
+    pub(super) fn take_rows(&mut self) -> Vec<Sent> {
         std::mem::take(&mut self.out)
     }
 

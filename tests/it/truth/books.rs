@@ -6,7 +6,7 @@ use rebateflow::demo::AffiliateTxn;
 
 use super::facts::Facts;
 use super::money::business_day;
-use super::text::{money, number, row, text};
+use super::text::{count, money, number, row, text, total};
 
 /// A change of what a network owes us for a line.
 struct Change<'a> {
@@ -27,7 +27,12 @@ fn changes<'a>(facts: &Facts<'a>) -> Vec<Change<'a>> {
             let settled = if is_settled { commission.expect("known when it is settled") } else { 0 };
             if settled != settled_before {
                 let is_later = matches!(before, "PAYABLE" | "PAID" | "DECLINED" | "REVERSED");
-                let at = report.settle_time.filter(|_| !is_later).unwrap_or(report.source_modified);
+                // Nothing is owed before it is settled: a correction may have come before.
+                let at = match report.settle_time {
+                    Some(settled) if is_later => report.source_modified.max(settled),
+                    Some(settled) => settled,
+                    None => report.source_modified,
+                };
                 changes.push(Change { report, before, settled_before, settled, at });
             }
             (before, settled_before) = (report.status, settled);
@@ -36,14 +41,13 @@ fn changes<'a>(facts: &Facts<'a>) -> Vec<Change<'a>> {
     changes
 }
 
-/// `clawbacks`: platform, order_line_id, event_id, status_before, status, settled_before, settled, delta, changed_at.
+/// `clawbacks`: platform, order_line_id, status_before, status, settled_before, settled, delta, changed_at.
 pub fn clawbacks(facts: &Facts<'_>) -> Vec<String> {
     let taken = changes(facts).into_iter().filter(|change| change.settled < change.settled_before);
     let of = |change: Change<'_>| {
         row([
             text(change.report.platform),
             text(&change.report.order_line_id),
-            text(&change.report.event_id),
             text(change.before),
             text(change.report.status),
             money(Some(change.settled_before)),
@@ -56,18 +60,39 @@ pub fn clawbacks(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// The first day of a business month that a day is in, as days since 1970-01-01.
-fn month_of(day: i64) -> i64 {
+pub fn month_of(day: i64) -> i64 {
     use chrono::{DateTime, Datelike};
     let date = DateTime::from_timestamp(day * 86_400, 0).expect("within the calendar").date_naive();
     day - i64::from(date.day0())
 }
 
-/// `recon_monthly`: platform, month, order_line_id, currency, ours, theirs, verdict.
-pub fn recon_monthly(facts: &Facts<'_>) -> Vec<String> {
+/// A line of a month, ours beside theirs.
+pub struct Recon<'a> {
+    platform: &'a str,
+    month: i64,
+    line: &'a str,
+    currency: &'a str,
+    ours: Option<i128>,
+    theirs: Option<i128>,
+}
+
+impl Recon<'_> {
+    fn verdict(&self) -> &'static str {
+        match (self.ours, self.theirs) {
+            (ours, theirs) if ours.unwrap_or_default() == theirs.unwrap_or_default() => "OK",
+            (_, None) => "MISSING_IN_STATEMENT",
+            (None, _) => "MISSING_IN_PIPELINE",
+            (Some(ours), Some(theirs)) if (ours - theirs).abs() <= 1 => "ROUNDING",
+            _ => "AMOUNT",
+        }
+    }
+}
+
+/// Our months beside the networks' statements.
+pub fn recon<'a>(facts: &Facts<'a>) -> Vec<Recon<'a>> {
     type Sides = [Option<i128>; 2];
-    let mut months: BTreeMap<(&str, i64, &str, &str), Sides> = BTreeMap::new();
-    let changes = changes(facts);
-    for change in &changes {
+    let mut months: BTreeMap<(&'a str, i64, &'a str, &'a str), Sides> = BTreeMap::new();
+    for change in changes(facts) {
         let (report, month) = (change.report, month_of(business_day(change.at)));
         let sides = months.entry((report.platform, month, &report.order_line_id, report.currency)).or_default();
         *sides[0].get_or_insert_default() += change.settled - change.settled_before;
@@ -77,17 +102,34 @@ pub fn recon_monthly(facts: &Facts<'_>) -> Vec<String> {
             months.entry((line.platform, line.statement_month, &line.order_line_id, line.currency)).or_default();
         *sides[1].get_or_insert_default() += line.commission;
     }
-    let of = |((platform, month, line, currency), [ours, theirs]): ((&str, i64, &str, &str), Sides)| {
-        let verdict = match (ours, theirs) {
-            _ if ours.unwrap_or_default() == theirs.unwrap_or_default() => "OK",
-            (_, None) => "MISSING_IN_STATEMENT",
-            (None, _) => "MISSING_IN_PIPELINE",
-            (Some(ours), Some(theirs)) if (ours - theirs).abs() <= 1 => "ROUNDING",
-            _ => "AMOUNT",
-        };
-        row([text(platform), number(month), text(line), text(currency), money(ours), money(theirs), text(verdict)])
+    let mut recon = vec![];
+    for ((platform, month, line, currency), [ours, theirs]) in months {
+        recon.push(Recon { platform, month, line, currency, ours, theirs });
+    }
+    recon
+}
+
+/// `recon_monthly`: platform, month, order_line_id, currency, ours, theirs, verdict.
+pub fn recon_monthly(recon: &[Recon<'_>]) -> Vec<String> {
+    let of = |line: &Recon<'_>| {
+        let names = [text(line.platform), number(line.month), text(line.line), text(line.currency)];
+        row(names.into_iter().chain([money(line.ours), money(line.theirs), text(line.verdict())]))
     };
-    months.into_iter().map(of).collect()
+    recon.iter().map(of).collect()
+}
+
+/// `recon_summary`: platform, month, currency, verdict, lines, ours, theirs.
+pub fn recon_summary(recon: &[Recon<'_>]) -> Vec<String> {
+    let mut verdicts: BTreeMap<(&str, i64, &str, &str), Vec<&Recon<'_>>> = BTreeMap::new();
+    for line in recon {
+        verdicts.entry((line.platform, line.month, line.currency, line.verdict())).or_default().push(line);
+    }
+    let of = |((platform, month, currency, verdict), lines): ((&str, i64, &str, &str), Vec<&Recon<'_>>)| {
+        let sums = [total(lines.iter().map(|line| line.ours)), total(lines.iter().map(|line| line.theirs))];
+        let names = [text(platform), number(month), text(currency), text(verdict), count(lines.len())];
+        row(names.into_iter().chain(sums))
+    };
+    verdicts.into_iter().map(of).collect()
 }
 
 /// `user_withdrawable`: user_id, currency, balance, locked_this_month, held_lines, in_flight_withdrawal, on_hold,
@@ -144,35 +186,4 @@ pub fn cap_usage(facts: &Facts<'_>) -> Vec<String> {
         }
     }
     rows
-}
-
-/// Pieces on hand and reserved, by SKU and warehouse.
-pub fn stock<'a>(facts: &Facts<'a>) -> BTreeMap<(&'a str, &'a str), (i64, i64)> {
-    let mut shelves: BTreeMap<(&'a str, &'a str), (i64, i64)> = BTreeMap::new();
-    for (key, take) in &facts.stocktakes {
-        shelves.entry(*key).or_default().0 += take.counted;
-    }
-    for movement in facts.movements.values() {
-        let key = (movement.sku_id.as_str(), movement.warehouse_id.as_str());
-        let is_counted = facts.stocktakes.get(&key).is_some_and(|take| movement.event_time <= take.event_time);
-        let (hand, held) = match movement.move_type {
-            "RESTOCK" | "RETURN" | "ADJUST" => (movement.qty, 0),
-            "SELL" => (-movement.qty, -movement.qty),
-            "RESERVE" => (0, movement.qty),
-            "RELEASE" => (0, -movement.qty),
-            other => panic!("a movement of type {other}"),
-        };
-        let shelf = shelves.entry(key).or_default();
-        shelf.0 += if is_counted { 0 } else { hand };
-        shelf.1 += held;
-    }
-    shelves
-}
-
-/// `stock_available`: sku_id, warehouse_id, on_hand, reserved, available.
-pub fn stock_available(stock: &BTreeMap<(&str, &str), (i64, i64)>) -> Vec<String> {
-    let of = |((sku, warehouse), (on_hand, reserved)): (&(&str, &str), &(i64, i64))| {
-        row([text(sku), text(warehouse), number(*on_hand), number(*reserved), number(on_hand - reserved)])
-    };
-    stock.iter().map(of).collect()
 }

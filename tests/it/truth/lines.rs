@@ -16,6 +16,8 @@ pub struct Line<'a> {
     pub txn: &'a AffiliateTxn,
     pub net: Option<i128>,
     pub user: Option<&'a str>,
+    /// How we know: by click, binding or report.
+    pub user_source: Option<&'static str>,
     /// The click that the network gave back.
     pub click: Option<&'a ClickEvent>,
     pub rated: Option<Rated<'a>>,
@@ -24,7 +26,8 @@ pub struct Line<'a> {
 /// The rule and the multiplier of a line; None: the level has no multiplier.
 pub struct Rated<'a> {
     pub rule: &'a RateRule,
-    multiplier: Option<i128>,
+    pub level: Option<&'a str>,
+    pub multiplier: Option<i128>,
     pub rebate: Option<i128>,
     /// What the line promised before it was lost; the outer None: it is not lost, or promised nothing.
     pub promised: Option<Option<i128>>,
@@ -37,6 +40,8 @@ pub struct Share<'a> {
     pub inviter: &'a str,
     pub buyer: &'a str,
     pub currency: &'a str,
+    pub status: &'a str,
+    pub rate: i128,
     pub amount: Option<i128>,
 }
 
@@ -67,8 +72,12 @@ fn line<'a>(facts: &Facts<'a>, key: LineKey<'a>, versions: &[&'a AffiliateTxn]) 
     let click_id = txn.click_id.as_deref().or(txn.sub_id.as_deref());
     let click = click_id.and_then(|id| facts.clicks.get(id).copied());
     let binding = txn.sub_id.as_deref().and_then(|sub_id| facts.bindings.get(&(txn.platform, sub_id)));
-    let user = click.map(|click| click.user_id.as_str());
-    let user = user.or(binding.map(|binding| binding.user_id.as_str())).or(txn.user_id.as_deref());
+    let known = [
+        click.map(|click| (click.user_id.as_str(), "CLICK")),
+        binding.map(|binding| (binding.user_id.as_str(), "BINDING")),
+        txn.user_id.as_deref().map(|user| (user, "REPORT")),
+    ];
+    let (user, user_source) = known.into_iter().flatten().next().unzip();
     let net = net_of(txn);
     let rated = txn.pay_time.and_then(|at| rated(facts, txn, user, at)).map(|mut rated| {
         rated.rebate = rated.amount(net);
@@ -76,14 +85,14 @@ fn line<'a>(facts: &Facts<'a>, key: LineKey<'a>, versions: &[&'a AffiliateTxn]) 
         rated.promised = before.filter(|_| is_lost(txn.status)).map(|before| rated.amount(net_of(before)));
         rated
     });
-    Line { key, txn, net, user, click, rated }
+    Line { key, txn, net, user, user_source, click, rated }
 }
 
 fn rated<'a>(facts: &Facts<'a>, txn: &AffiliateTxn, user: Option<&str>, at: i64) -> Option<Rated<'a>> {
     let matching = facts.rules.get(txn.platform)?.iter().filter(|rule| {
-        let fits = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        fits(&rule.merchant_id, &txn.merchant_id)
-            && fits(&rule.category_id, &txn.category_id)
+        let fits = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+        fits(&rule.merchant_id, Some(&txn.merchant_id))
+            && fits(&rule.category_id, txn.category_id.as_deref())
             && (rule.valid_from..rule.valid_to).contains(&at)
     });
     let best = |a: &&&RateRule, b: &&&RateRule| {
@@ -103,7 +112,7 @@ fn rated<'a>(facts: &Facts<'a>, txn: &AffiliateTxn, user: Option<&str>, at: i64)
             rows.max_by_key(|(_, from, ..)| *from).map(|(.., multiplier)| *multiplier)
         }
     };
-    Some(Rated { rule, multiplier, rebate: None, promised: None })
+    Some(Rated { rule, level: level.map(|level| level.level), multiplier, rebate: None, promised: None })
 }
 
 /// What inviters get: two tiers, nobody of himself, a circle ends at the buyer.
@@ -121,7 +130,8 @@ pub fn shares<'a>(facts: &Facts<'a>, lines: &[Line<'a>]) -> Vec<Share<'a>> {
                 .max_by_key(|rate| rate.valid_from);
             let (Some(inviter), Some(rate)) = (inviter, rate) else { continue };
             let amount = line.net.map(|net| net * rate.rate / MILLION);
-            shares.push(Share { line: line.key, tier, inviter, buyer, currency: line.txn.currency, amount });
+            let (currency, status) = (line.txn.currency, line.txn.status);
+            shares.push(Share { line: line.key, tier, inviter, buyer, currency, status, rate: rate.rate, amount });
         }
     }
     shares

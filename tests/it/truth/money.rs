@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
 use super::lines::{Line, Share, is_lost};
-use super::text::{count, money, number, row, text, total};
+use super::text::{count, known, money, number, rate, row, text, total};
 
 const ZONE_US: i64 = 8 * 3_600_000_000;
 const DAY_US: i64 = 86_400_000_000;
@@ -14,10 +14,16 @@ pub fn business_day(at: i64) -> i64 {
     (at + ZONE_US).div_euclid(DAY_US)
 }
 
-/// `txn_latest`: platform, order_line_id, event_id, status, commission_net.
+/// The instant at which a business day begins.
+pub fn day_start(day: i64) -> i64 {
+    day * DAY_US - ZONE_US
+}
+
+/// `txn_latest`: platform, order_line_id, source_modified, status, commission_net.
 pub fn txn_latest(lines: &[Line<'_>]) -> Vec<String> {
     let of = |line: &Line<'_>| {
-        row([text(line.key.0), text(line.key.1), text(&line.txn.event_id), text(line.txn.status), money(line.net)])
+        let state = [number(line.txn.source_modified), text(line.txn.status), money(line.net)];
+        row([text(line.key.0), text(line.key.1)].into_iter().chain(state))
     };
     lines.iter().map(of).collect()
 }
@@ -121,8 +127,28 @@ pub fn inviter_earnings(shares: &[Share<'_>]) -> Vec<String> {
     inviters.into_iter().map(of).collect()
 }
 
-/// `line_split`: platform, order_line_id, commission_net, rebate, inviter_1, inviter_2, bonus, margin.
-pub fn line_split(facts: &Facts<'_>, lines: &[Line<'_>], shares: &[Share<'_>]) -> Vec<String> {
+/// `inviter_share`: platform, order_line_id, tier, inviter_id, buyer_id, currency, status, rate, share.
+pub fn inviter_share(shares: &[Share<'_>]) -> Vec<String> {
+    let of = |share: &Share<'_>| {
+        let line = [text(share.line.0), text(share.line.1), number(share.tier)];
+        let names = [share.inviter, share.buyer, share.currency, share.status].map(text);
+        row(line.into_iter().chain(names).chain([rate(Some(share.rate)), money(share.amount)]))
+    };
+    shares.iter().map(of).collect()
+}
+
+/// Who gets what of a line's commission.
+pub struct Split<'a> {
+    line: &'a Line<'a>,
+    net: Option<i128>,
+    rebate: Option<i128>,
+    inviters: [i128; 2],
+    bonus: i128,
+    margin: Option<i128>,
+}
+
+/// The split of every line that has a rule.
+pub fn splits<'a>(facts: &Facts<'_>, lines: &'a [Line<'a>], shares: &[Share<'_>]) -> Vec<Split<'a>> {
     let mut bonuses: BTreeMap<(&str, &str, &str), i128> = BTreeMap::new();
     for entry in facts.ledger.values() {
         let origin = entry.reverses_entry_id.as_deref().and_then(|id| facts.ledger.get(id)).unwrap_or(entry);
@@ -135,17 +161,58 @@ pub fn line_split(facts: &Facts<'_>, lines: &[Line<'_>], shares: &[Share<'_>]) -
     for share in shares {
         of_inviters.insert((share.line.0, share.line.1, share.tier), share.amount);
     }
-    let of = |line: &Line<'_>| {
+    let of = |line: &'a Line<'a>| {
         let rated = line.rated.as_ref()?;
         let is_lost = is_lost(line.txn.status);
         let net = if is_lost { Some(0) } else { line.net };
         let rebate = if is_lost || line.user.is_none() { Some(0) } else { rated.rebate };
         // A share that is not known counts as nothing.
         let share = |tier| of_inviters.get(&(line.key.0, line.key.1, tier)).copied().flatten().unwrap_or_default();
+        let inviters = [share(1), share(2)];
         let bonus = bonuses.get(&(line.key.0, line.key.1, line.txn.currency)).copied().unwrap_or_default();
         let margin = net.zip(rebate).map(|(net, rebate)| net - rebate - share(1) - share(2) - bonus);
-        let amounts = [net, rebate, Some(share(1)), Some(share(2)), Some(bonus), margin].map(money);
-        Some(row([text(line.key.0), text(line.key.1)].into_iter().chain(amounts)))
+        Some(Split { line, net, rebate, inviters, bonus, margin })
     };
     lines.iter().filter_map(of).collect()
+}
+
+/// `line_split`: platform, order_line_id, commission_net, rebate, inviter_1, inviter_2, bonus, margin.
+pub fn line_split(splits: &[Split<'_>]) -> Vec<String> {
+    let of = |split: &Split<'_>| {
+        let [first, second] = split.inviters.map(Some);
+        let amounts = [split.net, split.rebate, first, second, Some(split.bonus), split.margin].map(money);
+        row([text(split.line.key.0), text(split.line.key.1)].into_iter().chain(amounts))
+    };
+    splits.iter().map(of).collect()
+}
+
+/// `platform_margin`: level, currency, platform, merchant_id, lines, commission_net, rebate, inviters, bonus, margin,
+/// lines_negative.
+pub fn platform_margin(splits: &[Split<'_>]) -> Vec<String> {
+    type Group<'a> = (&'static str, &'a str, Option<&'a str>, Option<&'a str>);
+    let mut groups: BTreeMap<Group<'_>, Vec<&Split<'_>>> = BTreeMap::new();
+    for split in splits {
+        let (currency, platform) = (split.line.txn.currency, Some(split.line.key.0));
+        groups.entry(("ALL", currency, None, None)).or_default().push(split);
+        groups.entry(("PLATFORM", currency, platform, None)).or_default().push(split);
+        let merchant = Some(split.line.txn.merchant_id.as_str());
+        groups.entry(("MERCHANT", currency, platform, merchant)).or_default().push(split);
+    }
+    let of = |((level, currency, platform, merchant), splits): (Group<'_>, Vec<&Split<'_>>)| {
+        let sum = |amount: &dyn Fn(&Split<'_>) -> Option<i128>| total(splits.iter().map(|split| amount(split)));
+        row([
+            text(level),
+            text(currency),
+            known(platform, text),
+            known(merchant, text),
+            count(splits.len()),
+            sum(&|split| split.net),
+            sum(&|split| split.rebate),
+            sum(&|split| Some(split.inviters.iter().sum())),
+            sum(&|split| Some(split.bonus)),
+            sum(&|split| split.margin),
+            count(splits.iter().filter(|split| split.margin.is_some_and(|margin| margin < 0)).count()),
+        ])
+    };
+    groups.into_iter().map(of).collect()
 }

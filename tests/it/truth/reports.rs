@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
 use super::lines::{Line, is_lost};
-use super::text::{count, money, number, row, text, total};
+use super::text::{count, known, money, number, row, text, total};
 
 const DAY_US: i64 = 86_400_000_000;
 const HOUR_US: i64 = 3_600_000_000;
@@ -119,11 +119,12 @@ pub fn refund_rate_by_merchant(facts: &Facts<'_>, lines: &[Line<'_>]) -> Vec<Str
 
 /// `top_items`: category_id, currency, rk, item_id, rebate, lines.
 pub fn top_items(lines: &[Line<'_>]) -> Vec<String> {
-    let mut categories: BTreeMap<(&str, &str), BTreeMap<&str, Vec<Option<i128>>>> = BTreeMap::new();
+    type Items<'a> = BTreeMap<Option<&'a str>, Vec<Option<i128>>>;
+    let mut categories: BTreeMap<(Option<&str>, &str), Items<'_>> = BTreeMap::new();
     for line in lines.iter().filter(|line| !is_lost(line.txn.status)) {
         let Some(rated) = &line.rated else { continue };
-        let items = categories.entry((&line.txn.category_id, line.txn.currency)).or_default();
-        items.entry(&line.txn.item_id).or_default().push(rated.rebate);
+        let items = categories.entry((line.txn.category_id.as_deref(), line.txn.currency)).or_default();
+        items.entry(line.txn.item_id.as_deref()).or_default().push(rated.rebate);
     }
     let mut rows = vec![];
     for ((category, currency), items) in categories {
@@ -132,7 +133,7 @@ pub fn top_items(lines: &[Line<'_>]) -> Vec<String> {
         // Unknown sums come last, as None does when all are turned round.
         items.sort_by_key(|(item, rebates)| (Reverse(sum(rebates)), *item));
         for (rank, (item, rebates)) in items.into_iter().take(TOP).enumerate() {
-            let cells = [text(category), text(currency), count(rank + 1), text(item)];
+            let cells = [known(category, text), text(currency), count(rank + 1), known(item, text)];
             rows.push(row(cells.into_iter().chain([total(rebates.iter().copied()), count(rebates.len())])));
         }
     }
@@ -151,17 +152,4 @@ pub fn fraud_order_and_return(lines: &[Line<'_>]) -> Vec<String> {
     }
     let suspects = users.into_iter().filter(|(_, [lines, lost, _])| *lines >= 5 && 2 * lost >= *lines);
     suspects.map(|(user, counts)| row([text(user)].into_iter().chain(counts.map(count)))).collect()
-}
-
-/// `stock_low`: sku_id, available, safety_stock. `available`: of each SKU and warehouse.
-pub fn stock_low(facts: &Facts<'_>, available: &BTreeMap<(&str, &str), i64>) -> Vec<String> {
-    let mut left: BTreeMap<&str, i64> = BTreeMap::new();
-    for ((sku, _), pieces) in available {
-        *left.entry(sku).or_default() += pieces;
-    }
-    let of = |sku: &&rebateflow::demo::Sku| {
-        let pieces = left.get(sku.sku_id.as_str()).copied().unwrap_or_default();
-        (pieces <= sku.safety_stock).then(|| row([text(&sku.sku_id), number(pieces), number(sku.safety_stock)]))
-    };
-    facts.skus.values().filter_map(of).collect()
 }

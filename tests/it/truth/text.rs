@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
 use rebateflow::demo::push_decimal;
 
@@ -18,13 +18,31 @@ pub fn count(value: usize) -> String {
     value.to_string()
 }
 
+/// A value, or NULL.
+pub fn known<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
+    value.map_or("NULL".to_string(), show)
+}
+
 /// An amount of hundredths.
 pub fn money(value: Option<i128>) -> String {
-    value.map_or("NULL".to_string(), |value| {
-        let mut out = String::new();
-        push_decimal(&mut out, value, 2);
-        out
-    })
+    known(value, |value| decimal(value, 2))
+}
+
+/// A rate of millionths.
+pub fn rate(value: Option<i128>) -> String {
+    known(value, |value| decimal(value, 6))
+}
+
+/// `unscaled` / 10^`scale`.
+pub fn decimal(unscaled: i128, scale: u32) -> String {
+    let mut out = String::new();
+    push_decimal(&mut out, unscaled, scale);
+    out
+}
+
+/// A quotient of two counts.
+pub fn ratio(part: usize, whole: usize) -> String {
+    known((whole > 0).then(|| part as f64 / whole as f64), |ratio| ratio.to_string())
 }
 
 /// The sum of those that are known; NULL when none is.
@@ -56,6 +74,7 @@ fn cell(array: &ArrayRef, at: usize) -> String {
         DataType::Utf8 => array.as_string::<i32>().value(at).to_string(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(at).to_string(),
         DataType::UInt64 => array.as_primitive::<UInt64Type>().value(at).to_string(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(at).to_string(),
         DataType::Boolean => array.as_boolean().value(at).to_string(),
         DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(at),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(at).to_string(),
