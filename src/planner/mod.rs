@@ -40,4 +40,4 @@ pub use plan::{
     AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest,
 };
 pub use session::{Planner, Relation, ViewPlan};
-pub use window_function::{Bound, Reach, Running, WindowFunction};
+pub use window_function::{Bound, Nulls, Reach, Run, Running, WindowFunction};

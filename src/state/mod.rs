@@ -12,11 +12,13 @@ mod arrangement;
 mod block;
 mod codec;
 mod index;
+mod key;
 mod keys;
 mod ordered;
 #[cfg(test)]
 mod ordered_tests;
 mod reader;
+mod row_list;
 mod rows;
 mod saved;
 mod shard;
