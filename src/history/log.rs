@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use object_store::path::Path;
 
 use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment, ViewForm};
 use super::paths::{self, LogObject};
@@ -188,16 +187,16 @@ impl Log {
     }
 
     /// Deletes state files that no manifest names any more, but for one that is written and not named yet.
-    pub fn sweep_state(&self, store: &Store, written: Option<&Path>) -> Result<()> {
+    pub fn sweep_state(&self, store: &Store, written: Option<&str>) -> Result<()> {
         let files = self.newest.state.iter().flat_map(|state| &state.files);
-        let kept = files.map(|file| &*file.file.path).chain(written.map(Path::as_ref));
-        let kept: BTreeSet<&str> = kept.collect();
+        let kept: BTreeSet<&str> = files.map(|file| &*file.file.path).collect();
         for path in store.list_flat(&paths::states())? {
             let old = match paths::log_object(&path) {
                 Some(LogObject::Segment(number)) => number <= self.newest.number,
                 _ => false,
             };
-            if old && !kept.contains(path.as_ref()) {
+            let is_written = written.is_some_and(|written| path.as_ref().starts_with(written));
+            if old && !is_written && !kept.contains(path.as_ref()) {
                 store.delete(&path)?;
             }
         }

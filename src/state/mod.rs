@@ -33,7 +33,7 @@ pub use keys::KeyTable;
 pub use ordered::{OrderedRows, RankedRows};
 pub use reader::{Matches, Reader};
 pub use rows::RowId;
-pub use saved::{SavedRows, SavedTable, weighted_changes, weighted_rows};
+pub use saved::{SavedRows, SavedTable, hashed_rows, weighted_changes, weighted_rows};
 pub use shard::Writer;
 pub use slot::{SLOTS, hash_key, shard_of, slot};
 pub use touched::Touched;
