@@ -74,7 +74,7 @@ pub(super) fn contents(
         let canonical = engine.canonical(name).ok_or_else(missing)?;
         let schema = engine.planned(name).ok_or_else(missing)?.schema.clone();
         let bound = bind(canonical.clone(), &known)?;
-        let whole = with_sorts(bound.clone()).and_then(|plan| without_outer_joins(plan, session));
+        let whole = with_sorts(bound.clone()).and_then(|plan| with_rows_in_place(plan, session));
         let rows = match whole.and_then(|plan| session.run(&plan)) {
             Ok(rows) => rows,
             Err(_) => row_by_row(&bound, session)?,
@@ -376,15 +376,21 @@ fn with_sorts(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     Ok(plan.data)
 }
 
-/// The plan with the rows of its outer joins in their place. A column that is constant on one side of such a join is not
-/// constant behind it, but DataFusion takes it for one, and leaves out sorts by it.
-fn without_outer_joins(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
-    let plan = plan.transform_up(|node| match &node {
-        LogicalPlan::Join(join) if join.join_type.is_outer() && !node.contains_outer_reference() => {
+/// The plan with the rows of its outer joins, unions and windows in their place: behind these DataFusion leaves out sorts
+/// that are needed. A column that is constant on one side of an outer join, or in each part of a union, is not constant
+/// behind it; and a function over a frame that moves does not grow with its rows.
+fn with_rows_in_place(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
+    let misleads = |node: &LogicalPlan| match node {
+        LogicalPlan::Join(join) => join.join_type.is_outer(),
+        LogicalPlan::Union(_) | LogicalPlan::Window(_) => true,
+        _ => false,
+    };
+    let plan = plan.transform_up(|node| match misleads(&node) && !node.contains_outer_reference() {
+        true => {
             let rows = session.run(&node)?;
             Ok(Transformed::yes(renamed_scan(node.schema(), &rows)?))
         }
-        _ => Ok(Transformed::no(node)),
+        false => Ok(Transformed::no(node)),
     })?;
     Ok(plan.data)
 }
