@@ -134,12 +134,16 @@ impl RowCodec {
 /// NaN has many forms, of which hardware chooses one; equal values must be equal bytes.
 fn one_nan(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
-        DataType::Float64 => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(|value| {
-            if value.is_nan() { f64::NAN } else { value }
-        })),
-        DataType::Float32 => Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(|value| {
-            if value.is_nan() { f32::NAN } else { value }
-        })),
+        DataType::Float64 => Arc::new(
+            array
+                .as_primitive::<Float64Type>()
+                .unary::<_, Float64Type>(|value| if value.is_nan() { f64::NAN } else { value }),
+        ),
+        DataType::Float32 => Arc::new(
+            array
+                .as_primitive::<Float32Type>()
+                .unary::<_, Float32Type>(|value| if value.is_nan() { f32::NAN } else { value }),
+        ),
         _ => array.clone(),
     }
 }
