@@ -76,7 +76,7 @@ impl Log {
             // Epochs grow from commit to commit, so a run that another start has passed is not used.
             let run = match run.filter(|run| found.as_ref().is_none_or(|found| found.run < *run)) {
                 Some(run) => run,
-                None => *run.insert(take_run(store)?),
+                None => *run.insert(take_run(store, found.as_ref().map_or(0, |found| found.run))?),
             };
             store.rely_on(&paths::run(run));
             let opening = opening(found.as_ref(), run, clock.now_us());
@@ -256,9 +256,10 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
     Err(Error::unavailable(format!("the log in {} changes faster than it can be read", store.name())))
 }
 
-fn take_run(store: &Store) -> Result<u32> {
+/// A run that no process has had: above all objects of runs and, if some of these were lost, above the log's.
+fn take_run(store: &Store, of_log: u32) -> Result<u32> {
     for _ in 0..OPEN_ATTEMPTS_MAX {
-        let taken = store.list_flat(&paths::runs())?.iter().filter_map(paths::run_of).max().unwrap_or(0);
+        let taken = store.list_flat(&paths::runs())?.iter().filter_map(paths::run_of).max().unwrap_or(0).max(of_log);
         if store.create(&paths::run(taken + 1), Bytes::new())? == Created::New {
             return Ok(taken + 1);
         }
