@@ -378,19 +378,22 @@ fn with_sorts(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
 
 /// The plan with the rows of its outer joins, unions and windows in their place: behind these DataFusion leaves out sorts
 /// that are needed. A column that is constant on one side of an outer join, or in each part of a union, is not constant
-/// behind it; and a function over a frame that moves does not grow with its rows.
+/// behind it; and a function over a frame that moves does not grow with its rows. Windows of one SELECT share the sort
+/// below them, so they stay together.
 fn with_rows_in_place(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
-    let misleads = |node: &LogicalPlan| match node {
-        LogicalPlan::Join(join) => join.join_type.is_outer(),
-        LogicalPlan::Union(_) | LogicalPlan::Window(_) => true,
-        _ => false,
+    let in_place = |node: LogicalPlan| match node.contains_outer_reference() {
+        true => Ok(Transformed::no(node)),
+        false => session.run(&node).and_then(|rows| renamed_scan(node.schema(), &rows)).map(Transformed::yes),
     };
-    let plan = plan.transform_up(|node| match misleads(&node) && !node.contains_outer_reference() {
-        true => {
-            let rows = session.run(&node)?;
-            Ok(Transformed::yes(renamed_scan(node.schema(), &rows)?))
-        }
-        false => Ok(Transformed::no(node)),
+    let window_in_place = |node: LogicalPlan| match node {
+        LogicalPlan::Window(_) => in_place(node),
+        _ => Ok(Transformed::no(node)),
+    };
+    let plan = plan.transform_up(|node| match &node {
+        LogicalPlan::Window(_) => Ok(Transformed::no(node)),
+        LogicalPlan::Join(join) if join.join_type.is_outer() => in_place(node.map_children(window_in_place)?.data),
+        LogicalPlan::Union(_) => in_place(node.map_children(window_in_place)?.data),
+        _ => node.map_children(window_in_place),
     })?;
     Ok(plan.data)
 }

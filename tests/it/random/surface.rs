@@ -232,7 +232,8 @@ pub const AGGREGATES: [Template; 47] = [
     fails(10, Some(Integer), "SUM({i} / {i}){f}"),
 ];
 
-pub const WINDOWS: [Template; 31] = [
+/// Without LEAD IGNORE NULLS of more than one row and NTH_VALUE IGNORE NULLS from the end: DataFusion's answers are wrong.
+pub const WINDOWS: [Template; 29] = [
     safe(4, Some(Integer), "ROW_NUMBER() OVER ({w})"),
     safe(3, Some(Integer), "RANK() OVER ({w})"),
     safe(3, Some(Integer), "DENSE_RANK() OVER ({w})"),
@@ -242,7 +243,6 @@ pub const WINDOWS: [Template; 31] = [
     safe(4, None, "LAG({=}) OVER ({w})"),
     safe(3, None, "LEAD({=}, 2) OVER ({w})"),
     safe(2, None, "LAG({=}, 1) IGNORE NULLS OVER ({w})"),
-    safe(1, None, "LEAD({=}, 2) IGNORE NULLS OVER ({w})"),
     safe(1, Some(Integer), "LAG({i}, 2, 7) IGNORE NULLS OVER ({w})"),
     safe(3, None, "FIRST_VALUE({=}) OVER ({w}{r})"),
     safe(3, None, "LAST_VALUE({=}) OVER ({w}{r})"),
@@ -251,7 +251,6 @@ pub const WINDOWS: [Template; 31] = [
     safe(2, None, "NTH_VALUE({=}, 2) OVER ({w}{r})"),
     safe(1, None, "NTH_VALUE({=}, 3) IGNORE NULLS OVER ({w}{r})"),
     safe(1, None, "NTH_VALUE({=}, -2) OVER ({w}{r})"),
-    safe(1, None, "NTH_VALUE({=}, -2) IGNORE NULLS OVER ({w}{r})"),
     safe(4, Some(Integer), "COUNT(*) OVER ({w}{r})"),
     safe(3, Some(Integer), "COUNT({~}){f} OVER ({w}{r})"),
     safe(5, Some(Integer), "SUM({i}) OVER ({w}{r})"),
