@@ -4,7 +4,7 @@
 //! |---|---|
 //! | LAG, LEAD, ROWS, RANGE and GROUPS frames with two ends, LAST_VALUE of a frame from the first row | the rows whose frame it is in |
 //! | ROW_NUMBER, RANK, DENSE_RANK; SUM, AVG, COUNT, MIN, MAX, BOOL_AND, BOOL_OR, FIRST_VALUE, LAST_VALUE, NTH_VALUE of a frame from the first row, wherever it ends; LAG IGNORE NULLS | the rows from the first whose frame it is in, as far as what they carry on changes |
-//! | the same of a frame to the last row; LEAD IGNORE NULLS | the same, backward |
+//! | the same of a frame to the last row (not a RANGE that begins after the row); LEAD IGNORE NULLS | the same, backward |
 //! | all others | the whole partition |
 //!
 //! NTILE, PERCENT_RANK and CUME_DIST are of the last kind by what they say: a row more or less is in all their values. So
@@ -122,6 +122,8 @@ fn framed(name: &str, params: &WindowFunctionParams) -> Option<Reach> {
     match (from_start(frame), to_end(frame)) {
         (false, false) => Some(Reach::Bounded { before: start(frame)?, after: end(frame)? }),
         (true, false) => from_first((name, 1), params, frame),
+        // From where the distance overflows on, DataFusion's frames have no row; turned round they would have NULLs.
+        (false, true) if by_distance_after(frame) => None,
         (false, true) => backward(from_first(turned(name), params, &frame.reverse())?),
         // The first row's value is that of its own frame, whatever comes after.
         (true, true) => {
@@ -192,6 +194,11 @@ fn from_start(frame: &WindowFrame) -> bool {
 
 fn to_end(frame: &WindowFrame) -> bool {
     matches!(&frame.end_bound, WindowFrameBound::Following(value) if value.is_null())
+}
+
+/// Whether the frame begins at a distance of values after the row.
+fn by_distance_after(frame: &WindowFrame) -> bool {
+    frame.units == WindowFrameUnits::Range && matches!(frame.start_bound, WindowFrameBound::Following(_))
 }
 
 fn zero(units: WindowFrameUnits) -> Bound {

@@ -236,7 +236,7 @@ fn frames_that_end_away_from_the_row_and_values_counted_in_them() {
         window("SUM(v) OVER (PARTITION BY k ORDER BY v ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)")
             .at(-1)
             .reach(4),
-        window("COUNT(*) OVER (PARTITION BY k ORDER BY v RANGE BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING)")
+        window("COUNT(*) OVER (PARTITION BY k ORDER BY v RANGE BETWEEN 2 PRECEDING AND UNBOUNDED FOLLOWING)")
             .at(-1)
             .reach(4),
         window("LAST_VALUE(v) OVER (PARTITION BY k ORDER BY v ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)")
