@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use object_store::path::Path;
 
 use crate::changes::EventBatch;
 use crate::checkpoint::{Offsets, SharedSources, Sources};
@@ -73,9 +72,9 @@ struct Pending {
 /// State files that are made one beside the commits.
 enum Merging {
     None,
-    /// The new file, so that it is not swept away.
-    Running(Path),
-    /// The next manifest names it.
+    /// How the new files' names begin, so that they are not swept away.
+    Running(String),
+    /// The next manifest names them.
     Done(MergedState),
     /// A file is damaged: the next start sees to it.
     Off,
@@ -435,27 +434,30 @@ impl Committer {
 
     fn sweep_state(&self) -> Result<()> {
         let written = match &self.merging {
-            Merging::Running(path) => Some(path.clone()),
-            Merging::Done(merged) => Some(merged.path()),
+            Merging::Running(written) => Some(written.as_str()),
+            Merging::Done(merged) => Some(merged.written()),
             Merging::None | Merging::Off => None,
         };
-        self.end.log.sweep_state(&self.store, written.as_ref())
+        self.end.log.sweep_state(&self.store, written)
     }
 
-    /// State files to be made one, if it is time. The caller runs that, beside the commits if it likes, and hands the
-    /// outcome to `merged`.
-    pub fn merge_due(&mut self) -> Option<StateMerge> {
+    /// State files to be merged, if it is time, into parts of about `part_bytes_max`. The caller runs that, beside the
+    /// commits if it likes, and hands the outcome to `merged`.
+    pub fn merge_due(&mut self, part_bytes_max: u64) -> Option<StateMerge> {
         let idle = matches!(self.merging, Merging::None) && self.in_flight.is_none() && self.own_state;
         let state = self.end.log.newest.state.as_ref().filter(|_| idle)?;
-        let merge = StateMerge::of(&self.store, state, self.end.log.run)?;
-        self.merging = Merging::Running(merge.path());
+        let merge = StateMerge::of(&self.store, state, self.end.log.run, part_bytes_max)?;
+        self.merging = Merging::Running(merge.written());
         Some(merge)
     }
 
     /// What came of `merge_due`. Commits hold without it.
     pub fn merged(&mut self, outcome: Result<MergedState>) {
         self.merging = match outcome {
-            Ok(merged) => Merging::Done(merged),
+            Ok(merged) => {
+                tracing::debug!(rows_held = merged.rows_held, "merged state files");
+                Merging::Done(merged)
+            }
             Err(error) => {
                 tracing::warn!(%error, "state files are not merged");
                 if error.kind == ErrorKind::Unavailable { Merging::None } else { Merging::Off }

@@ -12,7 +12,7 @@ use crate::catalog::Table;
 use crate::changes::{EventBatch, Position};
 use crate::checkpoint::Offsets;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::history::{
     Epochs, HistoryPin, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm,
     ViewForm, ViewIdentity, keep_files, read_events, read_state, remove_orphans, rolls,
@@ -89,9 +89,15 @@ pub fn look(opening: Opening<'_>, reader: &HistoryReader) -> Result<Option<Recov
     Ok(Some(Recovered::new(opening, log, manifest, pin.rolled().clone())))
 }
 
-/// Whether there is a newer manifest than this one.
-pub fn is_continued(store: &Store, manifest: &Manifest) -> Result<bool> {
-    Ok(Log::peek(store)?.is_some_and(|newest| newest.number > manifest.number))
+/// Whether a writer may have deleted what this manifest names: there is a newer one, which has rolled on or names other
+/// state files.
+pub fn is_overtaken(store: &Store, manifest: &Manifest) -> Result<bool> {
+    let Some(newest) = Log::peek(store)? else { return Ok(false) };
+    let state_files = |manifest: &Manifest| -> BTreeSet<String> {
+        manifest.state.iter().flat_map(|state| &state.files).map(|file| file.file.path.clone()).collect()
+    };
+    let rolled_on = newest.roller.rolled_to > manifest.roller.rolled_to;
+    Ok(rolled_on || !state_files(manifest).is_subset(&state_files(&newest)))
 }
 
 /// The kept views that a start with these tables and views would begin anew, without starting; None: nothing is
@@ -172,9 +178,20 @@ impl Recovered {
         HistoryPin::of(&self.store, &self.end.log, self.rolled.clone()).replayed()
     }
 
-    /// The saved tables of that state.
-    pub fn saved_tables(&self) -> Result<Vec<(SavedTable, Vec<RecordBatch>)>> {
-        self.state().map_or(Ok(vec![]), |state| read_state(&self.store, state))
+    /// The saved tables of that state. Those whose files are missing or damaged are left out: they are computed from
+    /// events. `doubt` decides whether one that cannot be used ends the call with its error.
+    pub fn saved_tables(&self, mut doubt: impl FnMut() -> bool) -> Result<Vec<(SavedTable, Vec<RecordBatch>)>> {
+        let mut tables = vec![];
+        for (table, rows) in self.state().into_iter().flat_map(|state| read_state(&self.store, state)) {
+            match rows {
+                Ok(rows) => tables.push((table, rows)),
+                Err(error) if error.kind == ErrorKind::Data && !doubt() => {
+                    tracing::warn!(%error, "saved state cannot be used; it is computed from the event history");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(tables)
     }
 
     /// Hands on the events of these epochs and tables up to the newest manifest, table by table, in the order in which

@@ -52,6 +52,18 @@ pub enum NotReady {
 }
 
 impl NotReady {
+    const ALL: [NotReady; 9] = [
+        NotReady::Starting,
+        NotReady::Standby,
+        NotReady::ReplayingHistory,
+        NotReady::BrokerUnreachable,
+        NotReady::TopicMissing,
+        NotReady::Behind,
+        NotReady::StateBudget,
+        NotReady::CommitsFail,
+        NotReady::Stopping,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             NotReady::Starting => "starting",
@@ -140,6 +152,11 @@ struct ViewName {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteStatus {
     route: &'static str,
     status: u16,
@@ -201,14 +218,23 @@ pub struct Metrics {
     pub commit_bytes: Counter,
     /// Dead letters that their topic has; after a restart some are counted again.
     pub dead_letters_delivered: Counter,
+    state_bytes: Gauge,
+    state_budget_bytes: Gauge,
     ready: Gauge,
+    not_ready: Family<Reason, Gauge>,
     events: Family<TableOutcome, Counter>,
     replays: Family<TableOutcome, Counter>,
     view_rows: Family<ViewName, Gauge>,
     view_bytes: Family<ViewName, Gauge>,
     view_errors: Family<ViewName, Gauge>,
+    view_failed: Family<ViewName, Gauge>,
     http_requests: Family<RouteStatus, Counter>,
     http_seconds: Family<RouteName, Histogram>,
+}
+
+/// A size as a gauge holds it.
+fn gauge(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// 100 microseconds to 52 seconds.
@@ -235,12 +261,16 @@ impl Default for Metrics {
             checkpoint_pause_seconds: wide_buckets(),
             commit_bytes: Counter::default(),
             dead_letters_delivered: Counter::default(),
+            state_bytes: Gauge::default(),
+            state_budget_bytes: Gauge::default(),
             ready: Gauge::default(),
+            not_ready: Family::default(),
             events: Family::default(),
             replays: Family::default(),
             view_rows: Family::default(),
             view_bytes: Family::default(),
             view_errors: Family::default(),
+            view_failed: Family::default(),
             http_requests: Family::default(),
             http_seconds: Family::new_with_constructor(request_buckets),
         };
@@ -271,6 +301,10 @@ impl Metrics {
         r.register_with_unit("commit", "Bytes written by commits", Unit::Bytes, self.commit_bytes.clone());
         let help = "Dead letters produced to their topic and confirmed";
         r.register("dead_letters_delivered", help, self.dead_letters_delivered.clone());
+        let help = "Bytes of state in memory; above the budget nothing is consumed";
+        r.register_with_unit("state", help, Unit::Bytes, self.state_bytes.clone());
+        let help = "Bytes of state that the setting memory_budget_bytes allows";
+        r.register_with_unit("state_budget", help, Unit::Bytes, self.state_budget_bytes.clone());
     }
 
     fn register_serving(&mut self) {
@@ -278,9 +312,12 @@ impl Metrics {
         r.register("view_rows", "Rows of a view", self.view_rows.clone());
         r.register("view_bytes", "Bytes that a view holds in memory", self.view_bytes.clone());
         r.register("view_errors", "Rows kept out of a view by errors", self.view_errors.clone());
+        r.register("view_failed", "1 while a view does not serve", self.view_failed.clone());
         r.register("http_requests", "Requests answered, by route and status", self.http_requests.clone());
         r.register_with_unit("http", "Time to answer a request", Unit::Seconds, self.http_seconds.clone());
         r.register("ready", "1 when /health/ready answers 200", self.ready.clone());
+        let help = "1 for each reason that /health/ready gives";
+        r.register("not_ready", help, self.not_ready.clone());
     }
 
     /// The counters of a table, made on first use.
@@ -298,8 +335,19 @@ impl Metrics {
     pub fn set_view(&self, view: &str, rows: i64, bytes: usize, errors: i64) {
         let name = ViewName { view: view.to_string() };
         self.view_rows.get_or_create(&name).set(rows);
-        self.view_bytes.get_or_create(&name).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.view_bytes.get_or_create(&name).set(gauge(bytes as u64));
         self.view_errors.get_or_create(&name).set(errors);
+    }
+
+    /// Says whether a view serves.
+    pub fn set_view_failed(&self, view: &str, failed: bool) {
+        self.view_failed.get_or_create(&ViewName { view: view.to_string() }).set(i64::from(failed));
+    }
+
+    /// Sets the bytes of state, and how many there may be.
+    pub fn set_state(&self, bytes: u64, budget: u64) {
+        self.state_bytes.set(gauge(bytes));
+        self.state_budget_bytes.set(gauge(budget));
     }
 
     /// Forgets a view that is no longer served.
@@ -308,6 +356,7 @@ impl Metrics {
         self.view_rows.remove(&name);
         self.view_bytes.remove(&name);
         self.view_errors.remove(&name);
+        self.view_failed.remove(&name);
     }
 
     /// The figures of a route.
@@ -321,8 +370,13 @@ impl Metrics {
     }
 
     /// All metrics as OpenMetrics text.
-    pub fn encode(&self, ready: bool) -> Result<String> {
-        self.ready.set(i64::from(ready));
+    pub fn encode(&self, readiness: &Readiness) -> Result<String> {
+        let reasons = readiness.reasons();
+        self.ready.set(i64::from(reasons.is_empty()));
+        for reason in NotReady::ALL {
+            let name = Reason { reason: reason.as_str() };
+            self.not_ready.get_or_create(&name).set(i64::from(reasons.contains(&reason)));
+        }
         let mut text = String::new();
         text::encode(&mut text, &self.registry)
             .map_err(|e| Error::internal("metrics cannot be written").caused_by(e))?;
@@ -347,12 +401,22 @@ mod tests {
         metrics.commits.inc();
         metrics.commit_failures.inc_by(2);
         metrics.commit_seconds.observe(0.1);
+        metrics.checkpoint_pause_seconds.observe(0.01);
         metrics.commit_bytes.inc_by(1000);
         metrics.set_view("balance", 5, 4096, 1);
         let route = metrics.route("/v1/views");
         route.observe(200, Duration::from_millis(1));
         route.observe(404, Duration::from_millis(1));
-        let text = metrics.encode(true).expect("text");
+        metrics.set_view_failed("balance", true);
+        metrics.set_state(900, 1000);
+        let readiness = Readiness::default();
+        assert!(metrics.encode(&readiness).expect("text").contains("rebateflow_ready 0"));
+        readiness.remove(NotReady::Starting);
+        readiness.add(NotReady::Behind);
+        let not_ready = metrics.encode(&readiness).expect("text");
+        assert!(not_ready.contains("rebateflow_not_ready{reason=\"behind\"} 1"), "{not_ready}");
+        readiness.remove(NotReady::Behind);
+        let text = metrics.encode(&readiness).expect("text");
         for line in [
             "rebateflow_events_total{table=\"orders\",outcome=\"accepted\"} 3",
             "rebateflow_events_total{table=\"orders\",outcome=\"rejected\"} 1",
@@ -365,6 +429,7 @@ mod tests {
             "rebateflow_commits_total 1",
             "rebateflow_commit_failures_total 2",
             "rebateflow_commit_seconds_count 1",
+            "rebateflow_checkpoint_pause_seconds_count 1",
             "rebateflow_commit_bytes_total 1000",
             "rebateflow_dead_letters_delivered_total 0",
             "rebateflow_view_rows{view=\"balance\"} 5",
@@ -373,12 +438,17 @@ mod tests {
             "rebateflow_http_requests_total{route=\"/v1/views\",status=\"200\"} 1",
             "rebateflow_http_requests_total{route=\"/v1/views\",status=\"404\"} 1",
             "rebateflow_http_seconds_count{route=\"/v1/views\"} 2",
+            "rebateflow_view_failed{view=\"balance\"} 1",
+            "rebateflow_state_bytes 900",
+            "rebateflow_state_budget_bytes 1000",
+            "rebateflow_not_ready{reason=\"behind\"} 0",
+            "rebateflow_not_ready{reason=\"state_budget\"} 0",
             "rebateflow_ready 1",
         ] {
             assert!(text.lines().any(|l| l == line), "no line {line} in\n{text}");
         }
         metrics.remove_view("balance");
-        assert!(!metrics.encode(false).expect("text").contains("balance"));
+        assert!(!metrics.encode(&readiness).expect("text").contains("balance"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests: the readers' own, then the unit and integration tests with a real Kafka beside them.
+# Runs all tests: the readers' own, those of the alarms, then the unit and integration tests with a real Kafka beside
+# them.
 #
 #   tests/run.sh [ARGUMENTS OF cargo test ...]
 #
@@ -19,6 +20,9 @@ fi
 "$here/setup.sh"
 export REBATEFLOW_TEST_PYTHON=$cache/readers-venv/bin/python
 "$REBATEFLOW_TEST_PYTHON" "$here/readers/check_test.py"
+promtool=$(command -v promtool || echo "$cache/promtool")
+"$promtool" check config "$here/../docker/prometheus.yml"
+"$promtool" test rules "$here/alarms.yml"
 
 cd "$here/.."
 # Two versions of these in one binary would be two kinds of record batches that do not fit each other.

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the tests and the benchmark need beside Rust: a C compiler, make, Java, Maven, wrk, a Python
-# environment with DuckDB, Polars and deltalake, and Apache Kafka's jars. Does nothing, and quickly, when everything is
-# there.
+# environment with DuckDB, Polars and deltalake, promtool, and Apache Kafka's jars. Does nothing, and quickly, when
+# everything is there.
 #
 #   tests/setup.sh        uses apt (as root) only for what is missing
 #
-# Environment: REBATEFLOW_CACHE   where the Python environment and the jars go (default ~/.cache/rebateflow)
+# Environment: REBATEFLOW_CACHE   where what is downloaded goes (default ~/.cache/rebateflow)
 set -euo pipefail
 
 cache=${REBATEFLOW_CACHE:-$HOME/.cache/rebateflow}
@@ -48,6 +48,21 @@ if [ ! -f "$venv/installed" ] || [ "$(cat "$venv/installed")" != "$wanted" ]; th
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_packages[@]}"
   echo "$wanted" > "$venv/installed"
+fi
+
+# Out of Debian's package, which is not installed: that would start a server.
+if ! command -v promtool > /dev/null && [ ! -x "$cache/promtool" ]; then
+  echo "fetching promtool"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  if ! (cd "$work" && apt-get download -qq prometheus 2> /dev/null); then
+    # The lists of packages are missing or old.
+    apt-get update -qq || echo "  hint: run this script as root, or put promtool of Prometheus into PATH" >&2
+    (cd "$work" && apt-get download -qq prometheus)
+  fi
+  dpkg-deb --extract "$work"/prometheus_*.deb "$work/package"
+  cp "$work/package/usr/bin/promtool" "$cache/promtool"
+  rm -rf "$work"
 fi
 
 # Kafka as a Maven dependency, with all it needs. Its description names kafka-tools-api, which is not published.

@@ -290,20 +290,22 @@ fn decisions_are_numbered_and_short() {
 }
 
 #[test]
-fn the_dashboard_shows_metrics_that_exist() {
+fn dashboards_and_alarms_read_metrics_that_exist() {
     let (_, telemetry) = read(&root().join("src/telemetry.rs"));
     let mut found = vec![];
-    let mut seen = 0;
-    for (path, text) in with_ending(&["docker"], "json").iter().map(|path| read(path)) {
-        for (at, _) in text.match_indices("rebateflow_") {
-            let metric = name(&text[at..]);
-            let base = SAMPLE_ENDINGS.iter().find_map(|ending| metric.strip_suffix(ending)).unwrap_or(metric);
-            seen += 1;
-            if words(&telemetry, metric).next().is_none() && !telemetry.contains(&format!("\"{base}_")) {
+    for ending in ["json", "yml"] {
+        let metrics = |text: &str| {
+            text.match_indices("rebateflow_").map(|(at, _)| name(&text[at..]).to_string()).collect::<Vec<_>>()
+        };
+        let files: Vec<(String, String)> =
+            with_ending(&["docker", "tests"], ending).iter().map(|path| read(path)).collect();
+        assert!(files.iter().any(|(_, text)| !metrics(text).is_empty()), "no metric in any {ending}");
+        for (path, metric) in files.iter().flat_map(|(path, text)| metrics(text).into_iter().map(move |m| (path, m))) {
+            let base = SAMPLE_ENDINGS.iter().find_map(|ending| metric.strip_suffix(ending)).unwrap_or(&metric);
+            if words(&telemetry, &metric).next().is_none() && !telemetry.contains(&format!("\"{base}_")) {
                 found.push(format!("{path}: {metric}"));
             }
         }
     }
-    assert!(seen > 0, "no metric in any dashboard");
     assert_none("metrics that do not exist", &found);
 }

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use object_store::path::Path;
 
 use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment, ViewForm};
 use super::paths::{self, LogObject};
@@ -77,7 +76,7 @@ impl Log {
             // Epochs grow from commit to commit, so a run that another start has passed is not used.
             let run = match run.filter(|run| found.as_ref().is_none_or(|found| found.run < *run)) {
                 Some(run) => run,
-                None => *run.insert(take_run(store)?),
+                None => *run.insert(take_run(store, found.as_ref().map_or(0, |found| found.run))?),
             };
             store.rely_on(&paths::run(run));
             let opening = opening(found.as_ref(), run, clock.now_us());
@@ -188,16 +187,16 @@ impl Log {
     }
 
     /// Deletes state files that no manifest names any more, but for one that is written and not named yet.
-    pub fn sweep_state(&self, store: &Store, written: Option<&Path>) -> Result<()> {
+    pub fn sweep_state(&self, store: &Store, written: Option<&str>) -> Result<()> {
         let files = self.newest.state.iter().flat_map(|state| &state.files);
-        let kept = files.map(|file| &*file.file.path).chain(written.map(Path::as_ref));
-        let kept: BTreeSet<&str> = kept.collect();
+        let kept: BTreeSet<&str> = files.map(|file| &*file.file.path).collect();
         for path in store.list_flat(&paths::states())? {
             let old = match paths::log_object(&path) {
                 Some(LogObject::Segment(number)) => number <= self.newest.number,
                 _ => false,
             };
-            if old && !kept.contains(path.as_ref()) {
+            let is_written = written.is_some_and(|written| path.as_ref().starts_with(written));
+            if old && !is_written && !kept.contains(path.as_ref()) {
                 store.delete(&path)?;
             }
         }
@@ -257,9 +256,10 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
     Err(Error::unavailable(format!("the log in {} changes faster than it can be read", store.name())))
 }
 
-fn take_run(store: &Store) -> Result<u32> {
+/// A run that no process has had: above all objects of runs and, if some of these were lost, above the log's.
+fn take_run(store: &Store, of_log: u32) -> Result<u32> {
     for _ in 0..OPEN_ATTEMPTS_MAX {
-        let taken = store.list_flat(&paths::runs())?.iter().filter_map(paths::run_of).max().unwrap_or(0);
+        let taken = store.list_flat(&paths::runs())?.iter().filter_map(paths::run_of).max().unwrap_or(0).max(of_log);
         if store.create(&paths::run(taken + 1), Bytes::new())? == Created::New {
             return Ok(taken + 1);
         }

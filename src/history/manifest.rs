@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use object_store::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::delta::DeltaTable;
 use super::paths::Dataset;
@@ -184,6 +184,20 @@ impl Default for RollerState {
 /// The checksum of some bytes, as the manifests write it.
 pub fn checksum(bytes: &[u8]) -> String {
     format!("{:016x}", xxh3_64(bytes))
+}
+
+/// The checksum of bytes that come piece by piece.
+#[derive(Default)]
+pub struct Checksum(Xxh3);
+
+impl Checksum {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    /// As `checksum` of all of them.
+    pub fn text(&self) -> String {
+        format!("{:016x}", self.0.digest())
+    }
 }
 
 /// JSON with its own checksum in front: `{"checksum":"0123456789abcdef",...`.

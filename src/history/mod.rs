@@ -30,6 +30,7 @@ mod roller;
 mod rows;
 mod segment;
 mod state;
+mod state_merge;
 mod store;
 mod tables;
 
@@ -52,6 +53,7 @@ pub use retention::{Dropped, all_dropped, delete_dropped, keep_files, next_dropp
 pub use roller::{RollRecord, RolledFile, roll, rolls};
 pub use rows::{BATCH_ROWS_MAX, dead_letter_rows, event_rows, view_rows};
 pub use segment::{SegmentWriter, create_segment};
-pub use state::{Before, MergedState, StateDelta, StateForm, StateMerge, next_state, read_state};
+pub use state::{Before, StateDelta, StateForm, next_state, read_state};
+pub use state_merge::{MergedState, StateMerge};
 pub use store::{Created, Store};
 pub use tables::{ColumnForm, TableForm};

@@ -6,7 +6,7 @@
 //! log/000000000012-000001.seg                             its segment, written by run 1
 //! state/000000000012-000001.seg                           saved state, written with commit 12
 //! heartbeat/000001-000000000007                            a writer of run 1 is there
-//! state/000000000012-000001-merged.seg                    files up to that one, made one
+//! state/000000000012-000001-003-merged.seg                files up to that one, merged: the fourth of these
 //! log/rolls/000000000001-000000000012.json                what the roll of commits 1 to 12 wrote
 //! events/<table>/_date=2026-03-01/000000000001-000000000012.parquet
 //! views/<view>/gen=1/_date=2026-03-01/000000000001-000000000012.parquet
@@ -135,9 +135,14 @@ pub fn state(number: u64, run: u32) -> Path {
     Path::from(format!("state/{number:012}-{run:06}.seg"))
 }
 
-/// State files merged, up to the one of a commit.
-pub fn merged_state(number: u64, run: u32) -> Path {
-    Path::from(format!("state/{number:012}-{run:06}-merged.seg"))
+/// One of the files that the state files up to a commit were merged into.
+pub fn merged_state(number: u64, run: u32, file: usize) -> Path {
+    Path::from(format!("{}{file:03}-merged.seg", merged_states(number, run)))
+}
+
+/// How the names of all of these begin.
+pub fn merged_states(number: u64, run: u32) -> String {
+    format!("state/{number:012}-{run:06}-")
 }
 
 /// The folder of the heartbeats.

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use chrono::NaiveDate;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use super::retention::is_dropped;
 use super::rows::{Expanded, expanded_schema, fitted};
 use super::segment::read_section;
 use super::store::{Created, Store};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What one roll wrote: the proof that its files are all there, and whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,14 +72,26 @@ pub fn roll(
         delta.extend(end.map(|end| (folder, end)));
     }
     let record = RollRecord { format: FORMAT, commits: range, files };
-    let path = paths::roll(range);
-    if store.create(&path, manifest::encode(&record)?.into())? == Created::Exists {
-        let there: RollRecord = manifest::decode(&path, &store.read(&path)?)?;
-        if there != record {
-            return Err(Error::data(format!("{path} does not describe the files of its commits")));
-        }
-    }
+    create_record(store, &record)?;
     Ok((record, delta))
+}
+
+/// Creates the record, or finds it there. One that is damaged says nothing that the files do not say: it is made again.
+fn create_record(store: &Store, record: &RollRecord) -> Result<()> {
+    let (path, bytes) = (paths::roll(record.commits), Bytes::from(manifest::encode(record)?));
+    if store.create(&path, bytes.clone())? == Created::New {
+        return Ok(());
+    }
+    match manifest::decode::<RollRecord>(&path, &store.read(&path)?) {
+        Ok(there) if there == *record => Ok(()),
+        Ok(_) => Err(Error::data(format!("{path} does not describe the files of its commits"))),
+        Err(error) if error.kind == ErrorKind::Data => {
+            tracing::warn!(%error, "the record is written again");
+            store.delete(&path)?;
+            store.create(&path, bytes).map(|_| ())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Creates one Parquet file, or finds it there.
@@ -162,7 +175,7 @@ fn parts_by_file(commits: &[Commit]) -> BTreeMap<(Dataset, NaiveDate), Parts<'_>
 }
 
 /// One Parquet file, and its rows. Its schema is that of the newest section: a table's schema only grows.
-fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(bytes::Bytes, u64)> {
+fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(Bytes, u64)> {
     let schemas: BTreeSet<&str> = parts.iter().map(|(_, section)| section.schema.as_str()).collect();
     let widest = if schemas.len() == 1 { parts.first() } else { parts.last() };
     let Some((segment, section)) = widest else {
@@ -184,12 +197,10 @@ fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(bytes::By
 }
 
 /// The bytes of a rolled file. `Data` that names it if it is missing or damaged.
-pub fn read_rolled(store: &Store, file: &RolledFile) -> Result<bytes::Bytes> {
+pub fn read_rolled(store: &Store, file: &RolledFile) -> Result<Bytes> {
     let path = Path::from(file.path.as_str());
     let bytes = store.read(&path).map_err(|e| match e.kind {
-        crate::error::ErrorKind::NotFound => {
-            Error::data(format!("{path} is missing")).hint("restore the file from a copy")
-        }
+        ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
         _ => e,
     })?;
     if checksum(&bytes) != file.checksum {

@@ -4,15 +4,18 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::ops::Range;
 
 use bytes::Bytes;
 use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::reader::{StreamDecoder, StreamReader};
 use datafusion::arrow::ipc::writer::StreamWriter;
+use object_store::path::Path;
 
-use super::manifest::{Section, Segment, checksum};
+use super::manifest::{Checksum, Section, Segment, checksum};
 use super::paths::Dataset;
 use super::rows::schema_fingerprint;
 use super::store::{Created, Store};
@@ -141,8 +144,74 @@ pub fn read_section(store: &Store, segment: &Segment, section: &Section) -> Resu
     }
 }
 
+/// Bytes that a stream reads at once.
+const CHUNK_BYTES: u64 = 4 << 20;
+
+/// The batches of one section, read piece by piece: holds a piece and a batch. For sections that were checked.
+pub struct SectionStream<'a> {
+    store: &'a Store,
+    path: Path,
+    left: Range<u64>,
+    piece: Buffer,
+    decoder: StreamDecoder,
+}
+
+impl<'a> SectionStream<'a> {
+    pub fn new(store: &'a Store, segment: &Segment, section: &Section) -> SectionStream<'a> {
+        let left = section.offset..section.offset + section.length;
+        SectionStream { store, path: segment.object(), left, piece: Buffer::default(), decoder: StreamDecoder::new() }
+    }
+
+    /// The next batch; None at the end. `Data` if the segment is missing or no stream.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.decoder.decode(&mut self.piece)? {
+                return Ok(Some(batch));
+            }
+            match next_piece(self.store, &self.path, &mut self.left)? {
+                Some(bytes) => self.piece = Buffer::from(bytes),
+                None => {
+                    self.decoder.finish()?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// Reads a section through, piece by piece. `Data` if it is missing or damaged.
+pub fn check_section(store: &Store, segment: &Segment, section: &Section) -> Result<()> {
+    let (path, mut left) = (segment.object(), section.offset..section.offset + section.length);
+    let mut sum = Checksum::default();
+    while let Some(bytes) = next_piece(store, &path, &mut left)? {
+        sum.update(&bytes);
+    }
+    if sum.text() == section.checksum { Ok(()) } else { Err(damaged(&path)) }
+}
+
+fn next_piece(store: &Store, path: &Path, left: &mut Range<u64>) -> Result<Option<Bytes>> {
+    if left.is_empty() {
+        return Ok(None);
+    }
+    let end = left.end.min(left.start + CHUNK_BYTES);
+    let bytes = store.read_range(path, left.start..end).map_err(|e| match e.kind {
+        ErrorKind::NotFound => missing_object(path),
+        _ => e,
+    })?;
+    left.start = end;
+    Ok(Some(bytes))
+}
+
+fn missing_object(path: &Path) -> Error {
+    Error::data(format!("{path} is missing")).hint("restore the file from a copy")
+}
+
+fn damaged(path: &Path) -> Error {
+    Error::data(format!("{path} is damaged")).hint("restore the file from a copy")
+}
+
 pub(super) fn missing(segment: &Segment) -> Error {
-    Error::data(format!("{} is missing", segment.object())).hint("restore the file from a copy")
+    missing_object(&segment.object())
 }
 
 /// As `read_section`; None: there is no such segment, perhaps because it was rolled meanwhile.
@@ -154,7 +223,7 @@ pub(super) fn find_section(store: &Store, segment: &Segment, section: &Section) 
         Err(e) => return Err(e),
     };
     if checksum(&bytes) != section.checksum {
-        return Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"));
+        return Err(damaged(&path));
     }
     Ok(Some(StreamReader::try_new(Cursor::new(bytes), None)?))
 }
@@ -169,7 +238,7 @@ mod tests {
     use super::*;
     use crate::history::paths;
 
-    fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
+    fn numbers(range: Range<i64>) -> RecordBatch {
         let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
         RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from_iter_values(range))]).unwrap()
     }

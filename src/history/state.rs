@@ -1,29 +1,24 @@
 //! State files: saved tables, so that a start need not run all events again.
 //!
-//! A checkpoint adds one file with what changed. Of two neighbours the newer is merged into the older when it is half as
-//! large, so a row is written again a logarithm of times; that runs beside the commits. State is never the truth: a start that cannot use a table's
-//! files computes it from the event history.
+//! A checkpoint adds one file with what changed; `state_merge` makes few of many. State is never the truth: a start that
+//! cannot use a table's files computes it from the event history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
-use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::manifest::Segment;
+use super::manifest::{Section, Segment};
 use super::paths::{self, Dataset};
-use super::segment::{SegmentWriter, create_segment, read_section};
+use super::segment::{SegmentWriter, read_section};
 use super::store::Store;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::state::{SavedRows, SavedTable};
-use crate::tasks::Stop;
 
 /// State of another version is not used: what operators compute may have changed.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Files that a start reads at most, about.
-const FILES_MAX: usize = 16;
 
 /// The saved tables as of one epoch, as a manifest names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +49,44 @@ pub struct SavedForm {
 pub struct StateFile {
     pub commit: u64,
     pub file: Segment,
+    /// Which of the changes; None: all of them. The other parts are files beside this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// Rows whose hash is in one of `of` equal ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub number: u32,
+    pub of: u32,
+}
+
+impl Part {
+    /// Rows of all hashes.
+    pub const WHOLE: Part = Part { number: 0, of: 1 };
+
+    /// Whether the row of a hash is in this part.
+    pub fn holds(self, hash: u64) -> bool {
+        (u128::from(hash) * u128::from(self.of)) >> 64 == u128::from(self.number)
+    }
+
+    /// Where it begins and ends, in units of which the other part has a whole number, too.
+    fn bounds(self, other: Part) -> (u64, u64) {
+        let unit = u64::from(other.of);
+        (u64::from(self.number) * unit, (u64::from(self.number) + 1) * unit)
+    }
+
+    /// Whether a row can be in both.
+    pub fn meets(self, other: Part) -> bool {
+        let ((from, to), (other_from, other_to)) = (self.bounds(other), other.bounds(self));
+        from < other_to && other_from < to
+    }
+
+    /// Whether every row of the other is in this one.
+    pub fn covers(self, other: Part) -> bool {
+        let ((from, to), (other_from, other_to)) = (self.bounds(other), other.bounds(self));
+        from <= other_from && other_to <= to
+    }
 }
 
 /// What a checkpoint adds.
@@ -84,10 +117,16 @@ impl StateForm {
         self.version == VERSION
     }
 
-    fn counts(&self, file: &StateFile, dataset: &Dataset) -> Option<SavedTable> {
-        let Dataset::State(name) = dataset else { return None };
-        let form = self.tables.get(name).filter(|form| file.commit >= form.from)?;
-        Some(SavedTable { name: name.as_str().into(), key: form.key.clone() })
+    /// The saved tables.
+    pub(super) fn saved_tables(&self) -> impl Iterator<Item = SavedTable> {
+        self.tables.iter().map(|(name, form)| SavedTable { name: name.as_str().into(), key: form.key.clone() })
+    }
+
+    /// The sections of a file that count for a table.
+    pub(super) fn sections<'a>(&self, file: &'a StateFile, table: &'a SavedTable) -> impl Iterator<Item = &'a Section> {
+        let counts = self.tables.get(&*table.name).is_some_and(|form| file.commit >= form.from);
+        let sections = file.file.sections.iter().filter(move |_| counts);
+        sections.filter(|section| matches!(&section.dataset, Dataset::State(name) if **name == *table.name))
     }
 }
 
@@ -121,114 +160,28 @@ pub fn next_state(before: Before<'_>, delta: &StateDelta) -> Result<(StateForm, 
     }
     let path = paths::state(before.commit, before.run).to_string();
     let file = Segment { path, bytes: bytes.len() as u64, sections };
-    state.files.push(StateFile { commit: before.commit, file });
+    state.files.push(StateFile { commit: before.commit, file, part: None });
     Ok((state, Some(bytes)))
 }
 
-fn push(writer: &mut SegmentWriter, table: &SavedTable, rows: Vec<RecordBatch>) -> Result<()> {
+pub(super) fn push(writer: &mut SegmentWriter, table: &SavedTable, rows: Vec<RecordBatch>) -> Result<()> {
     rows.into_iter().try_for_each(|rows| writer.push(Dataset::State(table.name.to_string()), rows))
 }
 
-/// The newest state files, to be made one.
-#[derive(Clone, Debug)]
-pub struct StateMerge {
-    store: Store,
-    state: StateForm,
-    /// How many of the state's files.
-    files: usize,
-    run: u32,
-}
-
-/// A file in place of those that were merged into it.
-#[derive(Debug)]
-pub struct MergedState {
-    gone: Vec<StateFile>,
-    file: StateFile,
-}
-
-impl StateMerge {
-    /// The files that are due: of two neighbours the newer ones together are half as large as the older one, or there
-    /// are too many.
-    pub fn of(store: &Store, state: &StateForm, run: u32) -> Option<StateMerge> {
-        let mut newest_first = state.files.iter().rev().map(|file| file.file.bytes);
-        let (mut sum, mut files) = (newest_first.next()?, 1);
-        for bytes in newest_first {
-            if sum * 2 < bytes && state.files.len() <= FILES_MAX {
-                break;
-            }
-            (sum, files) = (sum + bytes, files + 1);
-        }
-        (files > 1).then(|| StateMerge { store: store.clone(), state: state.clone(), files, run })
-    }
-
-    /// The object that `run` creates.
-    pub fn path(&self) -> Path {
-        paths::merged_state(self.state.files.last().map_or(0, |file| file.commit), self.run)
-    }
-
-    /// Reads the files and creates the one, a table at a time. Holds the largest table and the new file in memory.
-    /// Errors: `Data` if a file is missing or damaged, `Unavailable` if the store is away or `stop` was raised.
-    pub fn run(&self, stop: &Stop) -> Result<MergedState> {
-        let store = &self.store;
-        let (before, gone) = self.state.files.split_at(self.state.files.len() - self.files);
-        let commit = gone.last().map_or(0, |file| file.commit);
-        let mut writer = SegmentWriter::default();
-        for (name, form) in &self.state.tables {
-            if stop.raised() {
-                return Err(Error::unavailable("told to stop"));
-            }
-            let table = SavedTable { name: name.as_str().into(), key: form.key.clone() };
-            for (table, rows) in read_files(store, &self.state, gone, &table)?.summed(before.is_empty())? {
-                push(&mut writer, &table, rows)?;
-            }
-        }
-        let (bytes, sections) = writer.finish()?;
-        let file = Segment { path: self.path().to_string(), bytes: bytes.len() as u64, sections };
-        create_segment(store, &file, &bytes)?;
-        Ok(MergedState { gone: gone.to_vec(), file: StateFile { commit, file } })
-    }
-}
-
-impl MergedState {
-    /// The object of the new file.
-    pub fn path(&self) -> Path {
-        self.file.file.object()
-    }
-
-    /// Names the new file in place of the old ones; nothing if these are not there any more.
-    pub fn replace(self, state: &mut StateForm) {
-        let place = state.files.windows(self.gone.len()).position(|files| *files == self.gone[..]);
-        if let Some(place) = place {
-            state.files.splice(place..place + self.gone.len(), [self.file]);
-        }
-    }
-}
-
-/// Reads the saved tables back, each summed up. Those whose files are missing or damaged are
-/// left out, with a warning: they are computed from events.
-pub fn read_state(store: &Store, state: &StateForm) -> Result<Vec<(SavedTable, Vec<RecordBatch>)>> {
-    let mut tables = vec![];
-    for (name, form) in &state.tables {
-        let table = SavedTable { name: name.as_str().into(), key: form.key.clone() };
-        match read_files(store, state, &state.files, &table).and_then(|rows| rows.summed(true)) {
-            Ok(mut rows) => tables.push((table, rows.pop().map_or(vec![], |(_, rows)| rows))),
-            Err(error) if error.kind == ErrorKind::Data => {
-                tracing::warn!(%error, "saved state cannot be used; it is computed from the event history");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(tables)
+/// Reads the saved tables back one by one, each summed up. `Data` for one whose files are missing or damaged.
+pub fn read_state(store: &Store, state: &StateForm) -> impl Iterator<Item = (SavedTable, Result<Vec<RecordBatch>>)> {
+    state.saved_tables().map(move |table| {
+        let summed = read_files(store, state, &state.files, &table).and_then(|rows| rows.summed(true));
+        (table, summed.map(|mut rows| rows.pop().map_or(vec![], |(_, rows)| rows)))
+    })
 }
 
 fn read_files(store: &Store, state: &StateForm, files: &[StateFile], table: &SavedTable) -> Result<SavedRows> {
     let mut rows = SavedRows::default();
     for file in files {
-        for section in &file.file.sections {
-            if state.counts(file, &section.dataset).is_some_and(|of| of.name == table.name) {
-                for batch in read_section(store, &file.file, section)? {
-                    rows.add(table, batch?)?;
-                }
+        for section in state.sections(file, table) {
+            for batch in read_section(store, &file.file, section)? {
+                rows.add(table, batch?)?;
             }
         }
     }

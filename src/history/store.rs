@@ -16,6 +16,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
 
 use super::directory::Directory;
 use crate::error::{Error, Result};
@@ -189,10 +190,12 @@ impl Store {
         }
     }
 
-    /// Waits for an answer. The connections of a bucket need their runtime, whichever thread asks.
+    /// Waits for an answer. The connections of a bucket need their runtime, whichever thread asks. A thread that runs an
+    /// async task may ask, too: the task's budget of cooperation is of no account here, and once it was used up, an
+    /// answer would never come.
     fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
         let _entered = self.runtime.as_ref().map(Handle::enter);
-        block_on(answer)
+        block_on(unconstrained(answer))
     }
 
     /// What is not found may be away with all the rest.
@@ -237,6 +240,16 @@ mod tests {
         store.delete(&path).unwrap();
         store.delete(&path).unwrap();
         assert_eq!(store.read(&path).unwrap_err().kind, ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn an_async_task_may_ask_as_often_as_it_likes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().display().to_string()).unwrap();
+        store.create(&Path::from("a"), Bytes::from_static(b"hello")).unwrap();
+        // Tokio lets a task poll 128 times before it must yield.
+        let ask = async { (0..1_000).all(|_| store.read(&Path::from("a")).unwrap() == "hello") };
+        assert!(tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(ask));
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Arrange {
     fn write(&mut self, epoch: u32, batch: &Batch, rows: &[(u32, i64)]) -> Result<()> {
         for part in rows.chunks(LOCK_ROWS) {
             let mut state = self.arrangement.write(self.shard);
-            std::hint::black_box(state.warm(batch, part.iter().map(|(i, _)| *i as usize)));
+            state.warm(batch, part.iter().map(|(i, _)| *i as usize));
             for &(i, weight) in part {
                 let i = i as usize;
                 self.touched.read += 1;

@@ -40,7 +40,7 @@ impl Operator for Latest {
         while start < batch.len() {
             let end = (start + LOCK_ROWS).min(batch.len());
             let mut state = self.arrangement.write(self.shard);
-            std::hint::black_box(state.warm(&batch, start..end));
+            state.warm(&batch, start..end);
             for i in start..end {
                 self.touched.read += 1;
                 if let Some(first) = state.find(&batch, i) {

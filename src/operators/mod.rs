@@ -28,6 +28,7 @@ mod unnest;
 mod window;
 mod window_rows;
 mod window_running;
+mod window_sweep;
 
 pub use aggregate::Aggregate;
 pub use arrange::Arrange;

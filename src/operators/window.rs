@@ -2,31 +2,27 @@
 //!
 //! Keeps every row in order of partition, ORDER BY, rest, with the values that the functions gave for it (and what
 //! running ones go on from), so that old values are taken out without computing them again.
-//! A change is applied to the rows first. Then DataFusion's own function is evaluated over the rows that the change
-//! reaches (`planner::Reach`) and what their frames read; running functions go on row by row until what a row carries
-//! on is what it carried before. A row is given again only if its values differ. A partition where a function fails is
-//! kept out as a whole, counted, and computed again when it changes.
+//! A change is applied to the rows first. Then the functions are evaluated over the rows that it reaches
+//! (`planner::Reach`): those that go from the first row to the last in one sweep, those that go back in another
+//! (`window_sweep`). A row is given again only if its values differ. A partition where a function fails is kept out as a
+//! whole, counted, and computed again when it changes.
 //! Cost: the rows reached. Functions of the whole partition read and compute all of it: `rows_max` rows, no more.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, Range};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use hashbrown::HashMap;
 
-use super::window_rows::{Held, Key, Place, Record, Span, Walk, WindowRows, row_of};
-use super::window_running::{Carried, go_on, state_types};
+use super::window_rows::{Key, Place, Record, WindowRows, row_of};
+use super::window_sweep::{Sweep, Update};
 use super::{Keeps, Operator};
 use crate::changes::Changes;
 use crate::error::{Error, Result};
-use crate::planner::{Bound as Distance, Reach, WindowFunction};
+use crate::planner::{Reach, WindowFunction};
 use crate::state::{RowCodec, Touched};
 
-/// Rows that a running function goes on over before it is asked whether it may stop; doubled each time.
-const STEP_ROWS_MIN: usize = 16;
-const STEP_ROWS_MAX: usize = 4_096;
 /// Bytes of an entry of the failed partitions beside its key.
 const FAILED_BYTES: usize = 40;
 
@@ -44,21 +40,13 @@ pub struct WindowOrder {
 #[derive(Debug)]
 pub struct Window {
     schema: SchemaRef,
-    functions: Vec<WindowFunction>,
-    /// Columns of each function's state.
-    states: Vec<Range<usize>>,
+    sweeps: Vec<Sweep>,
+    /// Where each function's column stands among those of all sweeps.
+    columns: Vec<usize>,
     partition_codec: RowCodec,
     peer_codec: RowCodec,
     row_codec: RowCodec,
-    output_codec: RowCodec,
-    state_codec: RowCodec,
-    /// What the frames read before and after a row.
-    before: Span,
-    after: Span,
-    /// Some function takes peers together: rows are then reached with all their peers.
-    peers: bool,
     whole: bool,
-    running: bool,
     rows_max: usize,
     rows: WindowRows,
     /// Partitions that fail, and their rows.
@@ -66,13 +54,10 @@ pub struct Window {
     written: u64,
 }
 
-/// New records of rows of a partition, in order; only those that differ.
-type Updates = Vec<(Key, Record)>;
-
 /// A row with the values that were shown for it, coming or going.
 struct Shown {
     key: Key,
-    outputs: Box<[u8]>,
+    record: Record,
     weight: i64,
 }
 
@@ -89,36 +74,29 @@ impl Window {
         let mut peers: Vec<(usize, SortOptions)> = partition.iter().map(|&c| (c, crate::state::ASCENDING)).collect();
         peers.extend(order);
         let all: Vec<(usize, SortOptions)> = order.iter().chain(rest).copied().collect();
-        let width = input.fields().len();
-        let outputs: SchemaRef = std::sync::Arc::new(Schema::new(schema.fields()[width..].to_vec()));
-        let (mut fields, mut states) = (vec![], vec![]);
-        for function in &functions {
-            let start = fields.len();
-            if let Reach::Running { function: running, .. } = function.reach {
-                let types = state_types(running, function.physical.as_ref())?;
-                fields.extend(types.into_iter().map(|data_type| Field::new("state", data_type, true)));
-            }
-            states.push(start..fields.len());
-        }
-        let state_schema: SchemaRef = std::sync::Arc::new(Schema::new(fields));
-        let every = |schema: &SchemaRef| (0..schema.fields().len()).collect::<Vec<usize>>();
-        let (before, after) = spans(&functions);
         let keeps = RowCodec::ordered(input.clone(), partition, &all)?;
+        let whole = functions.iter().any(|f| matches!(f.reach, Reach::Whole));
+        let fields = schema.fields()[input.fields().len()..].iter().cloned();
+        let (back, forward): (Vec<_>, Vec<_>) =
+            functions.into_iter().zip(fields).enumerate().partition(|(_, (function, _))| goes_back(function));
+        let (mut sweeps, mut places) = (vec![], vec![]);
+        for functions in [forward, back].into_iter().filter(|functions| !functions.is_empty()) {
+            let (at, functions): (Vec<usize>, Vec<_>) = functions.into_iter().unzip();
+            let (functions, fields): (Vec<WindowFunction>, Vec<_>) = functions.into_iter().unzip();
+            sweeps.push(Sweep::new(functions, std::sync::Arc::new(Schema::new(fields)), sweeps.len())?);
+            places.extend(at);
+        }
+        let mut columns: Vec<usize> = (0..places.len()).collect();
+        columns.sort_by_key(|&column| places[column]);
         Ok(Window {
             partition_codec: RowCodec::ascending(input.clone(), partition)?,
             peer_codec: RowCodec::new(input.clone(), &peers)?,
             row_codec: RowCodec::ordered(input.clone(), partition, &all)?,
-            output_codec: RowCodec::ascending(outputs.clone(), &every(&outputs))?,
-            state_codec: RowCodec::ascending(state_schema.clone(), &every(&state_schema))?,
             rows: WindowRows::new(keeps, order.first().copied()),
-            peers: functions.iter().any(takes_peers),
-            whole: functions.iter().any(|f| matches!(f.reach, Reach::Whole)),
-            running: functions.iter().any(|f| matches!(f.reach, Reach::Running { .. })),
             schema,
-            functions,
-            states,
-            before,
-            after,
+            sweeps,
+            columns,
+            whole,
             rows_max,
             failed: BTreeMap::new(),
             written: 0,
@@ -135,36 +113,64 @@ impl Window {
                     self.rows.insert(change.row, change.peers)?
                 } else {
                     let (key, record) = self.rows.remove(change.row)?;
-                    shown.extend(record.map(|r| Shown { key: key.clone(), outputs: r.outputs().into(), weight: -1 }));
+                    shown.extend(record.map(|record| Shown { key: key.clone(), record, weight: -1 }));
                     key
                 };
                 changed.push(Place { key, partition: partition.len(), peers: change.peers });
             }
         }
         changed.sort_by(|a, b| a.key.cmp(&b.key));
-        let updates = if self.whole || self.failed.contains_key(partition) {
-            self.all(partition)?
-        } else {
-            self.reached(partition, &changed)?
-        };
-        match updates {
+        match self.updates(partition, &changed)? {
             Some(updates) => {
                 self.failed.remove(partition);
-                for (key, record) in updates {
-                    self.written += 1;
-                    let new: Box<[u8]> = record.outputs().into();
-                    let old = self.rows.replace(&key, Some(record));
-                    if old.as_ref().is_some_and(|old| *old.outputs() == *new) {
-                        continue;
-                    }
-                    let taken_out = old.map(|r| Shown { key: key.clone(), outputs: r.outputs().into(), weight: -1 });
-                    shown.extend(taken_out);
-                    shown.push(Shown { key, outputs: new, weight: 1 });
+                for same in updates.chunk_by(|a, b| a.key == b.key) {
+                    shown.extend(self.update(same)?);
                 }
             }
             None => shown.extend(self.fail(partition)),
         }
         Ok(shown)
+    }
+
+    /// What all sweeps give anew, in order of the rows. None: a function fails.
+    fn updates(&self, partition: &[u8], changed: &[Place]) -> Result<Option<Vec<Update>>> {
+        let whole = self.whole || self.failed.contains_key(partition);
+        let all = if whole { self.rows.partition(partition, self.rows_max + 1) } else { vec![] };
+        if all.len() > self.rows_max {
+            return Err(Error::data(format!("a partition of a window has more than {} rows", self.rows_max)).hint(
+                "raise max_rows_recompute, add a column to PARTITION BY, or use functions that need only a part of it",
+            ));
+        }
+        let mut updates = vec![];
+        for sweep in &self.sweeps {
+            let given = match whole {
+                true => sweep.all(&self.rows, partition, &all)?,
+                false => sweep.reached(&self.rows, partition, changed)?,
+            };
+            let Some(given) = given else { return Ok(None) };
+            updates.extend(given);
+        }
+        updates.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(Some(updates))
+    }
+
+    /// Gives a row its new values, one or more sweeps'.
+    fn update(&mut self, updates: &[Update]) -> Result<Vec<Shown>> {
+        self.written += 1;
+        let key = &updates[0].key;
+        let old = self.rows.record(key);
+        let given = (0..self.sweeps.len()).map(|part| {
+            let new = updates.iter().find(|update| update.part == part).map(|update| update.values.given());
+            let given = new.or_else(|| old?.sweeps().nth(part));
+            given.ok_or_else(|| Error::internal("a new row of a window has no values"))
+        });
+        let record = Record::new(given.collect::<Result<Vec<_>>>()?.into_iter());
+        let old = self.rows.replace(key, Some(record.clone()));
+        if old.as_ref().is_some_and(|old| old.outputs().eq(record.outputs())) {
+            return Ok(vec![]);
+        }
+        let old = old.map(|record| Shown { key: key.clone(), record, weight: -1 });
+        Ok(old.into_iter().chain([Shown { key: key.clone(), record, weight: 1 }]).collect())
     }
 
     /// Takes all rows of a partition out of what is shown.
@@ -175,176 +181,21 @@ impl Window {
         for key in keys {
             self.written += 1;
             let old = self.rows.replace(&key, None);
-            shown.extend(old.map(|r| Shown { key, outputs: r.outputs().into(), weight: -1 }));
+            shown.extend(old.map(|record| Shown { key, record, weight: -1 }));
         }
         shown
     }
 
-    /// New records of a whole partition. None: a function fails.
-    fn all(&self, partition: &[u8]) -> Result<Option<Updates>> {
-        let rows = self.rows.partition(partition, self.rows_max + 1);
-        if rows.len() > self.rows_max {
-            return Err(Error::data(format!("a partition of a window has more than {} rows", self.rows_max))
-                .hint(
-                "raise max_rows_recompute, add a column to PARTITION BY, or use functions that need only the rows up to \
-                 the current one",
-            ));
-        }
-        let Some(records) = self.evaluate(partition, &rows, None)? else { return Ok(None) };
-        Ok(Some(different(&rows, records)))
-    }
-
-    /// New records of the rows that these changes reach. None: a function fails.
-    fn reached(&self, partition: &[u8], changed: &[Place]) -> Result<Option<Updates>> {
-        let (mut updates, mut done): (Updates, Option<Key>) = (vec![], None);
-        let mut next = 0;
-        while next < changed.len() {
-            let first = self.first_reached(&changed[next])?;
-            let mut end = changed[next].key.clone();
-            let mut last_change = &changed[next].key;
-            let mut start = match &done {
-                Some(done) if first <= *done => Bound::Excluded(done.clone()),
-                _ => Bound::Included(first),
-            };
-            let mut step = STEP_ROWS_MIN;
-            loop {
-                while next < changed.len() && (changed[next].key <= end || self.first_reached(&changed[next])? <= end) {
-                    end = end.max(self.last_reached(&changed[next])?);
-                    last_change = &changed[next].key;
-                    next += 1;
-                }
-                let rows = self.rows.between(start.as_ref().map(AsRef::as_ref), Bound::Included(&end));
-                let mut settled = !self.running;
-                if let (Some((first, _)), Some((last, held))) = (rows.first(), rows.last()) {
-                    let carried = self.carried(partition, first, &updates)?;
-                    let Some(records) = self.evaluate(partition, &rows, carried)? else { return Ok(None) };
-                    settled |= *last > last_change && held.record.as_ref() == records.last();
-                    done = Some((*last).clone());
-                    updates.extend(different(&rows, records));
-                }
-                if settled {
-                    break;
-                }
-                let following = self.rows.after(&end, partition, step);
-                let Some((last, held)) = following.last() else { break };
-                start = Bound::Excluded(end);
-                let last = Place { key: (*last).clone(), partition: partition.len(), peers: held.peers };
-                end = self.to_last_peer(last)?.key;
-                step = (step * 2).min(STEP_ROWS_MAX);
-            }
-        }
-        Ok(Some(updates))
-    }
-
-    /// The first row whose values a change at this place may change, with all its peers if they count.
-    fn first_reached(&self, changed: &Place) -> Result<Key> {
-        let far = self.rows.walk(changed, Walk { forward: false, span: &self.after, own_frame: false })?;
-        let far = far.unwrap_or_else(|| changed.clone());
-        if !self.peers {
-            return Ok(far.key);
-        }
-        let peers = self.rows.walk(&far, Walk { forward: false, span: &Span::PEERS, own_frame: true })?;
-        Ok(peers.unwrap_or(far).key)
-    }
-
-    fn to_last_peer(&self, place: Place) -> Result<Place> {
-        if !self.peers {
-            return Ok(place);
-        }
-        let last = self.rows.walk(&place, Walk { forward: true, span: &Span::PEERS, own_frame: true })?;
-        Ok(last.unwrap_or(place))
-    }
-
-    /// The last row that a change at this place reaches by a frame, with all its peers if they count.
-    fn last_reached(&self, changed: &Place) -> Result<Key> {
-        let far = self.rows.walk(changed, Walk { forward: true, span: &self.before, own_frame: false })?;
-        let far = far.unwrap_or_else(|| changed.clone());
-        Ok(self.to_last_peer(far)?.key)
-    }
-
-    /// What the row before `key` carries for each function.
-    fn carried(&self, partition: &[u8], key: &[u8], updates: &Updates) -> Result<Option<Vec<Carried>>> {
-        if !self.running {
-            return Ok(None);
-        }
-        let Some((previous, held)) = self.rows.previous(key, partition) else { return Ok(None) };
-        let new = updates.last().filter(|(key, _)| key == previous).map(|(_, record)| record);
-        let record = new.or(held.record.as_ref());
-        let record = record.ok_or_else(|| Error::internal("a row of a window has no values"))?;
-        let outputs = self.output_codec.decode(std::iter::once(record.outputs()))?;
-        let states = self.state_codec.decode(std::iter::once(record.states()))?;
-        let carried = self.states.iter().enumerate().map(|(f, range)| Carried {
-            value: outputs.column(f).clone(),
-            states: states.columns()[range.clone()].to_vec(),
-        });
-        Ok(Some(carried.collect()))
-    }
-
-    /// The records of neighbouring rows, whole groups of peers. None: a function fails.
-    fn evaluate(
-        &self,
-        partition: &[u8],
-        rows: &[(&Key, &Held)],
-        carried: Option<Vec<Carried>>,
-    ) -> Result<Option<Vec<Record>>> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Some(vec![])) };
-        let place = |row: &(&Key, &Held)| Place { key: row.0.clone(), partition: partition.len(), peers: row.1.peers };
-        let far = self.rows.walk(&place(first), Walk { forward: false, span: &self.before, own_frame: true })?;
-        let lead = far.map_or(vec![], |far| self.rows.between(Bound::Included(&far.key), Bound::Excluded(first.0)));
-        let far = self.rows.walk(&place(last), Walk { forward: true, span: &self.after, own_frame: true })?;
-        let tail = far.map_or(vec![], |far| self.rows.between(Bound::Excluded(last.0), Bound::Included(&far.key)));
-        let keys: Vec<&[u8]> = lead.iter().chain(rows).chain(&tail).map(|(key, _)| key.as_ref()).collect();
-        let batch = self.rows.decode(keys.into_iter())?;
-        match self.values(&batch, lead.len(), rows, carried) {
-            Ok((outputs, states)) => self.records(rows.len(), &outputs, &states).map(Some),
-            Err(error) => {
-                tracing::debug!(%error, "a window function fails in a partition");
-                Ok(None)
-            }
-        }
-    }
-
-    /// Values and states of `rows`, which begin at `start` of `batch`.
-    fn values(
-        &self,
-        batch: &RecordBatch,
-        start: usize,
-        rows: &[(&Key, &Held)],
-        carried: Option<Vec<Carried>>,
-    ) -> datafusion::error::Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
-        let own = batch.slice(start, rows.len());
-        let every: Vec<usize> = (1..=rows.len()).collect();
-        let peers = |i: usize| &rows[i].0[..rows[i].1.peers];
-        let ends: Vec<usize> = (1..=rows.len()).filter(|&i| i == rows.len() || peers(i) != peers(i - 1)).collect();
-        let (mut outputs, mut states) = (vec![], vec![]);
-        for (f, function) in self.functions.iter().enumerate() {
-            let Reach::Running { function: running, peers } = function.reach else {
-                outputs.push(function.physical.evaluate(batch)?.slice(start, rows.len()));
-                continue;
-            };
-            let ends = if peers { &ends } else { &every };
-            let carried = carried.as_ref().map(|carried| &carried[f]);
-            let went = go_on((running, function), &own, ends, carried)?;
-            outputs.push(went.values);
-            states.extend(went.states);
-        }
-        Ok((outputs, states))
-    }
-
-    fn records(&self, len: usize, outputs: &[ArrayRef], states: &[ArrayRef]) -> Result<Vec<Record>> {
-        let outputs = self.output_codec.encode_arrays(outputs, len)?;
-        let states = self.state_codec.encode_arrays(states, len)?;
-        let record = |i: usize| Record {
-            bytes: [outputs.bytes(i), states.bytes(i)].concat().into(),
-            shown: outputs.bytes(i).len(),
-        };
-        Ok((0..len).map(record).collect())
-    }
-
     fn output(&self, shown: &[Shown]) -> Result<Changes> {
         let rows = self.rows.decode(shown.iter().map(|s| s.key.as_ref()))?;
-        let values = self.output_codec.decode(shown.iter().map(|s| s.outputs.as_ref()))?;
-        let arrays = rows.columns().iter().chain(values.columns()).cloned().collect();
+        let mut values: Vec<ArrayRef> = vec![];
+        for (part, sweep) in self.sweeps.iter().enumerate() {
+            let outputs: Option<Vec<&[u8]>> = shown.iter().map(|s| s.record.outputs().nth(part)).collect();
+            let outputs = outputs.ok_or_else(|| Error::internal("a row of a window has no values"))?;
+            values.extend(sweep.decode(outputs.into_iter())?.columns().iter().cloned());
+        }
+        let values = self.columns.iter().map(|&column| values[column].clone());
+        let arrays = rows.columns().iter().cloned().chain(values).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(shown.len()));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;
         Ok(Changes::new(batch, shown.iter().map(|s| s.weight).collect()))
@@ -359,44 +210,18 @@ struct Change<'a> {
     weight: i64,
 }
 
-/// Whether a function's value for a row depends on who its peers are.
-fn takes_peers(function: &WindowFunction) -> bool {
-    match &function.reach {
-        Reach::Bounded { before, after } => !matches!((before, after), (Distance::Rows(_), Distance::Rows(_))),
-        Reach::Running { peers, .. } => *peers,
-        Reach::Whole => true,
-    }
-}
-
-/// The greatest distances that functions read before and after a row.
-fn spans(functions: &[WindowFunction]) -> (Span, Span) {
-    let (mut before, mut after) = (Span::default(), Span::default());
-    let add = |span: &mut Span, distance: &Distance| match distance {
-        Distance::Rows(rows) => span.rows = span.rows.max(*rows),
-        Distance::Groups(groups) => span.groups = span.groups.max(Some(*groups)),
-        Distance::Range(distance) => span.ranges.push(distance.clone()),
-    };
-    for function in functions {
-        if let Reach::Bounded { before: back, after: ahead } = &function.reach {
-            add(&mut before, back);
-            add(&mut after, ahead);
-        }
-    }
-    (before, after)
-}
-
-/// The rows whose records are new.
-fn different(rows: &[(&Key, &Held)], records: Vec<Record>) -> Updates {
-    let pairs = rows.iter().zip(records);
-    let pairs = pairs.filter(|((_, held), record)| held.record.as_ref() != Some(record));
-    pairs.map(|((key, _), record)| ((*key).clone(), record)).collect()
+fn goes_back(function: &WindowFunction) -> bool {
+    matches!(&function.reach, Reach::Running(run) if run.backward)
 }
 
 /// Equal rows with equal values are one; what sums to nothing is gone.
 fn consolidate(mut shown: Vec<Shown>) -> Vec<Shown> {
-    shown.sort_by(|a, b| (row_of(&a.key), &a.outputs).cmp(&(row_of(&b.key), &b.outputs)));
+    shown.sort_by(|a, b| {
+        let rows = row_of(&a.key).cmp(row_of(&b.key));
+        rows.then_with(|| a.record.outputs().cmp(b.record.outputs()))
+    });
     shown.dedup_by(|next, first| {
-        let same = row_of(&next.key) == row_of(&first.key) && next.outputs == first.outputs;
+        let same = row_of(&next.key) == row_of(&first.key) && next.record.outputs().eq(first.record.outputs());
         first.weight += if same { next.weight } else { 0 };
         same
     });

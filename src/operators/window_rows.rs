@@ -1,9 +1,11 @@
 //! The rows that a window keeps: in order, each with what its functions gave, and the way from a row to those around it.
 //!
 //! A row's key is its bytes (partition, order, rest) and a number that tells equal rows apart, so that each copy has
-//! values of its own. Cost: logarithmic in the rows held to find a row, one step a row to walk from it.
+//! values of its own. The rows can be seen in their order or in the opposite one (`Seen`).
+//! Cost: logarithmic in the rows held to find a row, one step a row to walk from it.
 
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -17,23 +19,49 @@ use crate::state::RowCodec;
 /// Bytes of the number that ends a key.
 const COPY_BYTES: usize = 4;
 /// Bytes of a B-tree entry beside its own, at the usual fill.
-const ENTRY_BYTES: usize = 72;
+const ENTRY_BYTES: usize = 60;
 
 pub type Key = Box<[u8]>;
 
-/// What the functions gave for a row: the values that are shown, then what later rows go on from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub bytes: Box<[u8]>,
-    pub shown: usize,
+/// What the functions of one sweep gave for a row: the values that are shown, and what later rows go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Given<'a> {
+    pub outputs: &'a [u8],
+    pub states: &'a [u8],
 }
 
+/// What all sweeps gave for a row, one after the other: the lengths of outputs and states, and these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record(Box<[u8]>);
+
 impl Record {
-    pub fn outputs(&self) -> &[u8] {
-        &self.bytes[..self.shown]
+    pub fn new<'a>(sweeps: impl Iterator<Item = Given<'a>>) -> Self {
+        let mut bytes = vec![];
+        for Given { outputs, states } in sweeps {
+            for part in [outputs, states] {
+                bytes.extend((part.len() as u32).to_le_bytes());
+            }
+            bytes.extend(outputs);
+            bytes.extend(states);
+        }
+        Record(bytes.into())
     }
-    pub fn states(&self) -> &[u8] {
-        &self.bytes[self.shown..]
+
+    pub fn sweeps(&self) -> impl Iterator<Item = Given<'_>> {
+        let mut rest = self.0.as_ref();
+        std::iter::from_fn(move || {
+            let (outputs, after) = rest.split_first_chunk()?;
+            let (states, after) = after.split_first_chunk()?;
+            let (outputs, after) = after.split_at(u32::from_le_bytes(*outputs) as usize);
+            let (states, after) = after.split_at(u32::from_le_bytes(*states) as usize);
+            rest = after;
+            Some(Given { outputs, states })
+        })
+    }
+
+    /// The values that are shown, sweep by sweep.
+    pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
+        self.sweeps().map(|given| given.outputs)
     }
 }
 
@@ -48,8 +76,20 @@ pub struct Place {
 
 #[derive(Debug)]
 pub struct Held {
-    pub peers: usize,
+    peers: u32,
     pub record: Option<Record>,
+}
+
+impl Held {
+    /// Length of partition and order in the key.
+    pub fn peers(&self) -> usize {
+        self.peers as usize
+    }
+
+    /// What a sweep gave for the row.
+    pub fn given(&self, sweep: usize) -> Option<Given<'_>> {
+        self.record.as_ref()?.sweeps().nth(sweep)
+    }
 }
 
 /// A distance that some function of the window reads, in one direction: the greatest of each kind.
@@ -96,6 +136,7 @@ impl WindowRows {
 
     /// Adds a row. Its key is given back.
     pub fn insert(&mut self, row: &[u8], peers: usize) -> Result<Key> {
+        let peers = u32::try_from(peers).map_err(|_| Error::data("the key of a row is longer than 4 GiB"))?;
         let number = match self.last_copy(row) {
             Some(key) => copy_number(key).checked_add(1).ok_or_else(|| Error::data("a row is there too often"))?,
             None => 0,
@@ -111,16 +152,21 @@ impl WindowRows {
         let missing = || Error::data("a row was taken out that is not there (I5)");
         let key: Key = self.last_copy(row).ok_or_else(missing)?.into();
         let held = self.rows.remove(&key).ok_or_else(missing)?;
-        self.bytes -= key.len() + ENTRY_BYTES + held.record.as_ref().map_or(0, |r| r.bytes.len());
+        self.bytes -= key.len() + ENTRY_BYTES + held.record.as_ref().map_or(0, |r| r.0.len());
         Ok((key, held.record))
+    }
+
+    /// What was given for a row.
+    pub fn record(&self, key: &[u8]) -> Option<&Record> {
+        self.rows.get(key)?.record.as_ref()
     }
 
     /// Puts a row's new record in the place of the old one, which is given back.
     pub fn replace(&mut self, key: &[u8], record: Option<Record>) -> Option<Record> {
         let held = self.rows.get_mut(key)?;
-        self.bytes += record.as_ref().map_or(0, |r| r.bytes.len());
+        self.bytes += record.as_ref().map_or(0, |r| r.0.len());
         let old = std::mem::replace(&mut held.record, record);
-        self.bytes -= old.as_ref().map_or(0, |r| r.bytes.len());
+        self.bytes -= old.as_ref().map_or(0, |r| r.0.len());
         old
     }
 
@@ -136,35 +182,13 @@ impl WindowRows {
         self.counted(rows.take_while(|(key, _)| key.starts_with(partition)).take(limit).collect())
     }
 
-    /// The rows between two keys, in order.
-    pub fn between(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Vec<(&Key, &Held)> {
-        let (Bound::Included(first) | Bound::Excluded(first)) = start else { return vec![] };
-        let open = matches!((start, end), (Bound::Excluded(_), _) | (_, Bound::Excluded(_)));
-        match end {
-            Bound::Included(last) | Bound::Excluded(last) if first > last || (open && first == last) => vec![],
-            _ => self.counted(self.rows.range::<[u8], _>((start, end)).collect()),
-        }
-    }
-
-    /// The next `count` rows of the partition after a key.
-    pub fn after(&self, key: &[u8], partition: &[u8], count: usize) -> Vec<(&Key, &Held)> {
-        let rows = self.rows.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
-        self.counted(rows.take_while(|(key, _)| key.starts_with(partition)).take(count).collect())
-    }
-
-    /// The row of the partition before a key.
-    pub fn previous(&self, key: &[u8], partition: &[u8]) -> Option<(&Key, &Held)> {
-        self.read.set(self.read.get() + 1);
-        self.rows.range::<[u8], _>((Bound::Included(partition), Bound::Excluded(key))).next_back()
-    }
-
     fn counted<T>(&self, rows: Vec<T>) -> Vec<T> {
         self.read.set(self.read.get() + rows.len() as u64);
         rows
     }
 
     /// The farthest row of the partition that the walk comes to; None if it does not leave the first one.
-    pub fn walk(&self, from: &Place, walk: Walk<'_>) -> Result<Option<Place>> {
+    fn walk(&self, from: &Place, walk: Walk<'_>) -> Result<Option<Place>> {
         if walk.span.is_zero() {
             return Ok(None);
         }
@@ -180,8 +204,8 @@ impl WindowRows {
         while let Some((key, held)) = rows.next().filter(|(key, _)| key.starts_with(partition)) {
             self.read.set(self.read.get() + 1);
             count += 1;
-            if key[..held.peers] != *group {
-                (group, groups) = (&key[..held.peers], groups + 1);
+            if key[..held.peers()] != *group {
+                (group, groups) = (&key[..held.peers()], groups + 1);
                 in_range = match &own {
                     Some(own) => self.in_range(own, key, walk)?,
                     None => false,
@@ -191,7 +215,7 @@ impl WindowRows {
             if !near && (walk.span.ranges.is_empty() || !in_range) {
                 break;
             }
-            farthest = Some((key, held.peers));
+            farthest = Some((key, held.peers()));
         }
         Ok(farthest.map(|(key, peers)| Place { key: key.clone(), partition: from.partition, peers }))
     }
@@ -243,4 +267,54 @@ pub fn row_of(key: &[u8]) -> &[u8] {
 
 fn copy_number(key: &[u8]) -> u32 {
     key[key.len() - COPY_BYTES..].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+}
+
+/// The rows as a sweep sees them: in their order, or in the opposite one.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    pub rows: &'a WindowRows,
+    pub backward: bool,
+}
+
+impl<'a> Seen<'a> {
+    pub fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        if self.backward { b.cmp(a) } else { a.cmp(b) }
+    }
+
+    /// The rows between two keys.
+    pub fn between(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Vec<(&'a Key, &'a Held)> {
+        let (first, last) = if self.backward { (end, start) } else { (start, end) };
+        let (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) =
+            (first, last)
+        else {
+            return vec![];
+        };
+        let open = matches!((first, last), (Bound::Excluded(_), _) | (_, Bound::Excluded(_)));
+        if low > high || (open && low == high) {
+            return vec![];
+        }
+        let rows = self.rows.rows.range::<[u8], _>((first, last));
+        self.rows.counted(if self.backward { rows.rev().collect() } else { rows.collect() })
+    }
+
+    /// The next `count` rows of the partition after a key.
+    pub fn after(&self, key: &[u8], partition: &[u8], count: usize) -> Vec<(&'a Key, &'a Held)> {
+        let rows = &self.rows.rows;
+        self.rows.counted(if self.backward {
+            rows.range::<[u8], _>((Bound::Included(partition), Bound::Excluded(key))).rev().take(count).collect()
+        } else {
+            let rows = rows.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
+            rows.take_while(|(key, _)| key.starts_with(partition)).take(count).collect()
+        })
+    }
+
+    /// The row of the partition before a key.
+    pub fn previous(&self, key: &[u8], partition: &[u8]) -> Option<(&'a Key, &'a Held)> {
+        Seen { backward: !self.backward, ..*self }.after(key, partition, 1).pop()
+    }
+
+    /// The farthest row of the partition that the walk comes to; None if it does not leave the first one.
+    pub fn walk(&self, from: &Place, walk: Walk<'_>) -> Result<Option<Place>> {
+        self.rows.walk(from, Walk { forward: walk.forward != self.backward, ..walk })
+    }
 }

@@ -37,6 +37,7 @@ impl Budget {
     /// Compares the state of the engine with the budget, and says so in log and readiness.
     pub fn measure(&mut self, engine: &Engine, shared: &Shared) {
         let held = engine.state_bytes() as u64;
+        shared.metrics.set_state(held, self.bytes_max);
         let percent = u64::try_from(u128::from(held) * 100 / u128::from(self.bytes_max.max(1))).unwrap_or(u64::MAX);
         let over = percent >= 100;
         if over && !self.over {

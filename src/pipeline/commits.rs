@@ -23,6 +23,8 @@ const PENDING_BYTES_MAX: u64 = 64 << 20;
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// Waits between attempts to reach the store: from, to.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// Bytes of a merged state file, about: a merge holds as much, and as much again of what it reads.
+const STATE_PART_BYTES_MAX: u64 = 64 << 20;
 /// Attempts to finish at the end, when nobody waits for a store to come back.
 const LAST_ATTEMPTS: usize = 5;
 
@@ -128,7 +130,7 @@ impl Merges {
             committer.merged(ended.join().unwrap_or_else(|_| Err(Error::internal("merging state files panicked"))));
         }
         if self.running.is_none()
-            && let Some(merge) = committer.merge_due()
+            && let Some(merge) = committer.merge_due(STATE_PART_BYTES_MAX)
         {
             let stop = self.stop.clone();
             self.running = Some(spawn_thread("merge", move || merge.run(&stop))?);

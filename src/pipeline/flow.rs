@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::compute::concat_batches;
 
+use super::audits::Audits;
 use super::budget::{Budget, MEASURE_EVENTS};
 use super::checkpoints::Checkpoints;
 use super::records::RecordSender;
@@ -70,6 +71,7 @@ pub(super) struct Flow {
     /// A batch that did not fit into the last epoch.
     carried: Option<Fetched>,
     budget: Budget,
+    audits: Audits,
     looked: Option<Instant>,
     /// Events since the budget was looked at.
     unmeasured: usize,
@@ -103,6 +105,7 @@ impl Flow {
     pub fn new(engine: Engine, recovered: Recovered, warm: Option<Restored>, options: FlowOptions) -> Self {
         Flow {
             budget: Budget::new(options.memory_budget_bytes),
+            audits: Audits::default(),
             options,
             engine,
             offsets: recovered.offsets.clone(),
@@ -362,8 +365,11 @@ impl Flow {
         }
         self.looked = Some(now);
         self.engine.publish_explanations();
-        for (view, state) in &self.engine.hot().snapshot().views {
+        let published = self.engine.hot().snapshot();
+        for (view, state) in &published.views {
             shared.metrics.set_view(view, state.rows, state.bytes, state.errors);
+            shared.metrics.set_view_failed(view, state.failed.is_some());
         }
+        self.audits.look(&published.views);
     }
 }

@@ -9,6 +9,7 @@
 //! stop, or drained) and its channel closes; flow publishes the last epoch and its channel closes; commit commits and
 //! rolls. A stage that fails stops all.
 
+mod audits;
 mod budget;
 mod checkpoints;
 mod commits;

@@ -17,12 +17,16 @@ use super::start::{Restored, TOLD_TO_STOP, begin_clock, restore};
 use super::wiring::{PipelineOptions, Shared, opening};
 use crate::changes::{Changes, EventBatch};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::history::{Epochs, HistoryReader, Manifest, StateForm, ViewIdentity, newest_heartbeat};
 use crate::recovery::{self, Recovered};
 
 /// How often the writer is looked at, as a part of the time after which a silent one counts as gone.
 const LOOKS: u32 = 20;
+
+/// How many looks in a row may find that the writer has deleted what they were about to read. One that is slower than the
+/// writer every time then says so, and computes what it cannot read.
+const OVERTAKEN_MAX: usize = 5;
 
 /// See the module.
 pub(super) struct Standby<'a> {
@@ -34,6 +38,9 @@ pub(super) struct Standby<'a> {
     /// The writer has other views: its checkpoints do not fit.
     cold: bool,
     seen: Option<Seen>,
+    /// The newest manifest of the last look, and how many looks in a row were overtaken by the writer.
+    looked_at: Option<Manifest>,
+    overtaken: usize,
 }
 
 /// Where the views stand.
@@ -66,7 +73,7 @@ impl<'a> Standby<'a> {
     pub fn new(engine: Engine, options: &'a PipelineOptions) -> Standby<'a> {
         let reader = HistoryReader::new(options.store.clone());
         let views = engine.kept_views();
-        Standby { options, engine, views, reader, place: None, cold: false, seen: None }
+        Standby { options, engine, views, reader, place: None, cold: false, seen: None, looked_at: None, overtaken: 0 }
     }
 
     /// Follows the writer until it is gone; gives the newest commit. None: told to stop.
@@ -74,9 +81,13 @@ impl<'a> Standby<'a> {
         while !shared.stop.raised() {
             match self.look(shared) {
                 Ok(Some(commit)) => return Ok(Some(commit)),
-                Ok(None) => {}
+                Ok(None) => self.overtaken = 0,
                 Err(error) if error.message == TOLD_TO_STOP => break,
-                // The store may be away, or files were merged or rolled away under our hands.
+                Err(error) if error.kind == ErrorKind::Data && self.is_overtaken() => {
+                    self.overtaken += 1;
+                    tracing::debug!(%error, "the writer was faster; looking again");
+                }
+                // The store may be away, or something is lost.
                 Err(error) if matches!(error.kind, ErrorKind::Data | ErrorKind::Unavailable) => {
                     tracing::warn!(%error, "the writer cannot be followed at the moment");
                     self.seen = None;
@@ -86,6 +97,12 @@ impl<'a> Standby<'a> {
             shared.clock.sleep(self.options.takeover_after / LOOKS);
         }
         Ok(None)
+    }
+
+    /// Whether what the last look did not find may be gone because the writer went on meanwhile.
+    fn is_overtaken(&self) -> bool {
+        let overtaken = |manifest| recovery::is_overtaken(&self.options.store, manifest).unwrap_or(false);
+        self.overtaken < OVERTAKEN_MAX && self.looked_at.as_ref().is_some_and(overtaken)
     }
 
     /// The views, for the one that has claimed the log.
@@ -105,6 +122,7 @@ impl<'a> Standby<'a> {
         let found = recovery::look(opening(self.options, &self.views, &shared.clock), &self.reader)?;
         let commit = found.as_ref().and_then(|found| found.manifest.as_ref()).map_or(0, |manifest| manifest.number);
         if let Some(found) = found.filter(|_| !self.cold) {
+            self.looked_at.clone_from(&found.manifest);
             self.go_on(&found, shared)?;
         }
         let now = shared.clock.instant();
@@ -127,11 +145,7 @@ impl<'a> Standby<'a> {
         let Some(mut place) = self.place.take() else {
             self.engine.rebuild()?;
             begin_clock(&mut self.engine, found, shared.clock.now_us());
-            let saved = found.saved_tables()?;
-            let all = found.state().is_none_or(|state| saved.len() == state.tables.len());
-            if !all && recovery::is_continued(&self.options.store, manifest)? {
-                return Err(Error::unavailable("state files were merged away while they were read"));
-            }
+            let saved = found.saved_tables(|| self.is_overtaken())?;
             let restored = restore(&mut self.engine, found, saved, true, shared)?;
             let state = found.state().map(|state| state.epoch);
             self.place = Some(Place { commit: manifest.number, epoch: manifest.epoch_number(), state, restored });
@@ -191,3 +205,7 @@ impl<'a> Standby<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "standby_tests.rs"]
+mod tests;

@@ -114,7 +114,8 @@ impl Flow {
                 shared.readiness.remove(NotReady::Starting);
                 let now = self.options.as_of_us.unwrap_or_else(|| shared.clock.now_us());
                 begin_clock(&mut self.engine, &recovered, now);
-                match restore(&mut self.engine, &recovered, recovered.saved_tables()?, self.options.history, shared) {
+                let saved = recovered.saved_tables(|| false)?;
+                match restore(&mut self.engine, &recovered, saved, self.options.history, shared) {
                     Err(error) if error.message == TOLD_TO_STOP => return Ok(false),
                     restored => restored?,
                 }

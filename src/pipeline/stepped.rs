@@ -71,9 +71,10 @@ impl Stepped {
         self.began && self.committer.is_due()
     }
 
-    /// Merges state files, when it is time; the next commit names the new one. Whether one was created.
-    pub fn merge(&mut self) -> bool {
-        let Some(merge) = self.committer.merge_due() else { return false };
+    /// Merges state files, when it is time, into parts of about `part_bytes_max`; the next commit names them. Whether
+    /// that worked.
+    pub fn merge(&mut self, part_bytes_max: u64) -> bool {
+        let Some(merge) = self.committer.merge_due(part_bytes_max) else { return false };
         let merged = merge.run(&self.shared.stop);
         let created = merged.is_ok();
         self.committer.merged(merged);

@@ -135,6 +135,8 @@ pub(super) fn stages(options: &PipelineOptions, shared: &Shared) -> Result<Stage
 
 fn stages_of(ready: Ready, recovered: Recovered, options: &PipelineOptions, shared: &Shared) -> Result<Stages> {
     let Ready { mut engine, restored } = ready;
+    // All counters are there from the beginning: what counts from an unknown value has no first increase.
+    options.catalog.tables.iter().for_each(|table| drop(shared.metrics.table_events(&table.name)));
     engine.begin_run(u64::from(recovered.run));
     let flow_options = FlowOptions {
         epoch_rows_max: options.epoch_rows_max,

@@ -11,6 +11,7 @@ mod canonical;
 mod checked;
 mod compile;
 mod exact;
+mod filters_down;
 mod float_total;
 mod fold;
 mod folded;
@@ -31,6 +32,7 @@ mod warnings;
 mod window_function;
 
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
+pub use filters_down::FiltersDown;
 pub use float_total::{FLOAT_WORDS, add_float, float_total};
 pub use fold::{Fold, Folding, Reads};
 pub use memory::PlanMemory;
@@ -40,4 +42,4 @@ pub use plan::{
     AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest,
 };
 pub use session::{Planner, Relation, ViewPlan};
-pub use window_function::{Bound, Reach, Running, WindowFunction};
+pub use window_function::{Bound, Nulls, Reach, Run, Running, WindowFunction};

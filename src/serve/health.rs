@@ -33,7 +33,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.app.metrics.encode(shared.app.readiness.ready()) {
+    match shared.app.metrics.encode(&shared.app.readiness) {
         Ok(text) => {
             let mut response = Response::new(Body::from(text));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));

@@ -74,7 +74,7 @@ pub(super) fn contents(
         let canonical = engine.canonical(name).ok_or_else(missing)?;
         let schema = engine.planned(name).ok_or_else(missing)?.schema.clone();
         let bound = bind(canonical.clone(), &known)?;
-        let whole = with_sorts(bound.clone()).and_then(|plan| without_outer_joins(plan, session));
+        let whole = with_sorts(bound.clone()).and_then(|plan| with_rows_in_place(plan, session));
         let rows = match whole.and_then(|plan| session.run(&plan)) {
             Ok(rows) => rows,
             Err(_) => row_by_row(&bound, session)?,
@@ -376,15 +376,24 @@ fn with_sorts(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     Ok(plan.data)
 }
 
-/// The plan with the rows of its outer joins in their place. A column that is constant on one side of such a join is not
-/// constant behind it, but DataFusion takes it for one, and leaves out sorts by it.
-fn without_outer_joins(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
-    let plan = plan.transform_up(|node| match &node {
-        LogicalPlan::Join(join) if join.join_type.is_outer() && !node.contains_outer_reference() => {
-            let rows = session.run(&node)?;
-            Ok(Transformed::yes(renamed_scan(node.schema(), &rows)?))
-        }
+/// The plan with the rows of its outer joins, unions and windows in their place: behind these DataFusion leaves out sorts
+/// that are needed. A column that is constant on one side of an outer join, or in each part of a union, is not constant
+/// behind it; and a function over a frame that moves does not grow with its rows. Windows of one SELECT share the sort
+/// below them, so they stay together.
+fn with_rows_in_place(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
+    let in_place = |node: LogicalPlan| match node.contains_outer_reference() {
+        true => Ok(Transformed::no(node)),
+        false => session.run(&node).and_then(|rows| renamed_scan(node.schema(), &rows)).map(Transformed::yes),
+    };
+    let window_in_place = |node: LogicalPlan| match node {
+        LogicalPlan::Window(_) => in_place(node),
         _ => Ok(Transformed::no(node)),
+    };
+    let plan = plan.transform_up(|node| match &node {
+        LogicalPlan::Window(_) => Ok(Transformed::no(node)),
+        LogicalPlan::Join(join) if join.join_type.is_outer() => in_place(node.map_children(window_in_place)?.data),
+        LogicalPlan::Union(_) => in_place(node.map_children(window_in_place)?.data),
+        _ => node.map_children(window_in_place),
     })?;
     Ok(plan.data)
 }

@@ -21,7 +21,7 @@ use datafusion::prelude::SessionContext;
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
-use crate::planner::{NeverTrue, Planner};
+use crate::planner::{FiltersDown, NeverTrue, Planner};
 
 /// Relations by name.
 pub(super) type Relations = BTreeMap<String, RecordBatch>;
@@ -47,6 +47,7 @@ impl Session {
         let mut logical = Optimizer::new().rules;
         logical.retain(|rule| rule.name() != "eliminate_group_by_constant");
         let push_down = logical.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
+        logical[push_down] = Arc::new(FiltersDown::default());
         logical.insert(push_down, Arc::new(NeverTrue));
         // A join that became a filter that is never true would be pushed down, too.
         logical.insert(push_down, Arc::new(EliminateFilter::new()));

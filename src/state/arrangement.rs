@@ -34,7 +34,7 @@ pub struct Batch {
     pub(super) rows: EncodedRows,
     pub(super) keys: EncodedRows,
     pub(super) hashes: Vec<u64>,
-    pub(super) links: Vec<EncodedRows>,
+    pub(super) links: Vec<(EncodedRows, Vec<u64>)>,
 }
 
 impl Batch {
@@ -124,8 +124,13 @@ impl Arrangement {
     /// Encodes rows of the layout's schema. No lock is held.
     pub fn batch(&self, rows: &RecordBatch) -> Result<Batch> {
         let keys = self.key_codec.encode(rows)?;
-        let hashes = (0..keys.len()).map(|i| hash_key(keys.bytes(i))).collect();
-        let links = self.link_codecs.iter().map(|codec| codec.encode(rows)).collect::<Result<_>>()?;
+        let hashes = hashes_of(&keys);
+        let link = |codec: &RowCodec| {
+            let keys = codec.encode(rows)?;
+            let hashes = hashes_of(&keys);
+            Ok((keys, hashes))
+        };
+        let links = self.link_codecs.iter().map(link).collect::<Result<_>>()?;
         Ok(Batch { rows: self.row_codec.encode(rows)?, keys, hashes, links })
     }
 
@@ -234,6 +239,10 @@ impl Arrangement {
 
 /// Rows handled under one lock.
 pub const LOCK_ROWS: usize = 512;
+
+pub(super) fn hashes_of(keys: &EncodedRows) -> Vec<u64> {
+    (0..keys.len()).map(|i| hash_key(keys.bytes(i))).collect()
+}
 
 /// How an index finds the shard of a key.
 fn route(index: &[usize], by: &[usize]) -> Route {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, RecordBatchOptions, downcast_primitive_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, RecordBatchOptions,
+    downcast_primitive_array,
 };
 use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, RowParser, Rows, SortField};
 
 use crate::error::{Error, Result};
@@ -96,7 +97,7 @@ impl RowCodec {
     /// Encodes arrays that stand for the codec's columns, in order of encoding.
     pub fn encode_arrays(&self, arrays: &[ArrayRef], len: usize) -> Result<EncodedRows> {
         let rows = match &self.converter {
-            Some((converter, _)) => Some(converter.convert_columns(arrays)?),
+            Some((converter, _)) => Some(converter.convert_columns(&arrays.iter().map(one_nan).collect::<Vec<_>>())?),
             None => None,
         };
         Ok(EncodedRows { rows, len })
@@ -127,6 +128,23 @@ impl RowCodec {
     /// Bytes that the codec itself holds.
     pub fn size(&self) -> usize {
         self.converter.as_ref().map_or(0, |(converter, _)| converter.size())
+    }
+}
+
+/// NaN has many forms, of which hardware chooses one; equal values must be equal bytes.
+fn one_nan(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Float64 => Arc::new(
+            array
+                .as_primitive::<Float64Type>()
+                .unary::<_, Float64Type>(|value| if value.is_nan() { f64::NAN } else { value }),
+        ),
+        DataType::Float32 => Arc::new(
+            array
+                .as_primitive::<Float32Type>()
+                .unary::<_, Float32Type>(|value| if value.is_nan() { f32::NAN } else { value }),
+        ),
+        _ => array.clone(),
     }
 }
 

@@ -4,8 +4,10 @@
 
 use hashbrown::HashTable;
 
+use super::key::Key;
+use super::row_list::RowList;
 use super::rows::RowId;
-use super::slot::{SLOTS, short, slot, spread};
+use super::slot::{SLOTS, short, slot, spread, widen};
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -62,14 +64,19 @@ impl HashIndex {
     }
 }
 
-/// A list with room for fewer rows never shrinks.
-const SHRINK_ROWS_MIN: usize = 64;
-
-#[derive(Debug)]
+/// The rows of one key.
+#[derive(Debug, Default)]
 struct Group {
-    hash: u64,
-    key: Box<[u8]>,
-    rows: Vec<RowId>,
+    hash: u32,
+    key: Key,
+    rows: RowList,
+}
+
+impl Group {
+    /// Bytes that it holds beside its own.
+    fn size(&self) -> usize {
+        self.key.size() + self.rows.size()
+    }
 }
 
 /// Posting lists: the rows of each key. A row knows its group and its position there, so leaving costs the same however
@@ -79,7 +86,8 @@ pub(super) struct PostingLists {
     index: HashIndex,
     groups: Vec<Group>,
     free: Vec<u32>,
-    /// Bytes of keys, and of lists with their free space; kept up to date because counting them would walk all groups.
+    /// Bytes of long keys, and of long lists with their free space; kept up to date because counting them would walk all
+    /// groups.
     bytes: usize,
 }
 
@@ -89,12 +97,26 @@ impl PostingLists {
     }
 
     fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        self.index.find(hash, |group| *self.groups[group as usize].key == *key)
+        self.index.find(hash, |group| self.groups[group as usize].key.bytes() == key)
+    }
+
+    /// Loads what finding the keys with these hashes will touch: one kind of memory after the other, so that the misses
+    /// of each kind overlap. Gives at most `most` rows of each list, from its end on.
+    pub fn warm(&self, hashes: impl Iterator<Item = u64>, most: usize) -> Vec<RowId> {
+        let numbers: Vec<u32> = hashes.filter_map(|hash| self.index.find(hash, |_| true)).collect();
+        let groups = || numbers.iter().map(|&n| &self.groups[n as usize]);
+        std::hint::black_box(groups().fold(0, |sum, group| sum ^ group.key.bytes().first().copied().unwrap_or(0)));
+        groups().flat_map(|group| group.rows.rows().iter().rev().take(most).copied()).collect()
+    }
+
+    /// The last row of a list, which takes the place of one that is taken out.
+    pub fn last(&self, group: u32) -> Option<RowId> {
+        self.groups[group as usize].rows.rows().last().copied()
     }
 
     /// The rows of a key.
     pub fn rows(&self, hash: u64, key: &[u8]) -> &[RowId] {
-        self.find(hash, key).map_or(&[], |group| &self.groups[group as usize].rows)
+        self.find(hash, key).map_or(&[], |group| self.groups[group as usize].rows.rows())
     }
 
     /// Adds a row to its key's list: (group, position).
@@ -102,8 +124,8 @@ impl PostingLists {
         let number = match self.find(hash, key) {
             Some(group) => group,
             None => {
-                let group = Group { hash, key: key.into(), rows: vec![] };
-                self.bytes += key.len();
+                let group = Group { hash: short(hash), key: Key::new(key), rows: RowList::default() };
+                self.bytes += group.size();
                 let number = match self.free.pop() {
                     Some(number) => {
                         self.groups[number as usize] = group;
@@ -123,35 +145,30 @@ impl PostingLists {
 
     /// Adds a row to a list that is known: its position.
     pub fn push(&mut self, group: u32, row: RowId) -> u32 {
-        let rows = &mut self.groups[group as usize].rows;
-        let before = rows.capacity();
-        rows.push(row);
-        self.bytes += (rows.capacity() - before) * size_of::<RowId>();
-        rows.len() as u32 - 1
+        let group = &mut self.groups[group as usize];
+        self.bytes -= group.size();
+        group.rows.push(row);
+        self.bytes += group.size();
+        group.rows.rows().len() as u32 - 1
     }
 
     /// Takes a row out. Returns the row that took its position, if any: its link must be told.
-    pub fn remove(&mut self, group: u32, position: u32) -> Option<RowId> {
-        let number = group;
+    pub fn remove(&mut self, number: u32, position: u32) -> Option<RowId> {
         let group = &mut self.groups[number as usize];
-        group.rows.swap_remove(position as usize);
-        let moved = group.rows.get(position as usize).copied();
-        let before = group.rows.capacity();
-        if group.rows.is_empty() {
-            self.bytes -= group.key.len() + before * size_of::<RowId>();
-            self.index.remove(group.hash, number);
-            *group = Group { hash: 0, key: Box::default(), rows: vec![] };
+        self.bytes -= group.size();
+        let moved = group.rows.take_out(position as usize);
+        if group.rows.rows().is_empty() {
+            self.index.remove(widen(group.hash), number);
+            *group = Group::default();
             self.free.push(number);
-        } else if before >= SHRINK_ROWS_MIN && group.rows.len() < before / 4 {
-            group.rows.shrink_to(before / 2);
-            self.bytes -= (before - group.rows.capacity()) * size_of::<RowId>();
         }
+        self.bytes += group.size();
         moved
     }
 
     /// A row has a new id.
     pub fn replace(&mut self, group: u32, position: u32, row: RowId) {
-        self.groups[group as usize].rows[position as usize] = row;
+        self.groups[group as usize].rows.replace(position as usize, row);
     }
 
     pub fn size(&self) -> usize {

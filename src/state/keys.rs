@@ -2,13 +2,11 @@
 
 use super::codec::EncodedRows;
 use super::index::HashIndex;
+use super::key::Key;
 use super::slot::hash_key;
 
 /// Keys whose memory is loaded ahead of their use.
 const WARM_KEYS: usize = 256;
-
-/// Bytes of a key that stand in the table itself.
-const SHORT_BYTES: usize = 22;
 
 /// Gives each key a number, reuses the numbers of keys that are gone.
 #[derive(Debug)]
@@ -18,37 +16,6 @@ pub struct KeyTable {
     free: Vec<u32>,
     /// Bytes of the long keys.
     key_bytes: usize,
-}
-
-/// The bytes of a key: short ones need no allocation and no further read of memory.
-#[derive(Debug)]
-enum Key {
-    Short { length: u8, bytes: [u8; SHORT_BYTES] },
-    Long(Box<[u8]>),
-}
-
-impl Key {
-    fn new(key: &[u8]) -> Self {
-        let mut bytes = [0; SHORT_BYTES];
-        match bytes.get_mut(..key.len()) {
-            Some(short) => {
-                short.copy_from_slice(key);
-                Key::Short { length: key.len() as u8, bytes }
-            }
-            None => Key::Long(key.into()),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Key::Short { length, bytes } => &bytes[..usize::from(*length)],
-            Key::Long(bytes) => bytes,
-        }
-    }
-
-    fn size(&self) -> usize {
-        if let Key::Long(bytes) = self { bytes.len() } else { 0 }
-    }
 }
 
 impl Default for KeyTable {

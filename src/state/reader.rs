@@ -5,7 +5,8 @@ use std::sync::{PoisonError, RwLockReadGuard};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 
-use super::arrangement::Arrangement;
+use super::arrangement::{Arrangement, hashes_of};
+use super::codec::EncodedRows;
 use super::rows::RowId;
 use super::shard::Shard;
 use super::slot::SLOTS;
@@ -20,6 +21,24 @@ pub struct Matches {
     pub weights: Vec<i64>,
     /// Stored rows that were looked at: also those that this epoch does not see.
     pub looked_at: u64,
+}
+
+/// Keys whose memory is loaded ahead of their use.
+const WARM_KEYS: usize = 64;
+
+/// Keys to look for in an index, and where.
+struct Probed {
+    index: Option<usize>,
+    encoded: EncodedRows,
+    hashes: Vec<u64>,
+    /// The shard of each; None: any.
+    shards: Option<Vec<usize>>,
+}
+
+impl Probed {
+    fn key(&self, i: usize) -> (u64, &[u8]) {
+        (self.hashes[i], self.encoded.bytes(i))
+    }
 }
 
 /// Sees the rows of one epoch. Holds the read locks of its shards: be brief.
@@ -49,15 +68,15 @@ impl Reader<'_> {
     /// Every stored row that the keys of `probes` meet in an index (None: the identity), at this epoch.
     /// `keys` are the key columns of the `len` probing rows, of the same types; a NULL key meets nothing, or NULL.
     pub fn probe(&self, index: Option<usize>, keys: &[ArrayRef], len: usize, null_equal: bool) -> Result<Matches> {
-        let encoded = self.arrangement.encode_keys(index, keys, len)?;
-        let shards = self.arrangement.shards_of_keys(index, keys, &encoded)?;
+        let probed = self.probed(index, keys, len)?;
         let (mut probes, mut found, mut looked_at) = (vec![], vec![], 0);
         for i in 0..len {
+            self.warm(&probed, i);
             if !null_equal && keys.iter().any(|k| k.is_null(i)) {
                 continue;
             }
-            for shard in self.of_key(shards.as_deref(), i) {
-                looked_at += shard.rows_of(index, encoded.bytes(i), self.epoch, &mut found);
+            for shard in self.of_key(probed.shards.as_deref(), i) {
+                looked_at += shard.rows_of(index, probed.key(i), self.epoch, &mut found);
             }
             probes.resize(found.len(), i as u32);
         }
@@ -74,15 +93,15 @@ impl Reader<'_> {
         len: usize,
         null_equal: bool,
     ) -> Result<(Vec<bool>, u64)> {
-        let encoded = self.arrangement.encode_keys(index, keys, len)?;
-        let shards = self.arrangement.shards_of_keys(index, keys, &encoded)?;
+        let probed = self.probed(index, keys, len)?;
         let mut looked_at = 0;
         let found = |i: usize| {
+            self.warm(&probed, i);
             if !null_equal && keys.iter().any(|k| k.is_null(i)) {
                 return false;
             }
-            self.of_key(shards.as_deref(), i).iter().any(|shard| {
-                let (found, looked) = shard.exists(index, encoded.bytes(i), self.epoch);
+            self.of_key(probed.shards.as_deref(), i).iter().any(|shard| {
+                let (found, looked) = shard.exists(index, probed.key(i), self.epoch);
                 looked_at += looked;
                 found
             })
@@ -93,11 +112,10 @@ impl Reader<'_> {
 
     /// The rows with this key (NULLs included: they compare as equal here), as bytes, in key order.
     pub fn lookup(&self, index: Option<usize>, key: &[ArrayRef]) -> Result<Vec<&[u8]>> {
-        let encoded = self.arrangement.encode_keys(index, key, 1)?;
-        let shards = self.arrangement.shards_of_keys(index, key, &encoded)?;
+        let probed = self.probed(index, key, 1)?;
         let mut found: Vec<(&Shard, RowId)> = vec![];
-        for shard in self.of_key(shards.as_deref(), 0) {
-            shard.rows_of(index, encoded.bytes(0), self.epoch, &mut found);
+        for shard in self.of_key(probed.shards.as_deref(), 0) {
+            shard.rows_of(index, probed.key(0), self.epoch, &mut found);
         }
         let mut rows = Vec::with_capacity(found.len());
         for (shard, row) in found {
@@ -106,6 +124,24 @@ impl Reader<'_> {
         }
         rows.sort_unstable();
         Ok(rows)
+    }
+
+    fn probed(&self, index: Option<usize>, keys: &[ArrayRef], len: usize) -> Result<Probed> {
+        let encoded = self.arrangement.encode_keys(index, keys, len)?;
+        let shards = self.arrangement.shards_of_keys(index, keys, &encoded)?;
+        Ok(Probed { index, hashes: hashes_of(&encoded), encoded, shards })
+    }
+
+    /// At the first of some keys: loads what they will touch. One alone gains nothing.
+    fn warm(&self, probed: &Probed, i: usize) {
+        if !i.is_multiple_of(WARM_KEYS) || i + 1 == probed.hashes.len() {
+            return;
+        }
+        let keys = i..(i + WARM_KEYS).min(probed.hashes.len());
+        for (number, shard) in (self.first..).zip(&self.shards) {
+            let here = |&i: &usize| probed.shards.as_ref().is_none_or(|shards| shards[i] == number);
+            shard.warm(probed.index, keys.clone().filter(here).map(|i| probed.hashes[i]));
+        }
     }
 
     /// The shards in which key number `i` may be.

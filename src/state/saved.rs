@@ -12,6 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef
 use hashbrown::HashMap;
 
 use super::codec::RowCodec;
+use super::slot::hash_key;
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 
@@ -65,6 +66,20 @@ pub fn weighted_changes(rows: &RecordBatch, schema: &SchemaRef) -> Result<Change
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     let batch = RecordBatch::try_new_with_options(schema.clone(), columns.to_vec(), &options)?;
     Ok(Changes::new(batch, weights.values().to_vec()))
+}
+
+/// The rows of a saved table of which a hash is wanted: that of the key, or of the row without its weight. So rows that
+/// are summed up together are wanted together.
+pub fn hashed_rows(table: &SavedTable, rows: &RecordBatch, wanted: impl Fn(u64) -> bool) -> Result<RecordBatch> {
+    let codec = RowCodec::ascending(rows.schema(), &identity(table.key.as_deref(), rows))?;
+    let encoded = codec.encode(rows)?;
+    let kept = (0..encoded.len()).map(|row| Some(wanted(hash_key(encoded.bytes(row))))).collect();
+    Ok(filter_record_batch(rows, &kept)?)
+}
+
+/// The columns that tell the rows of a saved table apart.
+fn identity(key: Option<&[usize]>, rows: &RecordBatch) -> Vec<usize> {
+    key.map_or_else(|| (0..rows.num_columns().max(1) - 1).collect(), <[usize]>::to_vec)
 }
 
 impl SavedRows {
@@ -140,7 +155,7 @@ fn takes_out(rows: &RecordBatch) -> bool {
 /// Each different row with the sum of its weights; none where that is 0.
 fn sum(batches: &[RecordBatch]) -> Result<RecordBatch> {
     let mut sums: Vec<i64> = vec![];
-    let columns: Vec<usize> = (0..batches.first().map_or(1, RecordBatch::num_columns) - 1).collect();
+    let columns = batches.first().map_or(vec![], |rows| identity(None, rows));
     let positions = by_key(batches, &columns, |at, batch, row| {
         let weight = weights(&batches[batch])[row];
         match sums.get_mut(at) {

@@ -9,8 +9,11 @@ use std::sync::RwLockWriteGuard;
 use super::arrangement::{Batch, Layout};
 use super::index::{HashIndex, PostingLists};
 use super::rows::{LIVE, NewRow, RowId, RowStore};
-use super::slot::{hash_key, short, widen};
+use super::slot::{short, widen};
 use crate::error::Result;
+
+/// Rows of a key that are loaded ahead.
+const WARM_ROWS_A_KEY: usize = 16;
 
 /// Rows and indexes under one lock.
 #[derive(Debug)]
@@ -34,12 +37,12 @@ pub struct Writer<'a> {
 
 impl Writer<'_> {
     /// Loads what these rows of a batch will touch: the misses overlap here and are hits afterwards.
-    pub fn warm(&self, batch: &Batch, rows: impl Iterator<Item = usize>) -> u32 {
+    pub fn warm(&self, batch: &Batch, rows: impl Iterator<Item = usize> + Clone) {
         let shard = &*self.shard;
-        rows.fold(0, |sum, i| {
-            let row = shard.identity.find(batch.hashes[i], |_| true);
-            sum ^ row.map_or(0, |row| shard.rows.died(RowId(row)))
-        })
+        shard.warm(None, rows.clone().map(|i| batch.hashes[i]));
+        for (link, (_, hashes)) in shard.links.iter().zip(&batch.links) {
+            std::hint::black_box(link.warm(rows.clone().map(|i| hashes[i]), 1));
+        }
     }
 
     /// The live row with the identity of row `i` of the batch.
@@ -77,13 +80,13 @@ impl Writer<'_> {
         let earlier = earlier.flatten();
         let row = shard.rows.insert(new)?;
         shard.identity.insert(hash, row.0);
-        for (k, keys) in batch.links.iter().enumerate() {
+        for (k, (keys, hashes)) in batch.links.iter().enumerate() {
             let (group, position) = match earlier.filter(|_| shard.fixed_links[k]) {
                 Some(earlier) => {
                     let (group, _) = shard.rows.link(RowId(earlier), k);
                     (group, shard.links[k].push(group, row))
                 }
-                None => shard.links[k].add(hash_key(keys.bytes(i)), keys.bytes(i), row),
+                None => shard.links[k].add(hashes[i], keys.bytes(i), row),
             };
             shard.rows.set_link(row, k, group, position);
         }
@@ -119,19 +122,39 @@ impl Shard {
         self.rows.size() + self.identity.size() + links + self.dead.capacity() * size_of::<(u32, RowId)>()
     }
 
+    /// Loads what the keys with these hashes will touch in an index (None: the identity), and their rows, some of each
+    /// key: the misses overlap here and are hits afterwards.
+    pub fn warm(&self, index: Option<usize>, hashes: impl Iterator<Item = u64>) {
+        let rows: Vec<RowId> = match index {
+            Some(k) => self.links[k].warm(hashes, WARM_ROWS_A_KEY),
+            None => hashes.filter_map(|hash| self.identity.find(hash, |_| true)).map(RowId).collect(),
+        };
+        std::hint::black_box(rows.iter().fold(0, |sum, &row| sum ^ self.rows.warm(row)));
+    }
+
+    /// The same for rows that are to be taken out of the indexes.
+    fn warm_dead(&self, rows: &[RowId]) {
+        let hashes: Vec<u64> = rows.iter().map(|&row| widen(self.rows.hash(row))).collect();
+        std::hint::black_box(hashes.iter().fold(0, |sum, &hash| sum ^ self.identity.find(hash, |_| true).unwrap_or(0)));
+        for (k, link) in self.links.iter().enumerate() {
+            let last: Vec<RowId> = rows.iter().filter_map(|&row| link.last(self.rows.link(row, k).0)).collect();
+            std::hint::black_box(last.iter().fold(0, |sum, &row| sum ^ self.rows.warm(row)));
+        }
+    }
+
     /// Adds the rows that an index (None: the identity) has under a key and a reader at `epoch` sees; gives the number
     /// of rows looked at.
     pub fn rows_of<'a>(
         &'a self,
         index: Option<usize>,
-        key: &[u8],
+        (hash, key): (u64, &[u8]),
         epoch: u32,
         found: &mut Vec<(&'a Shard, RowId)>,
     ) -> u64 {
         let mut looked_at = 0;
         match index {
             Some(k) => {
-                let list = self.links[k].rows(hash_key(key), key);
+                let list = self.links[k].rows(hash, key);
                 looked_at += list.len() as u64;
                 found.extend(list.iter().filter(|&&row| self.rows.visible(row, epoch)).map(|&row| (self, row)));
             }
@@ -140,42 +163,36 @@ impl Shard {
                     looked_at += 1;
                     self.rows.visible(RowId(row), epoch) && self.rows.bytes(RowId(row)).starts_with(key)
                 };
-                found.extend(self.identity.find(hash_key(key), same).map(|row| (self, RowId(row))));
+                found.extend(self.identity.find(hash, same).map(|row| (self, RowId(row))));
             }
         }
         looked_at
     }
 
     /// Whether a reader at `epoch` sees a row under a key, and the number of rows looked at.
-    pub fn exists(&self, index: Option<usize>, key: &[u8], epoch: u32) -> (bool, u64) {
+    pub fn exists(&self, index: Option<usize>, (hash, key): (u64, &[u8]), epoch: u32) -> (bool, u64) {
         let mut looked_at = 0;
         let mut sees = |row: RowId| {
             looked_at += 1;
             self.rows.visible(row, epoch)
         };
         let found = match index {
-            Some(k) => self.links[k].rows(hash_key(key), key).iter().any(|&row| sees(row)),
+            Some(k) => self.links[k].rows(hash, key).iter().any(|&row| sees(row)),
             None => {
                 let same = |row: u32| sees(RowId(row)) && self.rows.bytes(RowId(row)).starts_with(key);
-                self.identity.find(hash_key(key), same).is_some()
+                self.identity.find(hash, same).is_some()
             }
         };
         (found, looked_at)
     }
     /// Takes out rows that died at or before `oldest`, at most `limit`; gives their number.
     pub fn reclaim(&mut self, oldest: u32, limit: usize) -> usize {
-        let mut count = 0;
-        while count < limit {
-            match self.dead.front() {
-                Some(&(epoch, row)) if epoch <= oldest => {
-                    self.dead.pop_front();
-                    self.forget(row);
-                    count += 1;
-                }
-                _ => break,
-            }
-        }
-        count
+        let due = self.dead.iter().take_while(|(epoch, _)| *epoch <= oldest).take(limit);
+        let rows: Vec<RowId> = due.map(|(_, row)| *row).collect();
+        self.warm_dead(&rows);
+        self.dead.drain(..rows.len());
+        rows.iter().for_each(|&row| self.forget(row));
+        rows.len()
     }
 
     /// Takes a row out of every index and frees its space.

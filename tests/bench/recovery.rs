@@ -45,6 +45,8 @@ const GROUPS: &str = "CREATE TABLE orders (order_id BIGINT NOT NULL, user_id VAR
     WITH (topic = 'orders', format = 'json');
     CREATE MATERIALIZED VIEW totals WITH (history = 'none') AS
         SELECT order_id, SUM(rebate) AS rebate, COUNT(*) AS events FROM orders GROUP BY order_id;";
+/// As in the product.
+const STATE_PART_BYTES_MAX: u64 = 64 << 20;
 const TOPIC: &str = "orders";
 const BATCH: i64 = 16_384;
 /// Corrections before a checkpoint.
@@ -219,7 +221,7 @@ impl Process {
         let info = self.stepped.commit()?;
         self.written.segments += info.bytes;
         self.written.state += info.state_bytes;
-        self.stepped.merge();
+        self.stepped.merge(STATE_PART_BYTES_MAX);
         Ok(())
     }
 

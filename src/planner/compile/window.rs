@@ -18,7 +18,7 @@ use super::row_number;
 use super::table_rows::latest_plan;
 use crate::error::{Error, Result};
 use crate::planner::plan::{Expression, Op, Plan, Top};
-use crate::planner::window_function::{Reach, WindowFunction};
+use crate::planner::window_function::{Reach, Run, WindowFunction};
 
 type Order = Vec<(usize, SortOptions)>;
 
@@ -210,7 +210,11 @@ fn add(
 }
 
 /// A function over columns named by their position: c0, c1 ...
-fn maintained(function: LogicalFunction, filter: Option<usize>, schema: &Schema) -> Result<(WindowFunction, DataType)> {
+fn maintained(
+    mut function: LogicalFunction,
+    filter: Option<usize>,
+    schema: &Schema,
+) -> Result<(WindowFunction, DataType)> {
     let name = function.fun.name().to_string();
     let aggregate = matches!(function.fun, WindowFunctionDefinition::AggregateUDF(_));
     let params = &function.params;
@@ -222,10 +226,10 @@ fn maintained(function: LogicalFunction, filter: Option<usize>, schema: &Schema)
     let fields: Vec<Field> = fields.map(|(c, f)| Field::new(format!("c{c}"), f.data_type().clone(), true)).collect();
     let columns = Arc::new(Schema::new(fields));
     let logical = DFSchema::try_from(columns.as_ref().clone())?;
-    let expr = Expr::WindowFunction(Box::new(function));
-    let text = format!("{expr} {more}");
     let (properties, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-    let physical = create_window_expr(&expr, &logical, &properties, &context)?;
+    let create = |function| create_window_expr(&Expr::from(function), &logical, &properties, &context);
+    let text = format!("{} {more}", Expr::from(function.clone()));
+    let mut physical = create(function.clone())?;
     if aggregate {
         // An accumulator that cannot take rows out again says so here.
         let rows = datafusion::arrow::array::RecordBatch::new_empty(columns);
@@ -238,5 +242,11 @@ fn maintained(function: LogicalFunction, filter: Option<usize>, schema: &Schema)
         })?;
     }
     let data_type = physical.field()?.data_type().clone();
+    if let Reach::Running(Run { backward: true, .. }) = &reach {
+        let params = &mut function.params;
+        params.order_by.iter_mut().for_each(|s| (s.asc, s.nulls_first) = (!s.asc, !s.nulls_first));
+        params.window_frame = params.window_frame.reverse();
+        physical = create(function)?;
+    }
     Ok((WindowFunction { physical, text, filter, reach }, data_type))
 }

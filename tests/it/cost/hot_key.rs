@@ -212,3 +212,34 @@ fn running_functions_of_a_partition_with_very_many_rows() {
         window("ROW_NUMBER() OVER (PARTITION BY k ORDER BY k)").at(3 * HOT).reach(4),
     ]);
 }
+
+#[test]
+fn frames_that_end_away_from_the_row_and_values_counted_in_them() {
+    assert_all([
+        window("SUM(v) OVER (PARTITION BY k ORDER BY v DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)")
+            .at(-1)
+            .reach(5),
+        window("COUNT(*) OVER (PARTITION BY k ORDER BY v DESC RANGE BETWEEN UNBOUNDED PRECEDING AND 3 FOLLOWING)")
+            .at(-1)
+            .reach(8),
+        window("MAX(v) OVER (PARTITION BY k ORDER BY v DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)")
+            .reach(6),
+        window("LAST_VALUE(v) OVER (PARTITION BY k ORDER BY v RANGE BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)")
+            .reach(8),
+        window("NTH_VALUE(v, 3) OVER (PARTITION BY k ORDER BY v)").reach(6),
+        window("NTH_VALUE(v, -2) OVER (PARTITION BY k ORDER BY v)").reach(6),
+        window("FIRST_VALUE(v) IGNORE NULLS OVER (PARTITION BY k ORDER BY v)").reach(6),
+        window("LAST_VALUE(v) IGNORE NULLS OVER (PARTITION BY k ORDER BY v)").reach(6),
+        window("LAG(v, 2) IGNORE NULLS OVER (PARTITION BY k ORDER BY v)").reach(6),
+        // From the last row to the first.
+        window("LEAD(v, 2) IGNORE NULLS OVER (PARTITION BY k ORDER BY v)").reach(6),
+        window("SUM(v) OVER (PARTITION BY k ORDER BY v ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)")
+            .at(-1)
+            .reach(4),
+        window("COUNT(*) OVER (PARTITION BY k ORDER BY v RANGE BETWEEN 2 PRECEDING AND UNBOUNDED FOLLOWING)")
+            .at(-1)
+            .reach(4),
+        window("LAST_VALUE(v) OVER (PARTITION BY k ORDER BY v ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)")
+            .reach(6),
+    ]);
+}

@@ -85,6 +85,17 @@ fn epochs_of_runs_never_mean_two_things_and_files_are_sorted_by_them() {
 }
 
 #[test]
+fn a_run_is_never_taken_again_even_if_its_object_is_lost() {
+    let store = Store::open("memory://").unwrap();
+    two_commits(&store);
+    let before = Process::start(&store).unwrap().recovered.run;
+    for run in names(&store, "runs") {
+        store.delete(&run.as_str().into()).unwrap();
+    }
+    assert_eq!(Process::start(&store).unwrap().recovered.run, before + 1);
+}
+
+#[test]
 fn a_start_finds_the_clock_of_the_last_committed_epoch() {
     let store = Store::open("memory://").unwrap();
     let mut process = Process::start_with(&store, orders(), "v1", never_rolls()).unwrap();
@@ -120,6 +131,24 @@ fn a_roll_waits_for_bytes_or_age_and_a_roll_of_nothing_writes_nothing() {
         assert_eq!((info.number, info.rolled_files), (number + 2, 0));
     }
     Files::assert_complete(&store, 5);
+}
+
+#[test]
+fn a_damaged_record_of_a_roll_that_is_not_marked_done_is_written_again() {
+    let store = Store::open("memory://").unwrap();
+    let mut process =
+        Process::start_with(&store, orders(), "v1", HistorySettings { roll_bytes: 1, ..settings() }).unwrap();
+    process.next_epoch(20, END).unwrap();
+    assert_eq!(process.committer.commit().unwrap().rolled_files, 4);
+    drop(process);
+    let [record] = &names(&store, "log/rolls")[..] else { panic!("one roll") };
+    let record = Path::from(record.as_str());
+    let whole = store.read(&record).unwrap();
+    store.delete(&record).unwrap();
+    store.create(&record, whole.slice(..whole.len() / 2)).unwrap();
+    Process::start(&store).unwrap().run_to(END).unwrap();
+    assert_eq!(store.read(&record).unwrap(), whole);
+    Files::assert_complete(&store, END);
 }
 
 #[test]

@@ -27,6 +27,8 @@ use super::server::Server;
 use super::{READY_MAX, launch, turn};
 
 const SEED: u64 = 20_260_108;
+/// So many kills, then everything is compared and a new directory begins: all messages of a round are in memory.
+const KILLS_PER_ROUND: usize = 40;
 /// So many kills between two restarts of the broker.
 const KILLS_PER_RESTART: usize = 20;
 /// So many between two looks of other readers at the files.
@@ -55,9 +57,9 @@ fn variable(name: &str, default: usize) -> usize {
 }
 
 /// Sends messages at a rate until it is told to stop.
-fn feed(brokers: String, mut load: Load, rate: usize, stop: Arc<AtomicBool>) -> Load {
+fn feed(brokers: String, mut load: Load, (seed, rate): (u64, usize), stop: Arc<AtomicBool>) -> Load {
     let (start, mut sent) = (Clock::System.instant(), 0usize);
-    let paced = Generator::new(options(SEED)).take_while(|_| {
+    let paced = Generator::new(options(seed)).take_while(|_| {
         sent += 1;
         if sent.is_multiple_of(100) {
             let due = start + Duration::from_secs_f64(sent as f64 / rate as f64);
@@ -79,7 +81,24 @@ fn kills_at_every_step_of_a_live_run_lose_nothing() {
     let kafka = tempfile::tempdir().expect("a directory");
     let broker = OwnBroker::new(&kafka.path().join("kafka"));
     broker.start();
-    let load = Load::nowhere(SEED);
+    let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
+    for (round, first) in (0..kills).step_by(KILLS_PER_ROUND).enumerate() {
+        let here = KILLS_PER_ROUND.min(kills - first);
+        for (step, count) in run_round(&broker, SEED + round as u64, here, rate) {
+            *tally.entry(step).or_default() += count;
+        }
+        println!("{} kills at {rate} messages/s, by the last step: {tally:?}", first + here);
+    }
+    if kills >= KILLS_OF_ALL_STEPS {
+        let steps: BTreeSet<&str> = STEPS.iter().map(|(_, name)| *name).chain(["start", "deletion"]).collect();
+        let missed: Vec<&&str> = steps.iter().filter(|step| !tally.contains_key(**step)).collect();
+        assert!(missed.is_empty(), "no kill at {missed:?}: {tally:?}");
+    }
+}
+
+/// Kills one process after another on one directory, then compares everything. The kills by the last step.
+fn run_round(broker: &OwnBroker, seed: u64, kills: usize, rate: usize) -> BTreeMap<&'static str, usize> {
+    let load = Load::nowhere(seed);
     load.create(&broker.brokers());
     let often = [
         ("REBATEFLOW_COMMIT_EVERY_MS", "100"),
@@ -89,9 +108,9 @@ fn kills_at_every_step_of_a_live_run_lose_nothing() {
     let (directory, launch) = launch(&broker.brokers(), &load, &often);
     let stop = Arc::new(AtomicBool::new(false));
     let (stopped, brokers) = (stop.clone(), broker.brokers());
-    let feeding = spawn_thread("feed", move || feed(brokers, load, rate, stopped)).expect("a thread");
+    let feeding = spawn_thread("feed", move || feed(brokers, load, (seed, rate), stopped)).expect("a thread");
 
-    let mut random = fastrand::Rng::with_seed(SEED);
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
     for kill in 1..=kills {
         let mut server = launch.start();
@@ -108,12 +127,7 @@ fn kills_at_every_step_of_a_live_run_lose_nothing() {
     }
     stop.store(true, Ordering::Release);
     let load = feeding.join().expect("everything was sent");
-    println!("{kills} kills, {} messages at {rate}/s, by the last step: {tally:?}", load.messages());
-    if kills >= KILLS_OF_ALL_STEPS {
-        let steps: BTreeSet<&str> = STEPS.iter().map(|(_, name)| *name).chain(["start", "deletion"]).collect();
-        let missed: Vec<&&str> = steps.iter().filter(|step| !tally.contains_key(**step)).collect();
-        assert!(missed.is_empty(), "no kill at {missed:?}: {tally:?}");
-    }
+    println!("{kills} kills, {} messages: {tally:?}", load.messages());
 
     launch.drain(READY_MAX * 10);
     let expected = Expected::of(&load);
@@ -126,6 +140,7 @@ fn kills_at_every_step_of_a_live_run_lose_nothing() {
         assert_sample(&server, &expected)
     }
     server.terminate();
+    tally
 }
 
 /// Waits for the moment of a kill: some time of the start, some time after it, or a certain step. Whether the process

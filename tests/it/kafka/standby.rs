@@ -1,5 +1,6 @@
 //! Two processes on one data directory: one writes, the other stands by.
 
+use rebateflow::clock::Clock;
 use rebateflow::demo::Generator;
 
 use super::answers::assert_views;
@@ -12,12 +13,13 @@ use super::{READY_MAX, assert_caught_up, launch, turn};
 
 const SEED: u64 = 20_260_107;
 const MESSAGES: usize = 10_000;
+const TAKEOVER_AFTER_MS: &str = "1500";
 /// So a kill falls between checkpoints, and rolls happen.
 const OFTEN: [(&str, &str); 4] = [
     ("REBATEFLOW_COMMIT_EVERY_MS", "100"),
     ("REBATEFLOW_ROLL_AFTER_MS", "700"),
     ("REBATEFLOW_CHECKPOINT_EVERY_MS", "300"),
-    ("REBATEFLOW_TAKEOVER_AFTER_MS", "1500"),
+    ("REBATEFLOW_TAKEOVER_AFTER_MS", TAKEOVER_AFTER_MS),
 ];
 
 fn stands_by(reasons: &[String]) -> bool {
@@ -27,7 +29,7 @@ fn stands_by(reasons: &[String]) -> bool {
 /// Waits until the standby has the views of some commit.
 fn wait_warm(server: &Server) {
     while !server.log().contains("the views are where the writer is") {
-        rebateflow::clock::Clock::System.sleep(std::time::Duration::from_millis(20));
+        Clock::System.sleep(std::time::Duration::from_millis(20));
     }
 }
 
@@ -53,7 +55,9 @@ fn a_standby_takes_over_from_one_that_is_killed_hangs_or_stops() {
     assert_caught_up(&first, &load);
     assert_eq!(second.not_ready(), ["standby"], "the writer is there");
     first.kill();
+    let killed = Clock::System.instant();
     second.wait_ready(READY_MAX);
+    println!("killed to ready: {:?}, of which {} ms of silence", Clock::System.instant() - killed, TAKEOVER_AFTER_MS);
     assert_views(&second, &Expected::of(&load));
 
     // It hangs. When it wakes up, another has its place: it stops and says so.
@@ -82,7 +86,7 @@ fn a_standby_takes_over_from_one_that_is_killed_hangs_or_stops() {
         if let Some(ready) = others.iter().position(|other| other.not_ready().is_empty()) {
             return ready;
         }
-        rebateflow::clock::Clock::System.sleep(std::time::Duration::from_millis(20));
+        Clock::System.sleep(std::time::Duration::from_millis(20));
     };
     let ready = until_one_is_ready(&mut others);
     let (fourth, mut fifth) = {

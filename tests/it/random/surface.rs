@@ -232,7 +232,8 @@ pub const AGGREGATES: [Template; 47] = [
     fails(10, Some(Integer), "SUM({i} / {i}){f}"),
 ];
 
-pub const WINDOWS: [Template; 25] = [
+/// Without LEAD IGNORE NULLS of more than one row and NTH_VALUE IGNORE NULLS from the end: DataFusion's answers are wrong.
+pub const WINDOWS: [Template; 29] = [
     safe(4, Some(Integer), "ROW_NUMBER() OVER ({w})"),
     safe(3, Some(Integer), "RANK() OVER ({w})"),
     safe(3, Some(Integer), "DENSE_RANK() OVER ({w})"),
@@ -242,10 +243,14 @@ pub const WINDOWS: [Template; 25] = [
     safe(4, None, "LAG({=}) OVER ({w})"),
     safe(3, None, "LEAD({=}, 2) OVER ({w})"),
     safe(2, None, "LAG({=}, 1) IGNORE NULLS OVER ({w})"),
+    safe(1, Some(Integer), "LAG({i}, 2, 7) IGNORE NULLS OVER ({w})"),
     safe(3, None, "FIRST_VALUE({=}) OVER ({w}{r})"),
     safe(3, None, "LAST_VALUE({=}) OVER ({w}{r})"),
+    safe(1, None, "FIRST_VALUE({=}) IGNORE NULLS OVER ({w}{r})"),
     safe(1, None, "LAST_VALUE({=}) IGNORE NULLS OVER ({w}{r})"),
     safe(2, None, "NTH_VALUE({=}, 2) OVER ({w}{r})"),
+    safe(1, None, "NTH_VALUE({=}, 3) IGNORE NULLS OVER ({w}{r})"),
+    safe(1, None, "NTH_VALUE({=}, -2) OVER ({w}{r})"),
     safe(4, Some(Integer), "COUNT(*) OVER ({w}{r})"),
     safe(3, Some(Integer), "COUNT({~}){f} OVER ({w}{r})"),
     safe(5, Some(Integer), "SUM({i}) OVER ({w}{r})"),
@@ -260,8 +265,7 @@ pub const WINDOWS: [Template; 25] = [
     safe(1, Some(Double), "STDDEV({x}) OVER ({w}{r})"),
 ];
 
-/// Frames; the last ones need an order of one number.
-pub const FRAMES: [(usize, &str); 12] = [
+pub const FRAMES: [(usize, &str); 18] = [
     (8, ""),
     (3, " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"),
     (3, " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"),
@@ -274,4 +278,10 @@ pub const FRAMES: [(usize, &str); 12] = [
     (1, " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW"),
     (1, " GROUPS BETWEEN CURRENT ROW AND 1 FOLLOWING"),
     (2, " RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"),
+    (1, " ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING"),
+    (1, " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING"),
+    (1, " ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"),
+    (1, " ROWS BETWEEN 2 PRECEDING AND UNBOUNDED FOLLOWING"),
+    (1, " GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"),
+    (1, " GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"),
 ];

@@ -272,7 +272,9 @@ impl Case {
     /// State files are merged beside the commits; the next commit names the new one.
     fn merge(&mut self) {
         let Some(life) = self.life.as_mut().filter(|_| self.random.bool()) else { return };
-        if life.stepped.merge() {
+        // Into one file, a few, or one for each row or two.
+        let part_bytes_max = [u64::MAX, 5_000, 500][self.random.usize(0..3)];
+        if life.stepped.merge(part_bytes_max) {
             self.tally.merges += 1;
             self.note("merged state files");
         }
