@@ -8,7 +8,7 @@ use crate::demo::books::Posted;
 use crate::demo::calendar::{DAY_US, HOUR_US, MINUTE_US, day_start, month};
 use crate::demo::poll::Api;
 use crate::demo::random::Random;
-use crate::demo::record::{Posting, whole_second};
+use crate::demo::record::{Posting, api_of, plan_of, whole_second};
 use crate::demo::rule::{PLATFORMS, category_of, is_apparel};
 use crate::demo::tables::{AffiliateTxn, Claim, ClickEvent, RefundEvent};
 use crate::demo::users::binding;
@@ -21,7 +21,7 @@ const FORGOTTEN_SHARE: f64 = 0.005;
 
 /// What happens to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Track,
     /// Never paid.
     Cancel,
@@ -134,14 +134,19 @@ impl OrderLine {
                 decline_reason: None,
             },
         };
-        if !line.is_commission_late {
-            line.txn.est_commission = Some(line.commission);
-        }
-        match api {
-            Some(api) => line.be_collected(api, click, random),
-            None => line.attribute(click, random),
-        }
+        line.be_known(click, random);
         line
+    }
+
+    /// What is known of the line from the beginning on.
+    fn be_known(&mut self, click: &ClickEvent, random: &mut Random) {
+        if !self.is_commission_late {
+            self.txn.est_commission = Some(self.commission);
+        }
+        match self.api {
+            Some(api) => self.be_collected(api, click, random),
+            None => self.attribute(click, random),
+        }
     }
 
     /// What a network does not know of the line from the beginning on.
@@ -231,41 +236,6 @@ impl OrderLine {
             self.txn.service_fee = commission.map(|commission| commission * self.txn.service_fee_rate / 1_000_000);
         }
     }
-}
-
-/// The interface that has a line of a platform.
-fn api_of(platform: &str, number: u64) -> Api {
-    match platform {
-        "TBK" => Api::Tbk,
-        "JD" => Api::Jd,
-        "PDD" => Api::Pdd,
-        "AWIN" => Api::Awin,
-        "CJ" => Api::Cj,
-        _ if number.is_multiple_of(2) => Api::Impact,
-        _ => Api::ImpactUpdates,
-    }
-}
-
-/// The life of a line as a network tells it: Taobao does not say that it approves, networks abroad know of no order
-/// before it is paid and approve in the month in which they settle. All tell whole seconds.
-fn plan_of(api: Api, plan: VecDeque<(i64, Step)>) -> VecDeque<(i64, Step)> {
-    let is_abroad = !matches!(api, Api::Tbk | Api::Jd | Api::Pdd);
-    let is_paid = plan.iter().any(|(_, step)| *step == Step::Pay);
-    if is_abroad && !is_paid {
-        return VecDeque::new();
-    }
-    let settled = plan.iter().find(|(_, step)| *step == Step::Settle).map(|(at, _)| *at);
-    let told = plan.into_iter().filter(|(_, step)| match step {
-        Step::Track => !is_abroad,
-        Step::Approve => api != Api::Tbk,
-        Step::PaidOut => false,
-        _ => true,
-    });
-    let moved = told.map(|(at, step)| match (step, settled) {
-        (Step::Approve, Some(settled)) if is_abroad => (settled - 5 * DAY_US, step),
-        _ => (at, step),
-    });
-    moved.map(|(at, step)| (whole_second(at + 999_999), step)).collect()
 }
 
 /// The steps of a line's life.

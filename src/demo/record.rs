@@ -1,8 +1,10 @@
 //! What each network writes of an order line, and what that says in our own form. The two stand side by side: units,
 //! zones and the way to correct are the network's, and what it does not tell is not in the state either.
 
-use crate::demo::calendar::{HOUR_US, business_day, day_start};
-use crate::demo::line::OrderLine;
+use std::collections::VecDeque;
+
+use crate::demo::calendar::{DAY_US, HOUR_US, business_day, day_start};
+use crate::demo::line::{OrderLine, Step};
 use crate::demo::poll::{Api, Unread};
 use crate::demo::tables::{AffiliateTxn, RefundEvent};
 use crate::demo::text::{push_date, push_decimal, push_time};
@@ -437,4 +439,39 @@ impl OrderLine {
 
 fn is_lost(txn: &AffiliateTxn) -> bool {
     matches!(txn.status, "DECLINED" | "REVERSED")
+}
+
+/// The interface that has a line of a platform.
+pub(super) fn api_of(platform: &str, number: u64) -> Api {
+    match platform {
+        "TBK" => Api::Tbk,
+        "JD" => Api::Jd,
+        "PDD" => Api::Pdd,
+        "AWIN" => Api::Awin,
+        "CJ" => Api::Cj,
+        _ if number.is_multiple_of(2) => Api::Impact,
+        _ => Api::ImpactUpdates,
+    }
+}
+
+/// The life of a line as a network tells it: Taobao does not say that it approves, networks abroad know of no order
+/// before it is paid and approve in the month in which they settle. All tell whole seconds.
+pub(super) fn plan_of(api: Api, plan: VecDeque<(i64, Step)>) -> VecDeque<(i64, Step)> {
+    let is_abroad = !matches!(api, Api::Tbk | Api::Jd | Api::Pdd);
+    let is_paid = plan.iter().any(|(_, step)| *step == Step::Pay);
+    if is_abroad && !is_paid {
+        return VecDeque::new();
+    }
+    let settled = plan.iter().find(|(_, step)| *step == Step::Settle).map(|(at, _)| *at);
+    let told = plan.into_iter().filter(|(_, step)| match step {
+        Step::Track => !is_abroad,
+        Step::Approve => api != Api::Tbk,
+        Step::PaidOut => false,
+        _ => true,
+    });
+    let moved = told.map(|(at, step)| match (step, settled) {
+        (Step::Approve, Some(settled)) if is_abroad => (settled - 5 * DAY_US, step),
+        _ => (at, step),
+    });
+    moved.map(|(at, step)| (whole_second(at + 999_999), step)).collect()
 }

@@ -146,18 +146,23 @@ impl<'a> Facts<'a> {
         for level in levels.into_values() {
             facts.levels.entry(&level.user_id).or_default().push(level);
         }
-        let states: Vec<&AffiliateTxn> = facts.states.values().copied().collect();
-        facts.collected.extend(&states);
-        facts.deliveries.extend(&states);
-        let counting = facts.deliveries.iter().filter(|report| !is_early(report));
+        facts.sort_reports();
+        facts
+    }
+
+    /// The reports that count, each once, by line and in the order of their versions.
+    fn sort_reports(&mut self) {
+        let states: Vec<&AffiliateTxn> = self.states.values().copied().collect();
+        self.collected.extend(&states);
+        self.deliveries.extend(&states);
+        let counting = self.deliveries.iter().filter(|report| !is_early(report));
         let once: BTreeMap<_, _> = counting.map(|r| ((r.event_id.as_str(), r.ingest_time), *r)).collect();
         for report in once.into_values() {
-            facts.reports.entry((report.platform, &report.order_line_id)).or_default().push(report);
+            self.reports.entry((report.platform, &report.order_line_id)).or_default().push(report);
         }
-        for versions in facts.reports.values_mut() {
+        for versions in self.reports.values_mut() {
             versions.sort_by_key(|v| (v.source_modified, v.status_rank, v.ingest_time, v.event_id.clone()));
         }
-        facts
     }
 
     fn add_meaning(&mut self, row: &'a Row, meaning: &'a Meaning) {
