@@ -9,7 +9,7 @@ use super::*;
 use crate::demo::{EmbeddedBroker, TOPICS};
 use crate::tasks::spawn_thread;
 
-const EVENTS: u64 = 60_000;
+const EVENTS: u64 = 150_000;
 /// A message as read: topic, partition, offset, key, value.
 type Read = (String, i32, i64, Vec<u8>, Vec<u8>);
 type Positions = Arc<Mutex<HashMap<(String, i32), i64>>>;

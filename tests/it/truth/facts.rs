@@ -140,12 +140,8 @@ impl<'a> Facts<'a> {
         facts.users = users.into_iter().collect();
         facts.statements = statements.into_values().collect();
         facts.inviter_rates = rates.into_values().collect();
-        for rule in rules.into_values() {
-            facts.rules.entry(rule.platform).or_default().push(rule);
-        }
-        for level in levels.into_values() {
-            facts.levels.entry(&level.user_id).or_default().push(level);
-        }
+        rules.into_values().for_each(|rule| facts.rules.entry(rule.platform).or_default().push(rule));
+        levels.into_values().for_each(|level| facts.levels.entry(&level.user_id).or_default().push(level));
         facts.sort_reports();
         facts
     }
