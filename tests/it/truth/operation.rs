@@ -28,22 +28,27 @@ pub fn api_health_1m(facts: &Facts<'_>) -> Vec<String> {
     minutes.into_iter().map(of).collect()
 }
 
-/// `ingest_lag_1m`: platform, minute, reports, early, repeated.
+/// `ingest_lag_1m`: platform, minute, reports, early, out_of_order, repeated. What came in one fetch came at one time.
 pub fn ingest_lag_1m(facts: &Facts<'_>) -> Vec<String> {
-    let mut minutes: BTreeMap<(&str, i64), [usize; 3]> = BTreeMap::new();
+    let mut minutes: BTreeMap<(&str, i64), [usize; 4]> = BTreeMap::new();
     let mut deliveries = facts.deliveries.clone();
-    deliveries.sort_by_key(|report| (report.ingest_time, &report.event_id));
+    deliveries.sort_by_key(|report| (report.ingest_time, report.source_modified));
+    let mut newest: HashMap<(&str, &str), i64> = HashMap::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for report in deliveries {
         let minute = report.ingest_time.div_euclid(MINUTE_US) * MINUTE_US;
+        let newest = newest.entry((report.platform, &report.order_line_id)).or_insert(i64::MIN);
+        let is_late = report.source_modified < *newest;
+        *newest = report.source_modified.max(*newest);
         let deliveries = seen.entry(&report.event_id).or_default();
         *deliveries += 1;
         let counts = minutes.entry((report.platform, minute)).or_default();
         counts[0] += 1;
         counts[1] += usize::from(report.ingest_time < report.source_modified);
-        counts[2] += usize::from(*deliveries > 1);
+        counts[2] += usize::from(is_late);
+        counts[3] += usize::from(*deliveries > 1);
     }
-    let of = |((platform, minute), counts): ((&str, i64), [usize; 3])| {
+    let of = |((platform, minute), counts): ((&str, i64), [usize; 4])| {
         row([text(platform), number(minute)].into_iter().chain(counts.map(count)))
     };
     minutes.into_iter().map(of).collect()

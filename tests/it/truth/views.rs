@@ -18,7 +18,7 @@ pub const VIEWS: &[(&str, &str)] = &[
     ("fraud_order_and_return", "user_id, lines, lines_lost, penalties"),
     ("funnel_5m", "merchant_id, window_start, clicks, clickers, orders, orders_per_click"),
     ("held_subjects", "subject_type, subject_id, rule, score, held_since"),
-    ("ingest_lag_1m", "platform, minute, reports, early, repeated"),
+    ("ingest_lag_1m", "platform, minute, reports, early, out_of_order, repeated"),
     ("inviter_earnings", "inviter_id, currency, tier, buyers, lines, earned"),
     ("inviter_share", "platform, order_line_id, tier, inviter_id, buyer_id, currency, status, rate, share"),
     ("line_split", "platform, order_line_id, commission_net, rebate, inviter_1, inviter_2, bonus, margin"),
