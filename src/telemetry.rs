@@ -32,7 +32,9 @@ pub fn init_logging(json: bool) -> Result<()> {
         })?,
         Err(_) => EnvFilter::new("info"),
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // When nobody reads stderr any more there is nowhere to say so, and no reason to end.
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = if json { lines.json().try_init() } else { lines.try_init() };
     started.map_err(|e| Error::internal("logging was started twice").caused_by(e))
 }

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{backup, check, collect, dead_letters, demo, explain, history, run, test};
 use crate::config::{Overrides, Settings};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::tasks::spawn_deep_thread;
 
 /// SQL views over Kafka events, kept equal to the batch answer.
 #[derive(Debug, Parser)]
@@ -84,9 +85,26 @@ impl CommonArguments {
     }
 }
 
+/// Plans are trees that are walked recursively, one level an operator of the SQL.
+const STACK_BYTES: usize = 512 << 20;
+
 /// Runs the command of the command line.
 pub fn main() -> ExitCode {
-    let result: Result<()> = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let ended = spawn_deep_thread("command", STACK_BYTES, || run_command(command));
+    let result =
+        ended.and_then(|thread| thread.join().unwrap_or_else(|_| Err(Error::internal("the command panicked"))));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_command(command: Command) -> Result<()> {
+    match command {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Collect(arguments) => collect::collect(&arguments),
@@ -97,12 +115,5 @@ pub fn main() -> ExitCode {
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Test(arguments) => test::test(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
     }
 }

@@ -50,5 +50,5 @@ fn settings(data: Option<&String>) -> Result<Settings> {
 fn said(copied: &Copied) {
     let Copied { commit, epoch, objects, bytes, kept } = copied;
     let objects = counted(usize::try_from(*objects).unwrap_or(usize::MAX), "object");
-    println!("everything up to commit {commit} (epoch {epoch}): {objects} copied, {bytes} bytes; {kept} were there");
+    say!("everything up to commit {commit} (epoch {epoch}): {objects} copied, {bytes} bytes; {kept} were there");
 }

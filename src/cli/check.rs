@@ -37,10 +37,10 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<()> {
     let errors: Vec<String> = loaded.faults.iter().chain(&faults).map(|fault| fault.render()).collect();
     let warnings: Vec<String> = engine.views().flat_map(|view| warnings(&engine, view)).collect();
     for text in errors.iter().chain(&warnings) {
-        eprintln!("{text}\n");
+        tell!("{text}\n");
     }
     for (view, read) in &unchecked {
-        eprintln!("note: view {view} is not checked: it reads {read}, which has errors");
+        tell!("note: view {view} is not checked: it reads {read}, which has errors");
     }
     let rebuilt = match &arguments.data {
         Some(data) => stored(&engine, &loaded.catalog, data)?,
@@ -48,13 +48,13 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<()> {
     };
     for view in engine.views() {
         if let Some(planned) = engine.planned(&view.name) {
-            println!("{}", described(&engine, view, planned, rebuilt.get(&view.name)));
+            say!("{}", described(&engine, view, planned, rebuilt.get(&view.name)));
         }
     }
     let tables = loaded.catalog.tables.len();
     let views = loaded.catalog.views.len();
     let summary = [(tables, "table"), (views, "view"), (errors.len(), "error"), (warnings.len(), "warning")];
-    println!("{}", summary.map(|(number, what)| counted(number, what)).join(", "));
+    say!("{}", summary.map(|(number, what)| counted(number, what)).join(", "));
     match errors.len() {
         0 => Ok(()),
         many => Err(Error::invalid(counted(many, "error"))),

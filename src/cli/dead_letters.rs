@@ -113,7 +113,7 @@ fn list(arguments: &ListArguments) -> Result<()> {
     }
     let schema = newest.front().map(RecordBatch::schema);
     print(schema.as_ref(), newest.into_iter().map(Ok), arguments.format)?;
-    eprintln!(
+    tell!(
         "{}{}",
         counted(all, "dead letter"),
         if all > limit { format!("; these are the newest {limit}") } else { String::new() }

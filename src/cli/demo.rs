@@ -104,7 +104,7 @@ fn start_fresh(data: &Path) -> Result<()> {
             .hint("a demo starts fresh in its own directory; name another with --data"));
     }
     if occupied {
-        println!("starting fresh: the data of the last demo in {} is removed", data.display());
+        say!("starting fresh: the data of the last demo in {} is removed", data.display());
         std::fs::remove_dir_all(data).map_err(|e| failed("empty", e))?;
     }
     std::fs::create_dir_all(data).map_err(|e| failed("make", e))?;
@@ -186,7 +186,7 @@ async fn end(
         None => target,
     };
     let produced = target.map_or(0, |report| report.total());
-    println!(
+    say!(
         "processed {} events: {} accepted, {} dead letters ({} produced); written to {}",
         summary.accepted + summary.rejected,
         summary.accepted,
@@ -212,15 +212,15 @@ fn reached(hot: &Hot, report: &FeedReport) -> bool {
 
 fn print_hello(settings: &Settings, server: &Server) {
     let address = server.address;
-    println!("rebateflow demo: generated events, an embedded broker, the views of {}", settings.sql.display());
-    println!("data in {}, HTTP on http://{address}. Try:", settings.data);
-    println!("  curl 'http://{address}/v1/views/user_rebate_balance?user_id={}'", user_id(0));
-    println!("  curl 'http://{address}/v1/views/stock_available?sku_id={}'", sku_id(0));
-    println!(
+    say!("rebateflow demo: generated events, an embedded broker, the views of {}", settings.sql.display());
+    say!("data in {}, HTTP on http://{address}. Try:", settings.data);
+    say!("  curl 'http://{address}/v1/views/user_rebate_balance?user_id={}'", user_id(0));
+    say!("  curl 'http://{address}/v1/views/stock_available?sku_id={}'", sku_id(0));
+    say!(
         "  curl 'http://{address}/v1/sql' -H 'content-type: application/json' -d '{}'",
         r#"{"query": "SELECT status, COUNT(*) AS lines, SUM(rebate) AS rebate FROM rebate_line GROUP BY status"}"#
     );
-    println!("Ctrl-C stops.");
+    say!("Ctrl-C stops.");
 }
 
 /// The status line: rewritten in place on a terminal, a line a second elsewhere.
@@ -273,7 +273,7 @@ impl Status {
 
     fn finish(&mut self) {
         if self.terminal && self.shown {
-            println!();
+            say!("");
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Result<()> {
         Some(address) => running(address, &arguments.view)?,
         None => planned(arguments)?,
     };
-    print!("{}", explanation.render());
+    say!("{}", explanation.render().trim_end());
     Ok(())
 }
 

@@ -38,14 +38,14 @@ pub(super) fn history(arguments: &HistoryArguments) -> Result<()> {
         Error::not_found(format!("nothing is stored in {}", settings.data)).hint("name the data directory with --data")
     })?;
     if let Some(note) = note(pin.manifest(), moment) {
-        eprintln!("note: {note}");
+        tell!("note: {note}");
     }
     let past = pin.view_at(&arguments.view, moment, settings.memory_budget_bytes)?;
     print(past.schema.as_ref(), past.batches(), arguments.format)?;
     let rows = counted(usize::try_from(past.rows()).unwrap_or(usize::MAX), "row");
     match past.last_change {
-        Some((epoch, at_us)) => eprintln!("{rows}; the last change was at {}", moment_name(epoch, at_us)),
-        None => eprintln!("{rows}; there was no change yet"),
+        Some((epoch, at_us)) => tell!("{rows}; the last change was at {}", moment_name(epoch, at_us)),
+        None => tell!("{rows}; there was no change yet"),
     }
     Ok(())
 }

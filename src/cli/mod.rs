@@ -2,6 +2,9 @@
 //!
 //! Contract: exit code 0 only on success; errors on stderr, with a hint.
 
+#[macro_use]
+mod print;
+
 mod arguments;
 mod ask;
 mod backup;
@@ -11,7 +14,6 @@ mod dead_letters;
 mod demo;
 mod explain;
 mod history;
-mod print;
 mod replay;
 mod run;
 mod server;

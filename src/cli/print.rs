@@ -11,6 +11,16 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use crate::error::{Error, Result};
 use crate::query::JsonColumns;
 
+/// Writes a line to stdout. A reader that went away, as `head` does, is no fault of the command.
+macro_rules! say {
+    ($($words:tt)*) => { drop(std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($words)*)))) };
+}
+
+/// Writes a line to stderr. When nobody reads it there is nowhere to say so.
+macro_rules! tell {
+    ($($words:tt)*) => { drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($words)*)))) };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Table,

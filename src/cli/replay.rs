@@ -64,7 +64,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<()> {
         }
         refused += producer.confirm()?;
     }
-    eprintln!("{} replayed; {left_out} left out, which were replayed before", counted(produced, "message"));
+    tell!("{} replayed; {left_out} left out, which were replayed before", counted(produced, "message"));
     match refused {
         0 => Ok(()),
         _ => Err(Error::refused(format!("the broker refuses {refused} of them"))

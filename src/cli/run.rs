@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
         .map_err(|e| Error::unavailable("cannot start the async runtime").caused_by(e))?;
     let summary = runtime.block_on(async {
         let server = Server::start(&settings, settings.brokers.clone()).await?;
-        println!("http://{}", server.address);
+        say!("http://{}", server.address);
         server.wait().await
     })?;
     tracing::info!(

@@ -44,9 +44,9 @@ pub(super) fn test(arguments: &TestArguments) -> Result<()> {
     let threads = arguments.threads.unwrap_or(cores).clamp(1, THREADS_MAX);
     let suite = Suite::run(&scripts, project.as_ref(), threads)?;
     for failure in &suite.failures {
-        eprintln!("{}\n", failure.trim_end());
+        tell!("{}\n", failure.trim_end());
     }
-    println!("{suite}, {:.1} s", clock.instant().saturating_duration_since(start).as_secs_f64());
+    say!("{suite}, {:.1} s", clock.instant().saturating_duration_since(start).as_secs_f64());
     match suite.failures.len() {
         0 => Ok(()),
         failed => Err(Error::data(format!("{failed} of {} failed", counted(suite.files, "test script")))),

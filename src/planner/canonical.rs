@@ -6,12 +6,22 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan};
 
 use super::{checked, folded, grouping_sets, ordered, sets};
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
 pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
+    ordered::without_sorts(with_one_meaning(plan, ordered::rewrite)?)
+}
+
+/// The resolved plan of a query that is answered at once: as `canonical`, but its order of rows is its own.
+pub fn canonical_query(plan: LogicalPlan) -> Result<LogicalPlan> {
+    with_one_meaning(plan, Ok)
+}
+
+fn with_one_meaning(plan: LogicalPlan, order: fn(LogicalPlan) -> Result<LogicalPlan>) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(grouping_sets::expanded)?;
     let rewritten = plan.data.transform_up_with_subqueries(|node| {
         let node = one_group_key_each(node)?;
@@ -27,9 +37,9 @@ pub fn canonical(plan: LogicalPlan) -> Result<LogicalPlan> {
             let expr = expr.transform_up(|e| rewrite(e, &input_schema, &group))?;
             Ok(expr.update_data(|e| name.restore(e)))
         })?;
-        node.map_data(|node| ordered::rewrite(node.recompute_schema()?))
+        node.map_data(|node| order(node.recompute_schema()?))
     })?;
-    ordered::without_sorts(rewritten.data)
+    Ok(rewritten.data)
 }
 
 /// `GROUP BY a, a` is `GROUP BY a`: DataFusion counts its columns once in the schema and twice in the rows.
@@ -59,17 +69,11 @@ pub(super) fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
 
 fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<Expr>> {
     match expr {
-        // Integer arithmetic never wraps.
-        Expr::BinaryExpr(binary) if is_integer(&binary.left, schema) && is_integer(&binary.right, schema) => {
-            match checked::binary((*binary.left).clone(), binary.op, (*binary.right).clone()) {
-                Some(checked) => Ok(Transformed::yes(checked)),
-                None => Ok(Transformed::no(Expr::BinaryExpr(binary))),
-            }
-        }
+        Expr::BinaryExpr(binary) if binary.op.is_numerical_operators() => arithmetic(binary, schema),
         Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
             Ok(Transformed::yes(checked::negate(*operand)))
         }
-        Expr::ScalarFunction(function) => with_literals(function, schema),
+        Expr::ScalarFunction(function) => with_literals(checked::once(function), schema),
         // A value does not depend on the order of rows; what FILTER leaves out is not evaluated.
         Expr::AggregateFunction(mut function) => {
             let folded = folded::fold(&mut function, schema, group)?;
@@ -86,6 +90,25 @@ fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Integer arithmetic never wraps, and that of decimals never gets a digit too many.
+fn arithmetic(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (left, right) = (binary.left.get_type(schema)?, binary.right.get_type(schema)?);
+    if left.is_integer() && right.is_integer() {
+        return match checked::binary((*binary.left).clone(), binary.op, (*binary.right).clone()) {
+            Some(checked) => Ok(Transformed::yes(checked)),
+            None => Ok(Transformed::no(Expr::BinaryExpr(binary))),
+        };
+    }
+    let decimal = left.is_decimal() || right.is_decimal();
+    if decimal && checked::may_leave(&BinaryTypeCoercer::new(&left, &binary.op, &right).get_result_type()?) {
+        let BinaryExpr { left, op, right } = binary;
+        let (left, right) = (checked::unchecked(*left), checked::unchecked(*right));
+        let arithmetic = BinaryExpr::new(Box::new(left), op, Box::new(right));
+        return Ok(Transformed::yes(checked::within(Expr::BinaryExpr(arithmetic))));
+    }
+    Ok(Transformed::no(Expr::BinaryExpr(binary)))
 }
 
 /// Folds casts of literals among the arguments and keeps the type: that of `ROUND(d, 1)` depends on whether its second

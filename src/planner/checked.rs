@@ -1,11 +1,14 @@
-//! Integer `+ - *` and unary minus that refuse to wrap: DataFusion's own do wrap.
+//! Arithmetic that refuses to leave its type. DataFusion's own `+ - *` and unary minus of integers wrap, and its
+//! arithmetic of decimals goes on to a 39th digit, which no text and no file of a DECIMAL(38,s) has.
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, AsArray, Datum};
 use datafusion::arrow::compute::kernels::numeric;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -16,6 +19,8 @@ enum Arithmetic {
     Subtract,
     Multiply,
     Negate,
+    /// A decimal as it is, if it has 38 digits at most.
+    Within,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -26,8 +31,8 @@ struct Checked {
 
 impl Checked {
     fn udf(arithmetic: Arithmetic) -> Arc<ScalarUDF> {
-        let arity = if arithmetic == Arithmetic::Negate { 1 } else { 2 };
-        Arc::new(ScalarUDF::from(Checked { arithmetic, signature: Signature::any(arity, Volatility::Immutable) }))
+        let signature = Signature::variadic_any(Volatility::Immutable);
+        Arc::new(ScalarUDF::from(Checked { arithmetic, signature }))
     }
 }
 
@@ -35,8 +40,10 @@ static ADD: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic:
 static SUBTRACT: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Subtract));
 static MULTIPLY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Multiply));
 static NEGATE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Negate));
+static WITHIN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Within));
 
-/// The checked form of `left op right` over integers; None if `op` cannot wrap.
+/// The checked form of `left op right` over integers of one type; None if `op` cannot wrap. `a + b + c` is one call: the
+/// name of a call spells out all calls in it, so a chain of them would be planned in the third power of its length.
 pub fn binary(left: Expr, op: Operator, right: Expr) -> Option<Expr> {
     let function = match op {
         Operator::Plus => &ADD,
@@ -44,12 +51,44 @@ pub fn binary(left: Expr, op: Operator, right: Expr) -> Option<Expr> {
         Operator::Multiply => &MULTIPLY,
         _ => return None,
     };
-    Some(function.call(vec![left, right]))
+    let mut operands = match left {
+        Expr::ScalarFunction(call) if call.func == **function => call.args,
+        other => vec![other],
+    };
+    operands.push(right);
+    Some(function.call(operands))
 }
 
 /// The checked form of `-operand` over integers.
 pub fn negate(operand: Expr) -> Expr {
     NEGATE.call(vec![operand])
+}
+
+/// Whether a value of this type may have a digit too many.
+pub fn may_leave(of: &DataType) -> bool {
+    matches!(of, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _))
+}
+
+/// The decimal that `arithmetic` gives, checked.
+pub fn within(arithmetic: Expr) -> Expr {
+    WITHIN.call(vec![unchecked(arithmetic)])
+}
+
+/// The decimal that `within` checks. What arithmetic makes of it is checked as a whole: `+ - *` do not leave 128 bits
+/// without an error.
+pub fn unchecked(expr: Expr) -> Expr {
+    match expr {
+        Expr::ScalarFunction(mut call) if call.func == *WITHIN => call.args.remove(0),
+        other => other,
+    }
+}
+
+/// A check of what is checked already is one check.
+pub fn once(mut call: ScalarFunction) -> ScalarFunction {
+    if call.func == *WITHIN {
+        call.args = call.args.into_iter().map(unchecked).collect();
+    }
+    call
 }
 
 impl ScalarUDFImpl for Checked {
@@ -59,6 +98,7 @@ impl ScalarUDFImpl for Checked {
             Arithmetic::Subtract => "checked_subtract",
             Arithmetic::Multiply => "checked_multiply",
             Arithmetic::Negate => "checked_negate",
+            Arithmetic::Within => "checked_decimal",
         }
     }
     fn signature(&self) -> &Signature {
@@ -71,11 +111,18 @@ impl ScalarUDFImpl for Checked {
         let scalar = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if scalar { 1 } else { args.number_rows };
         let arrays: Vec<ArrayRef> = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<_>>()?;
+        let from_left = |operation: fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>| {
+            arrays[1..].iter().try_fold(arrays[0].clone(), |left, right| operation(&left, right))
+        };
         let result = match self.arithmetic {
-            Arithmetic::Add => numeric::add(&arrays[0], &arrays[1])?,
-            Arithmetic::Subtract => numeric::sub(&arrays[0], &arrays[1])?,
-            Arithmetic::Multiply => numeric::mul(&arrays[0], &arrays[1])?,
+            Arithmetic::Add => from_left(numeric::add)?,
+            Arithmetic::Subtract => from_left(numeric::sub)?,
+            Arithmetic::Multiply => from_left(numeric::mul)?,
             Arithmetic::Negate => numeric::neg(&arrays[0])?,
+            Arithmetic::Within => {
+                arrays[0].as_primitive::<Decimal128Type>().validate_decimal_precision(DECIMAL128_MAX_PRECISION)?;
+                arrays[0].clone()
+            }
         };
         if scalar {
             return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));

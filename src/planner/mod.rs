@@ -7,8 +7,10 @@
 //! Contract: what a `Plan` maintains equals what DataFusion returns for the canonical plan. SQL that cannot be kept so
 //! is refused here, with its place in the text.
 
+mod batch;
 mod canonical;
 mod checked;
+mod coercion;
 mod compile;
 mod exact;
 mod filters_down;
@@ -27,19 +29,20 @@ mod proof;
 mod refuse;
 mod session;
 mod sets;
+mod size;
 mod text_function;
 mod warnings;
 mod window_function;
 
+pub use batch::{query_plan, with_batch_rules};
 pub use exact::{average_units, avg as exact_avg, sum as exact_sum};
-pub use filters_down::FiltersDown;
 pub use float_total::{FLOAT_WORDS, add_float, float_total};
 pub use fold::{Fold, Folding, Reads};
 pub use memory::PlanMemory;
-pub use never_true::NeverTrue;
 pub use ordered::sorted;
 pub use plan::{
     AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest,
 };
 pub use session::{Planner, Relation, ViewPlan};
+pub use size::check_size;
 pub use window_function::{Bound, Nulls, Reach, Run, Running, WindowFunction};

@@ -12,6 +12,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 
 use super::canonical::merged_input_schema;
+use super::coercion::coerced;
 
 /// Subqueries inside each other whose types are followed.
 const DEPTH_MAX: usize = 16;
@@ -19,7 +20,7 @@ const DEPTH_MAX: usize = 16;
 /// The plan with resolved names and types.
 pub fn resolved(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let analyze = |plan| state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
-    let mut plan = analyze(plan)?;
+    let mut plan = analyze(coerced(plan)?)?;
     for _ in 0..DEPTH_MAX {
         let Transformed { data, transformed, .. } = with_outer_types(plan)?;
         plan = data;

@@ -29,6 +29,7 @@ use super::memory::{Memory, PlanMemory};
 use super::never_true::NeverTrue;
 use super::outer_types;
 use super::plan::{Op, Plan};
+use super::size::check_size;
 use super::text_function::text_function;
 use super::{exact, refuse, sets};
 use crate::catalog::{Table, View, clock_table};
@@ -53,12 +54,15 @@ pub struct ViewPlan {
     pub schema: SchemaRef,
     /// What the analyst should know, and what is maintained all the same.
     pub warnings: Vec<Diagnostic>,
+    /// Its expressions and relations, with those of the plain views that it reads.
+    pub size: u64,
 }
 
 /// Plans views over the relations that were added so far.
 pub struct Planner {
     context: SessionContext,
     relations: HashMap<String, Relation>,
+    plain_sizes: HashMap<String, u64>,
     memory: Memory,
 }
 
@@ -76,7 +80,7 @@ impl Planner {
     /// A planner that shares its plans with others that were given the same definitions.
     pub fn remembering(memory: PlanMemory) -> Self {
         let context = SessionContext::new_with_state(session_state());
-        Planner { context, relations: HashMap::new(), memory: Memory::new(memory) }
+        Planner { context, relations: HashMap::new(), plain_sizes: HashMap::new(), memory: Memory::new(memory) }
     }
 
     /// The session settings and functions that give SQL its meaning here; the oracle and ad-hoc SQL use the same.
@@ -117,6 +121,7 @@ impl Planner {
         self.memory.note(&["plain", name, &planned.plan.text(), &planned.canonical.to_string()]);
         self.context
             .register_table(TableReference::bare(name), Arc::new(ViewTable::new(planned.canonical.clone(), None)))?;
+        self.plain_sizes.insert(name.to_string(), planned.size);
         Ok(())
     }
 
@@ -125,6 +130,7 @@ impl Planner {
         self.memory.note(&["removed", name]);
         self.context.deregister_table(TableReference::bare(name))?;
         self.relations.remove(name);
+        self.plain_sizes.remove(name);
         Ok(())
     }
 
@@ -135,6 +141,7 @@ impl Planner {
 
     fn plan_anew(&self, view: &View) -> Result<ViewPlan> {
         refuse::check_text(view, &self.context.state())?;
+        let size = check_size(&view.query, &self.plain_sizes).map_err(|e| refuse::in_view(view, e))?;
         let statement = Statement::Query(Box::new(view.query.clone()));
         let logical = futures::executor::block_on(
             self.context.state().statement_to_plan(SqlStatement::Statement(Box::new(statement))),
@@ -154,7 +161,7 @@ impl Planner {
             .and_then(|plan| pinned(view, plan, canonical.schema().as_arrow()))?;
         let schema = served_schema(&plan);
         let warnings = super::warnings::warnings(view, &resolved, &canonical, &plan);
-        Ok(ViewPlan { plan, canonical, schema, warnings })
+        Ok(ViewPlan { plan, canonical, schema, warnings, size })
     }
 }
 

@@ -39,7 +39,7 @@ use super::statement;
 use crate::error::{Error, Result};
 use crate::history::HistoryReader;
 use crate::hot::{HotTable, Published};
-use crate::planner::{exact_avg, exact_sum};
+use crate::planner::{exact_avg, exact_sum, query_plan, with_batch_rules};
 use crate::tasks::{self, Stop};
 
 /// Limits of SQL.
@@ -176,8 +176,8 @@ impl Sql {
             .with_default_catalog_and_schema(CATALOG, SCHEMA);
         config.options_mut().sql_parser.parse_float_as_decimal = true;
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
-        let mut state =
-            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+        let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+        let mut state = with_batch_rules(state.build());
         // The meaning that SUM and AVG have in views: they do not wrap.
         state.register_udaf(Arc::new(exact_sum()))?;
         state.register_udaf(Arc::new(exact_avg()))?;
@@ -269,6 +269,7 @@ impl Running {
         let plan = self.context.state().statement_to_plan(statement).await.map_err(query_error)?;
         let only_select = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_select.verify_plan(&plan).map_err(query_error)?;
+        let plan = query_plan(plan, &self.context.state()).map_err(query_error)?;
         let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
         check_names(&schema)?;
         let stream = self.execute(plan).await.map_err(query_error)?;

@@ -1,6 +1,6 @@
 //! The text of a query: exactly one SELECT, of bounded size.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::{Error, Result};
+use crate::planner::check_size;
 
 /// Parentheses, brackets and CASEs within one another. The parser tries some of them (CASE, CAST, POSITION) in two or
 /// three ways, so a fault inside costs two or three times as much for each level around it.
@@ -22,7 +23,7 @@ const TERMS_MAX: usize = 2_000;
 ///
 /// Errors: `Invalid` for anything but one SELECT (a WITH or VALUES is one too).
 pub(super) fn parse(query: &str) -> Result<Statement> {
-    check_size(query)?;
+    check_text(query)?;
     let mut statements: VecDeque<Statement> = DFParserBuilder::new(query)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(RECURSION_MAX)
@@ -34,6 +35,9 @@ pub(super) fn parse(query: &str) -> Result<Statement> {
         (None, _) => Err(Error::invalid("the query is empty").hint(only_select)),
         (Some(_), false) => Err(Error::invalid("the query has more than one statement").hint(only_select)),
         (Some(Statement::Statement(statement)), true) if matches!(*statement, SqlStatement::Query(_)) => {
+            if let SqlStatement::Query(query) = &*statement {
+                check_size(query, &HashMap::new())?;
+            }
             Ok(Statement::Statement(statement))
         }
         (Some(other), true) => {
@@ -44,7 +48,7 @@ pub(super) fn parse(query: &str) -> Result<Statement> {
     }
 }
 
-fn check_size(query: &str) -> Result<()> {
+fn check_text(query: &str) -> Result<()> {
     let tokens = Tokenizer::new(&GenericDialect {}, query)
         .tokenize()
         .map_err(|e| Error::invalid(format!("the query cannot be parsed: {e}")))?;

@@ -13,15 +13,12 @@ use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::Optimizer;
-use datafusion::optimizer::eliminate_filter::EliminateFilter;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
-use crate::planner::{FiltersDown, NeverTrue, Planner};
+use crate::planner::{Planner, query_plan, with_batch_rules};
 
 /// Relations by name.
 pub(super) type Relations = BTreeMap<String, RecordBatch>;
@@ -40,21 +37,7 @@ impl Session {
             .build()
             .map_err(|e| Error::unavailable("cannot start a runtime").caused_by(e))?;
         let plain = Planner::session_state();
-        // Pushing filters below a join of a table with itself, these rules mistake one side for the other.
-        let mut physical = PhysicalOptimizer::new().rules;
-        physical.retain(|rule| !rule.name().starts_with("FilterPushdown"));
-        // This rule drops keys that are computed from other keys, and with them the rows for which that fails.
-        let mut logical = Optimizer::new().rules;
-        logical.retain(|rule| rule.name() != "eliminate_group_by_constant");
-        let push_down = logical.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
-        logical[push_down] = Arc::new(FiltersDown::default());
-        logical.insert(push_down, Arc::new(NeverTrue));
-        // A join that became a filter that is never true would be pushed down, too.
-        logical.insert(push_down, Arc::new(EliminateFilter::new()));
-        let state = SessionStateBuilder::new_from_existing(plain.clone())
-            .with_optimizer_rules(logical)
-            .with_physical_optimizer_rules(physical)
-            .build();
+        let state = with_batch_rules(plain.clone());
         Ok(Session { runtime, plain, state })
     }
 
@@ -76,7 +59,9 @@ impl Session {
             context.register_table(TableReference::bare(name.as_str()), mem_table(batch)?)?;
         }
         self.runtime.block_on(async {
-            let plan = context.sql(sql).await?.create_physical_plan().await?;
+            let state = context.state();
+            let plan = query_plan(state.create_logical_plan(sql).await?, &state)?;
+            let plan = state.create_physical_plan(&plan).await?;
             let schema = plan.schema();
             let batches = collect(plan, context.task_ctx()).await?;
             Ok(concat_batches(&schema, &batches)?)

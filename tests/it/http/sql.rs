@@ -219,3 +219,57 @@ async fn large_texts_end_soon_and_do_not_overflow_the_stack() {
         assert!(matches!(answer.status.as_u16(), 200 | 400), "{begin}{middle}: {}", answer.text());
     }
 }
+
+#[tokio::test]
+async fn words_mean_what_they_mean_in_a_view() {
+    let world = World::new();
+    for (query, rows) in [
+        (
+            "SELECT * FROM (VALUES (1), (1), (2)) a EXCEPT ALL SELECT * FROM (VALUES (1)) b ORDER BY 1 DESC",
+            json!([2, 1]),
+        ),
+        (
+            "SELECT column1 FROM (VALUES (1), (NULL)) a WHERE column1 NOT IN (SELECT * FROM (VALUES (NULL)) b)",
+            json!([]),
+        ),
+        (
+            "SELECT CAST(TIMESTAMP '2026-03-02' - column1 < INTERVAL '7 days' AS INT) FROM \
+             (VALUES (TIMESTAMP '2026-01-01'), (TIMESTAMP '2026-03-01')) a ORDER BY column1",
+            json!([0, 1]),
+        ),
+        ("SELECT CASE WHEN CAST('1e-16' AS DOUBLE) > 0.0 THEN 1 ELSE 0 END", json!([1])),
+        ("SELECT column1 FROM (VALUES (3), (1), (2)) a ORDER BY column1 DESC LIMIT 2", json!([3, 2])),
+        ("SELECT column1 FROM (VALUES (3), (1), (2)) a ORDER BY column1 LIMIT 1 OFFSET 2", json!([3])),
+    ] {
+        let answer = world.sql(query).await;
+        assert_eq!(answer.status.as_u16(), 200, "{query}: {}", String::from_utf8_lossy(&answer.body));
+        let answer = answer.json();
+        let of = answer["rows"].as_array().expect("rows").iter();
+        let values: Vec<_> = of.map(|row| row.as_object().expect("a row").values().next().cloned()).collect();
+        assert_eq!(json!(values), rows, "{query}");
+    }
+    let max = i64::MAX;
+    for query in [
+        format!("SELECT quantity + {max} AS x FROM stock WHERE quantity > 0"),
+        format!("SELECT (quantity + {max}) - {max} AS x FROM stock WHERE quantity > 0"),
+        format!("SELECT SUM(quantity * {max}) AS x FROM stock WHERE quantity > 1"),
+    ] {
+        let answer = world.sql(&query).await;
+        let said = String::from_utf8_lossy(&answer.body).to_string();
+        assert_eq!(answer.status.as_u16(), 400, "{query}: {said}");
+        assert!(said.contains("verflow"), "{query}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_double_each_other_are_counted_before_they_are_planned() {
+    let world = World::new();
+    for step in ["SELECT a.x FROM NAME a JOIN NAME b ON a.x = b.x", "SELECT x FROM NAME UNION ALL SELECT x FROM NAME"] {
+        let names = (1..30).map(|n| format!(", n{n} AS ({})", step.replace("NAME", &format!("n{}", n - 1))));
+        let query = format!("WITH n0 AS (SELECT 1 AS x){} SELECT COUNT(*) AS n FROM n29", names.collect::<String>());
+        let answer = world.sql(&query).await;
+        let said = String::from_utf8_lossy(&answer.body).to_string();
+        assert!(said.contains("with its names spelled out the query has more than 20000 expressions"), "{said}");
+        assert_eq!(answer.status.as_u16(), 409, "{said}");
+    }
+}
