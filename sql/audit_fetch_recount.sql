@@ -1,11 +1,13 @@
 -- Must be empty: calls of which fewer or more records arrived than were cut out of the body. Lost between the
--- collector and here, or cut wrongly.
+-- collector and here, or cut wrongly. A call and its records are different topics, which come one before the other: a
+-- call is looked at five minutes after it was made.
 CREATE MATERIALIZED VIEW audit_fetch_recount
 WITH (key = 'fetch_id')
 AS SELECT fetch_id, platform, api, records, arrived, fetched_at
 FROM (
   SELECT f.fetch_id, f.platform, f.api, f.records, COALESCE(a.arrived, 0) AS arrived, f.fetched_at
   FROM fetches f
+  CROSS JOIN clock
   LEFT JOIN (
     SELECT fetch_id, COUNT(*) AS arrived
     FROM (
@@ -25,5 +27,5 @@ FROM (
       UNION ALL
       SELECT DISTINCT fetch_id, "Id", "State", "UpdateDate" FROM raw_impact_updates) r
     GROUP BY fetch_id) a ON a.fetch_id = f.fetch_id
-  WHERE f.records IS NOT NULL AND f.http_status < 400) c
+  WHERE f.records IS NOT NULL AND f.http_status < 400 AND f.fetched_at <= as_of - INTERVAL '5 minutes') c
 WHERE records <> arrived;

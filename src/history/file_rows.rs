@@ -1,7 +1,7 @@
 //! Reading a rolled file in part: only the columns that are asked for, one row group after another.
 //!
-//! Memory: the encoded columns of one row group, and one batch. Unlike `read_rolled` this does not read the whole file,
-//! so it cannot check its checksum; what does not decode is an error that names the file.
+//! Memory: the encoded columns of one row group, and one batch. A flipped bit may well decode, to another value; so a
+//! process reads a file through once, piece by piece, and compares its checksum, before it believes a part of it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::archive::rows_of_a_batch;
+use super::manifest::Checksum;
 use super::roller::RolledFile;
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +29,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// Bytes of a file's end that are read first: the footer of most files.
 const FOOTER_BYTES: u64 = 64 << 10;
 
-/// A rolled file whose footer is read.
+/// Bytes that are read at a time to compare a checksum.
+const PIECE_BYTES: u64 = 4 << 20;
+
+/// A rolled file that is whole, and whose footer is read.
 pub(super) struct OpenFile {
     store: Store,
     path: Path,
@@ -39,6 +43,7 @@ pub(super) struct OpenFile {
 impl OpenFile {
     pub fn open(store: &Store, file: &RolledFile) -> Result<OpenFile> {
         let path = Path::from(file.path.as_str());
+        store.check_once(&path, || check_whole(store, &path, file))?;
         let mut wanted = FOOTER_BYTES.min(file.bytes);
         loop {
             let end = read(store, &path, file.bytes - wanted..file.bytes)?;
@@ -115,6 +120,19 @@ fn read(store: &Store, path: &Path, range: std::ops::Range<u64>) -> Result<Bytes
         ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
         _ => e,
     })
+}
+
+fn check_whole(store: &Store, path: &Path, file: &RolledFile) -> Result<()> {
+    let (mut sum, mut from) = (Checksum::default(), 0);
+    while from < file.bytes {
+        let to = (from + PIECE_BYTES).min(file.bytes);
+        sum.update(&read(store, path, from..to)?);
+        from = to;
+    }
+    if sum.text() == file.checksum {
+        return Ok(());
+    }
+    Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"))
 }
 
 fn damaged(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -293,5 +311,21 @@ mod tests {
         store.delete(&Path::from(file.path.as_str())).unwrap();
         let error = OpenFile::open(&store, &file).err().unwrap();
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "dead_letters/x.parquet is missing"));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_damage_wherever_it_is() {
+        let (store, file) = stored(&[numbered(0..2_000)]);
+        let path = Path::from(file.path.as_str());
+        let bytes = store.read(&path).unwrap();
+        for at in (0..bytes.len()).step_by(bytes.len() / 60) {
+            let mut flipped = bytes.to_vec();
+            flipped[at] ^= 1 << (at % 8);
+            let other = Store::open("memory://").unwrap();
+            other.create(&path, flipped).unwrap();
+            let error = OpenFile::open(&other, &file).err().expect("damage");
+            assert_eq!(error.message, "dead_letters/x.parquet is damaged", "byte {at}");
+        }
+        assert!(OpenFile::open(&store, &file).is_ok());
     }
 }

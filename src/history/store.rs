@@ -4,9 +4,10 @@
 //! a local directory it also syncs the file and its directories, so that what was answered survives a power cut.
 //! Calls block: they belong on threads that may wait.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::executor::block_on;
@@ -24,6 +25,9 @@ use crate::error::{Error, Result};
 /// Objects that one listing returns at most: above it something is out of hand, and memory would be too.
 const LISTED_OBJECTS_MAX: usize = 4_000_000;
 
+/// Checked objects that are remembered: some megabytes.
+const FOUND_WHOLE_MAX: usize = 100_000;
+
 /// A storage URL, opened. Clones share the same objects.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -33,6 +37,8 @@ pub struct Store {
     /// Where the network connections of a bucket live.
     runtime: Option<Handle>,
     name: Arc<str>,
+    /// Objects whose bytes were found to be what was written. They never change, so this is looked at once a process.
+    found_whole: Arc<Mutex<HashSet<Path>>>,
 }
 
 /// What `Store::create` found.
@@ -82,7 +88,7 @@ impl Store {
 
     /// A store over any object store.
     pub fn over(objects: Arc<dyn ObjectStore>, name: &str) -> Store {
-        Store { objects, directory: None, runtime: None, name: name.into() }
+        Store { objects, directory: None, runtime: None, name: name.into(), found_whole: Arc::default() }
     }
 
     fn directory(path: &FilePath) -> Result<Store> {
@@ -102,6 +108,21 @@ impl Store {
         if let Some(directory) = &self.directory {
             directory.rely_on(path);
         }
+    }
+
+    /// Runs `check` on an object, unless it passed before.
+    pub fn check_once(&self, path: &Path, check: impl FnOnce() -> Result<()>) -> Result<()> {
+        let known = || self.found_whole.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(path) {
+            return Ok(());
+        }
+        check()?;
+        let mut known = known();
+        if known.len() >= FOUND_WHOLE_MAX {
+            known.clear();
+        }
+        known.insert(path.clone());
+        Ok(())
     }
 
     /// The URL as the user gave it.
