@@ -121,3 +121,57 @@ async fn money_has_the_types_that_the_views_promise() {
         assert_eq!(field.data_type(), &data_type, "{view}.{column}");
     }
 }
+
+/// So that a gateway can fix the beginning of the key from the session of the user who asks.
+#[test]
+fn keys_of_views_about_users_begin_with_the_user() {
+    let mut views = 0;
+    for view in product().views.iter().filter(|view| view.materialized) {
+        let key = view.key.as_deref().unwrap_or_default();
+        let place = key.iter().position(|column| column == "user_id");
+        views += usize::from(place.is_some());
+        assert!(place.is_none_or(|place| place == 0), "{}: {key:?}", view.name);
+    }
+    assert!(views >= 10, "{views} views");
+}
+
+/// Users are pseudonyms and devices are hashes; what a network answered is stored as it came, and no view copies it.
+#[tokio::test]
+async fn no_column_names_a_person_and_no_view_reads_a_body() {
+    const OF_PERSONS: [&str; 12] = [
+        "phone",
+        "mobile",
+        "email",
+        "address",
+        "receiver",
+        "recipient",
+        "realname",
+        "fullname",
+        "idcard",
+        "passport",
+        "password",
+        "openid",
+    ];
+    let catalog = product();
+    let columns = catalog.tables.iter().flat_map(|table| table.schema().fields().to_vec());
+    let names: Vec<String> = columns.map(|field| field.name().to_lowercase().replace('_', "")).collect();
+    assert!(names.len() > 200 && names.iter().any(|name| name == "body"), "{} columns", names.len());
+    for name in &names {
+        assert!(!OF_PERSONS.iter().any(|word| name.contains(word)), "{name}");
+        assert!(!["ip", "ipaddress", "useragent", "ua"].contains(&name.as_str()), "{name} without a hash");
+    }
+    let (_, plans) = session(&catalog).await;
+    let mut scans = 0;
+    for (view, plan) in catalog.views.iter().zip(&plans) {
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                scans += 1;
+                let read = scan.projected_schema.fields();
+                assert!(read.iter().all(|field| field.name() != "body"), "{} reads a body", view.name);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .expect("a visited plan");
+    }
+    assert!(scans > 50, "looked at {scans} relations only");
+}
