@@ -10,7 +10,7 @@ use crate::demo::tables::{AffiliateTxn, RefundEvent};
 use crate::demo::text::{push_date, push_decimal, push_time};
 
 /// One transaction of Awin in so many has parts that do not add up.
-const ODD_PARTS: u64 = 20;
+const ODD_PARTS: u64 = 5;
 
 type Named = Vec<(&'static str, Option<String>)>;
 

@@ -80,10 +80,15 @@ impl World {
             self.shelf(sku, warehouse).on_hand += qty;
             self.movement(sku, warehouse, "ADJUST", qty, None);
         }
-        let qty = 1 + self.random.below(3) as i64;
+        let mut qty = 1 + self.random.below(3) as i64;
         let shelf = self.shelf(sku, warehouse);
-        let is_there = shelf.on_hand - shelf.reserved >= qty;
-        if !is_there && !self.random.chance(0.02) {
+        let left = shelf.on_hand - shelf.reserved;
+        // One order for the whole shelf, and somebody else was faster.
+        let is_raced = self.random.chance(0.003);
+        if is_raced {
+            qty = left.max(0) + 1 + self.random.below(3) as i64;
+        }
+        if left < qty && !is_raced && !self.random.chance(0.02) {
             return;
         }
         self.shelf(sku, warehouse).reserved += qty;
