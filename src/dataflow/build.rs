@@ -17,8 +17,8 @@ use super::run::{Dataflow, Graph, Input, Node, OutputNode};
 use super::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
-    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Top, Union, Unnest,
-    Window, WindowOrder,
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Retained, RetainedLatest, Semi,
+    Side, Top, Union, Unnest, Window, WindowOrder,
 };
 use crate::planner::{Op, Plan, PlanNumbers};
 use crate::state::{Arrangement, Layout, RowCodec, Sharding};
@@ -169,6 +169,10 @@ impl<'a> Drafting<'a> {
             Op::RangeFilter { rows, bounds, compared } => {
                 let inputs = vec![self.node(rows)?, self.node(bounds)?];
                 self.add((Draft::RangeFilter(compared.clone()), text), inputs, schema)
+            }
+            Op::Retained(retained) => {
+                let inputs = vec![self.node(&retained.events)?, self.node(&retained.clock)?];
+                self.add((Draft::Retained(retained.clone()), text), inputs, schema)
             }
             Op::OneRow => self.add((Draft::OneRow, text), vec![], schema),
             Op::Unnest { input, unnest } => {
@@ -370,6 +374,12 @@ fn operator(node: &DraftNode, at: &Described<'_>, shard: usize) -> Result<Box<dy
             Box::new(Semi::new(schema, left, right, *null_equal, *anti))
         }
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
+        Draft::Retained(retained) => match &retained.newest {
+            None => Box::new(Retained::new(schema, retained.time, retained.keep_us)?),
+            Some((key, offset)) => {
+                Box::new(RetainedLatest::new(schema, (key, *offset), (retained.time, retained.keep_us))?)
+            }
+        },
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
         Draft::Aggregate(functions) => {
             Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), recompute_rows_max)?)

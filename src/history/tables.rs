@@ -200,7 +200,8 @@ mod tests {
             let upsert = key.map(|key| Upsert { key, version: None, deleted: None, key_format: KeyFormat::Json });
             let columns = types.iter().enumerate().map(column).collect();
             let (name, topic, sql) = ("t".to_string(), "t".to_string(), String::new());
-            let table = Table { name, topic, columns, upsert, unknown_fields: UnknownFields::Keep, sql };
+            let table =
+                Table { name, topic, columns, upsert, unknown_fields: UnknownFields::Keep, retention_us: None, sql };
             let mut expected = table.event_schema().fields().to_vec();
             expected.push(Arc::new(Field::new("_epoch", DataType::Int64, false)));
             assert_eq!(TableForm::of(&table).event_schema().unwrap().fields().to_vec(), expected);

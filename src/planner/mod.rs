@@ -39,7 +39,8 @@ pub use memory::PlanMemory;
 pub use never_true::NeverTrue;
 pub use ordered::sorted;
 pub use plan::{
-    AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest,
+    AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Retained, Semi, Top,
+    Unnest,
 };
 pub use session::{Planner, Relation, ViewPlan};
 pub use window_function::{Bound, Nulls, Reach, Run, Running, WindowFunction};

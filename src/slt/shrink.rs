@@ -148,7 +148,7 @@ mod tests {
     /// The definitions, and the events of these statements, an epoch each.
     fn case(statements: &[&str], session: &Session) -> Case {
         let definitions = parse_definitions(&SourceFile::new("test", SQL)).expect("definitions");
-        let mut tables = Tables::new();
+        let mut tables = dml::with_clock(0).expect("a clock");
         for definition in &definitions {
             if let Definition::Table(table) = definition {
                 tables.insert(table.name.clone(), TableCopy::new(Arc::new(table.clone())));
