@@ -317,7 +317,7 @@ impl Committer {
         let number = before.number + 1;
         let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
         let mut roller = self.next_roller(number, now_us, roll_all);
-        if roller.rolling.is_some() && roller.rolling != before.rolling && roller.delta.is_some() {
+        if roller.rolling.is_some() && roller.rolling != before.roller.rolling && roller.delta.is_some() {
             let times = (before.as_of_us, date_of(now_us));
             roller.dropping.extend(self.passed.next(&self.store, &self.end.tables, &roller, times));
         }

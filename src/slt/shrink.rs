@@ -132,7 +132,7 @@ fn without_rows(mut items: Vec<Item>, gone: std::ops::Range<usize>) -> Vec<Item>
 
 #[cfg(test)]
 mod tests {
-    use super::super::dml::{self, Tables};
+    use super::super::dml;
     use super::super::events::Event;
     use super::super::session::Session;
     use super::super::table_copy::TableCopy;
