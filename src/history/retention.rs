@@ -182,10 +182,13 @@ pub fn check_retention(roller: &RollerState, tables: &BTreeMap<String, TableForm
         let (Dataset::Events(name), Some(events)) = (&dropped.dataset, &dropped.events) else { continue };
         let Some(table) = tables.get(name) else { continue };
         if table.retention_us.is_none_or(|now| now > events.retention_us) {
-            let hours = events.retention_us / HOUR_US;
-            let message = format!("table {name} has changed: events older than '{hours} hours' are gone already");
+            let before = match events.retention_us / HOUR_US {
+                hours if hours % 24 == 0 => format!("'{} days'", hours / 24),
+                hours => format!("'{hours} hours'"),
+            };
+            let message = format!("table {name} has changed: events older than {before} are gone already");
             return Err(Error::refused(message).hint(format!(
-                "write retention = '{hours} hours', or less; to keep events longer needs a new table name or an empty \
+                "write retention = {before}, or less; to keep events longer needs a new table name or an empty \
                  data directory"
             )));
         }

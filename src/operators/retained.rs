@@ -95,7 +95,8 @@ impl Retained {
     fn add(&mut self, changes: &Changes) -> Result<Changes> {
         let times = times(changes, self.time)?;
         let held = (0..changes.len() as u32).filter(|&i| self.horizon.holds(times.value(i as usize)));
-        let changes = changes.take(&held.collect::<Vec<_>>())?;
+        let held: Vec<u32> = held.collect();
+        let changes = if held.len() == changes.len() { changes.clone() } else { changes.take(&held)? };
         let encoded = self.row_codec.encode(&changes.rows)?;
         // Insertions first: a row may come and go in one epoch, in any order.
         for insertions in [true, false] {

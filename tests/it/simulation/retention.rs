@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use rebateflow::catalog::{Catalog, SourceFile, Table};
@@ -21,7 +22,8 @@ use rebateflow::slt::{BatchAnswer, difference, sorted_lines};
 use rebateflow::tasks::Stop;
 
 use super::checks::{assert_kept, pin};
-use crate::history::delta::assert_logs_are_complete;
+use crate::history::delta::{assert_logs_are_complete, assert_logs_name_files};
+use crate::history::faulty::{Fault, FaultyStore};
 use crate::history::world::{START_US, manual_clock, parquet_rows};
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -56,6 +58,7 @@ const TOTALS: [&str; 2] = [
 
 /// The process, and everything that was ever sent to it.
 struct World {
+    objects: Arc<InMemory>,
     store: Store,
     clock: Clock,
     random: fastrand::Rng,
@@ -66,12 +69,30 @@ struct World {
 
 impl World {
     fn new() -> World {
+        let objects = Arc::new(InMemory::new());
         World {
-            store: Store::over(Arc::new(InMemory::new()), "memory"),
+            store: Store::over(objects.clone(), "memory"),
+            objects,
             clock: manual_clock(),
             random: fastrand::Rng::with_seed(7),
             sent: BTreeMap::new(),
             read: Offsets::new(),
+            stepped: None,
+        }
+    }
+
+    /// The same with objects of its own, and without its process.
+    fn fork(&self) -> World {
+        let objects = Arc::new(self.objects.fork());
+        let clock = manual_clock();
+        clock.set(self.clock.now_us());
+        World {
+            store: Store::over(objects.clone(), "memory"),
+            objects,
+            clock,
+            random: self.random.clone(),
+            sent: self.sent.clone(),
+            read: self.read.clone(),
             stepped: None,
         }
     }
@@ -112,6 +133,17 @@ impl World {
         self.stepped = None;
         let stepped = self.open(catalog(THREE_DAYS, totals)).unwrap_or_else(|error| panic!("{error}"));
         self.read = stepped.offsets().clone();
+        // What was not committed is sent anew, with other contents.
+        let (read, topics) =
+            (&self.read, TABLES.map(|name| (name, stepped.engine().table(name).unwrap().topic.clone())));
+        for (name, topic) in topics {
+            let is_committed = |rows: &RecordBatch| {
+                let partition = rows.column_by_name("_partition").unwrap().as_primitive::<Int32Type>().value(0);
+                let offset = rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>().value(0);
+                read.get(&topic, partition).is_some_and(|next| offset < next)
+            };
+            self.sent.entry(name.into()).or_default().retain(is_committed);
+        }
         self.assert_views(stepped.engine());
         if let Some(pin) = pin(&self.store) {
             assert_kept(&pin, stepped.engine());
@@ -151,8 +183,13 @@ impl World {
         fetched.next.push((topic, partition, next));
     }
 
-    /// Half a day passes; messages come, an epoch, a commit and a roll.
+    /// Half a day passes; messages come, an epoch, a commit and a roll. Views are compared.
     fn half_day(&mut self) {
+        self.try_half_day().unwrap_or_else(|error| panic!("{error}"));
+        self.assert_views(self.stepped.as_ref().expect("a process").engine());
+    }
+
+    fn try_half_day(&mut self) -> Result<()> {
         self.clock.set(self.clock.now_us() + DAY_US / 2);
         let stepped = self.stepped.as_ref().expect("a process");
         let tables = TABLES.map(|name| stepped.engine().table(name).expect("a table").clone());
@@ -162,11 +199,21 @@ impl World {
         }
         let stepped = self.stepped.as_mut().expect("a process");
         assert!(stepped.offer(fetched));
-        stepped.epoch().unwrap_or_else(|error| panic!("{error}"));
-        while stepped.hand_over().unwrap_or_else(|error| panic!("{error}")) {}
-        stepped.commit().unwrap_or_else(|error| panic!("{error}"));
+        stepped.epoch()?;
+        while stepped.hand_over()? {}
+        stepped.commit()?;
         stepped.merge(u64::MAX);
-        self.assert_views(self.stepped.as_ref().expect("a process").engine());
+        Ok(())
+    }
+
+    /// A process that is told to stop.
+    fn stop(&mut self) {
+        let mut stepped = self.stepped.take().expect("a process");
+        let stopped = stepped.finish().and_then(|()| {
+            while stepped.hand_over()? {}
+            stepped.close()
+        });
+        stopped.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// I1, over all events that there ever were: the oracle leaves out by itself what is passed.
@@ -271,11 +318,41 @@ fn events_go_with_the_clock_and_views_never_differ_from_batch() {
     }
     assert_eq!(world.assert_first_events_are_gone("always", as_of_us), 0);
     // The end rolls and marks everything, and the next start deletes what was dropped.
-    let mut stepped = world.stepped.take().expect("a process");
-    stepped.finish().and_then(|()| stepped.close()).unwrap_or_else(|error| panic!("{error}"));
-    drop(stepped);
+    world.stop();
     world.restart(TOTALS[0]);
     assert_logs_are_complete(&world.store);
+}
+
+/// A day in which events are dropped, marked and deleted, cut off before each of its writes.
+#[test]
+fn a_crash_before_any_write_of_a_drop_of_events_changes_no_view() {
+    let mut begun = World::new();
+    begun.restart(TOTALS[0]);
+    (0..9).for_each(|_| begun.half_day());
+    begun.stepped = None;
+    let mut dropped = BTreeSet::new();
+    for writes in 0.. {
+        let mut world = begun.fork();
+        let faulty = Arc::new(FaultyStore::new(world.objects.clone(), Fault::Death, writes));
+        world.store = Store::over(faulty.clone() as Arc<dyn ObjectStore>, "memory");
+        if let Ok(stepped) = world.open(catalog(THREE_DAYS, TOTALS[0])) {
+            world.stepped = Some(stepped);
+            let _ = (0..3).try_for_each(|_| world.try_half_day());
+        }
+        world.store = Store::over(world.objects.clone(), "memory");
+        assert_logs_name_files(&world.store);
+        world.restart(TOTALS[writes as usize % 2]);
+        let as_of_us = pin(&world.store).expect("commits").manifest().as_of_us;
+        dropped.insert(world.assert_first_events_are_gone("shop", as_of_us));
+        world.half_day();
+        world.stop();
+        world.restart(TOTALS[0]);
+        assert_logs_are_complete(&world.store);
+        if !faulty.has_struck() {
+            assert!(writes > 20 && dropped.len() > 1, "{writes} writes, {dropped:?}");
+            break;
+        }
+    }
 }
 
 #[test]
@@ -288,7 +365,7 @@ fn what_is_gone_is_not_kept_longer_and_a_shorter_time_begins_a_generation() {
     for longer in ["", "WITH (retention = '73 hours')"] {
         let error = world.open(catalog(longer, TOTALS[0])).err().expect("it is refused");
         assert_eq!(error.kind, ErrorKind::Refused);
-        assert_eq!(error.message, "table line has changed: events older than '72 hours' are gone already");
+        assert_eq!(error.message, "table line has changed: events older than '3 days' are gone already");
     }
     let shorter = world.open(catalog("WITH (retention = '36 hours')", TOTALS[0])).expect("it starts");
     world.assert_views(shorter.engine());

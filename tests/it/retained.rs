@@ -1,0 +1,94 @@
+//! Tables with the option `retention`: what a tick costs, and what the saved state forgets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use rebateflow::catalog::SourceFile;
+use rebateflow::changes::{Changes, EventBatch};
+use rebateflow::clock::Clock;
+use rebateflow::engine::Engine;
+
+const MINUTE: i64 = 60_000_000;
+/// 2026-01-01 00:00:00 UTC.
+const START: i64 = 1_767_225_600_000_000;
+
+fn engine(key: &str) -> Engine {
+    let sql = format!(
+        "CREATE TABLE t (id BIGINT NOT NULL{key}) WITH (retention = '1 hour');
+         CREATE MATERIALIZED VIEW ids AS SELECT id FROM t;"
+    );
+    let mut engine = Engine::new(1, Clock::System).expect("an engine");
+    engine.begin_clock(START);
+    engine.create(&SourceFile::new("t.sql", sql)).expect("valid SQL");
+    engine.keep_checkpoints().expect("it notes");
+    engine
+}
+
+const KEYS: [&str; 2] = ["", ", PRIMARY KEY (id)"];
+
+/// Events of these ids, all at one time.
+fn apply(engine: &mut Engine, ids: std::ops::Range<i64>, timestamp_us: i64) {
+    let table = engine.table("t").expect("the table").clone();
+    let offset = ids.start;
+    let column: ArrayRef = Arc::new(Int64Array::from_iter_values(ids));
+    let rows = RecordBatch::try_from_iter([("id", column)]).expect("rows");
+    let events = EventBatch::of_rows(&table, &rows, offset, timestamp_us).expect("events").rows;
+    engine.apply(BTreeMap::from([("t".into(), Changes::inserts(events))])).expect("an epoch");
+    engine.publish(vec![]).expect("published");
+}
+
+fn rows(engine: &Engine) -> usize {
+    engine.rows("ids").expect("rows").num_rows()
+}
+
+#[test]
+fn a_tick_reads_what_it_passes_and_memory_is_given_back() {
+    for key in KEYS {
+        let read_and_held = |young: i64| {
+            let mut engine = engine(key);
+            let empty = engine.state_bytes();
+            apply(&mut engine, 0..young, START + 10 * MINUTE);
+            apply(&mut engine, young..young + 2, START);
+            let read = |engine: &Engine| -> u64 {
+                let of_it = |name: &str| name.starts_with("retained");
+                engine.statistics().iter().filter(|node| of_it(node.name)).map(|node| node.touched.read).sum()
+            };
+            let (before, full) = (read(&engine), engine.state_bytes());
+            engine.tick(START + 60 * MINUTE).expect("forward");
+            assert_eq!(rows(&engine), young as usize, "published is what was");
+            engine.publish(vec![]).expect("published");
+            let passed = read(&engine) - before;
+            engine.tick(START + 70 * MINUTE).expect("forward");
+            for _ in 0..20 {
+                engine.publish(vec![]).expect("published");
+            }
+            assert_eq!(rows(&engine), 0);
+            (passed, full - empty, engine.state_bytes() - empty)
+        };
+        let (few, many) = (read_and_held(100), read_and_held(20_000));
+        println!("key {key:?}: rows read, bytes, bytes left: {few:?} {many:?}");
+        assert_eq!((few.0, many.0), (2, 2), "two rows are passed");
+        assert!(many.2 < many.1 / 2, "{many:?}");
+    }
+}
+
+#[test]
+fn saved_state_forgets_what_was_passed_before_it_was_given_back() {
+    for key in KEYS {
+        let mut engine = engine(key);
+        apply(&mut engine, 0..10, START);
+        apply(&mut engine, 10..15, START + 30 * MINUTE);
+        let saved = |engine: &mut Engine| {
+            let checkpoint = engine.checkpoint().expect("a checkpoint");
+            let rows = checkpoint.tables.iter().flat_map(|(_, rows)| rows).map(RecordBatch::num_rows).sum::<usize>();
+            (rows, checkpoint)
+        };
+        let (before, mut checkpoint) = saved(&mut engine);
+        // The process ended after a tick that no checkpoint has.
+        checkpoint.as_of_us = START + 61 * MINUTE;
+        engine.restart_from(&checkpoint).expect("a restart");
+        assert_eq!((before, rows(&engine)), (15, 5), "{key}");
+        assert_eq!(saved(&mut engine).0, 5, "{key}");
+    }
+}
