@@ -14,9 +14,9 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{
     Before, CheckpointMark, CommitRange, Dataset, Delivered, DeltaTable, Dropped, EpochRecord, HistorySettings, LogEnd,
-    Manifest, MergedState, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store, ViewChanges,
-    all_dropped, check_storable, create_segment, date_of, dead_letter_rows, delete_dropped, epoch_number, event_rows,
-    next_dropped, next_state, replay_rows, roll, segment_path, view_rows,
+    Manifest, MergedState, PassedEvents, RollerState, Segment, SegmentWriter, StateDelta, StateMerge, Store,
+    ViewChanges, all_dropped, check_storable, create_segment, date_of, dead_letter_rows, delete_dropped, epoch_number,
+    event_rows, next_dropped, next_state, replay_rows, roll, segment_path, view_rows,
 };
 use crate::state::SavedRows;
 
@@ -47,6 +47,7 @@ pub struct Committer {
     dropped: Vec<Dropped>,
     deleted: Vec<Dropped>,
     merging: Merging,
+    passed: PassedEvents,
     /// The decided roll is executed, but no manifest says so yet: the ends of its Delta logs.
     rolled: Option<BTreeMap<String, DeltaTable>>,
     last_commit: Instant,
@@ -131,6 +132,7 @@ impl Committer {
             deleted: dropped.clone(),
             dropped,
             merging: Merging::None,
+            passed: PassedEvents::default(),
             rolled: None,
             last_commit,
             last_epoch: None,
@@ -314,7 +316,11 @@ impl Committer {
         let before = &self.end.log.newest;
         let number = before.number + 1;
         let now_us = self.clock.now_us().max(before.committed_at_us).max(self.published_at_us);
-        let roller = self.next_roller(number, now_us, roll_all);
+        let mut roller = self.next_roller(number, now_us, roll_all);
+        if roller.rolling.is_some() && roller.rolling != before.roller.rolling && roller.delta.is_some() {
+            let times = (before.as_of_us, date_of(now_us));
+            roller.dropping.extend(self.passed.next(&self.store, &self.end.tables, &roller, times));
+        }
         let delivered = roll_all && self.delivered != before.delivered;
         if self.pending.epoch.is_none() && roller == before.roller && !delivered {
             return Ok(false);

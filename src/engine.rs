@@ -47,6 +47,7 @@ mod views;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::tokenizer::Span;
 use xxhash_rust::xxh3::xxh3_64;
@@ -193,6 +194,7 @@ impl Engine {
             for read in &spec.view.reads {
                 text.push_str(texts.get(read.as_str()).map_or(read, String::as_str));
             }
+            text.push_str(&self.retention_of(&spec.planned.canonical));
             let fingerprint = format!("{:016x}", xxh3_64(text.as_bytes()));
             texts.insert(&spec.view.name, fingerprint.clone());
             if spec.view.history == History::Changes {
@@ -201,6 +203,20 @@ impl Engine {
             }
         }
         kept
+    }
+
+    /// What the option `retention` of the tables in a plan says: with another one the view has other rows.
+    fn retention_of(&self, plan: &LogicalPlan) -> String {
+        let mut tables = BTreeSet::new();
+        let found = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                tables.insert(scan.table_name.table().to_string());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        debug_assert!(found.is_ok(), "nothing fails here");
+        let retained = tables.iter().filter_map(|name| Some((name, self.table(name)?.retention_us?)));
+        retained.map(|(name, us)| format!("\n{name} keeps {us} us")).collect()
     }
 
     /// Lets rows of a table be taken out again. Kafka tables never do; call it before `create` of the table.

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::{ErrorKind, Result};
 use crate::history::{
     Epochs, HistoryPin, HistoryReader, HistorySettings, Log, LogEnd, Manifest, RollRecord, StateForm, Store, TableForm,
-    ViewForm, ViewIdentity, keep_files, read_events, read_state, remove_orphans, rolls,
+    ViewForm, ViewIdentity, check_retention, keep_files, read_events, read_state, remove_orphans, rolls,
 };
 use crate::state::SavedTable;
 
@@ -120,6 +120,7 @@ fn forms(tables: &[Arc<Table>]) -> BTreeMap<String, TableForm> {
 
 /// Whether the stored events of every table can be read as the table is now.
 fn accepts(manifest: &Manifest, current: &BTreeMap<String, TableForm>) -> Result<()> {
+    check_retention(&manifest.roller, current)?;
     let mut stored = manifest.tables.iter().filter_map(|(name, stored)| Some((name, current.get(name)?, stored)));
     stored.try_for_each(|(name, now, stored)| now.reads(stored, name))
 }

@@ -53,6 +53,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub upsert: Option<Upsert>,
     pub unknown_fields: UnknownFields,
+    /// Microseconds after which the clock takes an event out, by its `_timestamp`. None: never.
+    pub retention_us: Option<i64>,
     /// The whole `CREATE TABLE` text.
     pub sql: String,
 }
@@ -82,6 +84,7 @@ pub fn clock_table() -> Table {
         columns: vec![as_of],
         upsert: None,
         unknown_fields: UnknownFields::Ignore,
+        retention_us: None,
         sql: "CREATE TABLE clock (as_of TIMESTAMP(6) NOT NULL)".to_string(),
     }
 }

@@ -23,6 +23,16 @@ const COLUMNS_MAX: usize = 1_000;
 /// Kafka's limit on the name of a topic.
 const TOPIC_BYTES_MAX: usize = 249;
 
+const HOUR_US: i64 = 3_600_000_000;
+
+/// A hundred years.
+const RETENTION_HOURS_MAX: i64 = 36_500 * 24;
+
+/// Why both cannot be.
+const VERSION_OR_RETENTION: &str = "an older version that comes late could not be told from a new one once the newer one is gone, and would come back; \
+     leave out `version` (the last event of a key in the topic is then its newest), or leave out `retention` and write \
+     the limit into the views: WHERE event_time > as_of - INTERVAL '400 days', over CROSS JOIN clock";
+
 /// Hint for everything that a database checks or fills in on writing.
 const NO_WRITES: &str = "a table describes the events of a topic; it can say NOT NULL and PRIMARY KEY";
 
@@ -53,10 +63,11 @@ pub(super) fn table(
     let unknown_fields =
         [("keep", UnknownFields::Keep), ("ignore", UnknownFields::Ignore), ("reject", UnknownFields::Reject)];
     let unknown_fields = options.choice("unknown_fields", &unknown_fields, faults).unwrap_or(UnknownFields::Keep);
+    let retention_us = retention(&options, faults);
     let name = name?;
     let topic = topic(&name, &options, faults);
     let sql = source.text[source.range(tokens.whole())].to_string();
-    Some(Table { name, topic, columns: declared.columns, upsert, unknown_fields, sql })
+    Some(Table { name, topic, columns: declared.columns, upsert, unknown_fields, retention_us, sql })
 }
 
 /// What has been declared so far: columns and the primary key.
@@ -257,9 +268,32 @@ fn refuse_options(options: &Options, faults: &mut Faults<'_>) {
         };
         diagnostic.hint = Some("use format = 'json'".to_string());
     }
-    if let Some(retention) = options.get("retention") {
-        faults.refused(retention.name, "option `retention` is not supported yet").hint =
-            Some("leave it out: events are kept without end".to_string());
+}
+
+/// `'400 days'` or `'36 hours'`, in microseconds.
+fn retention(options: &Options, faults: &mut Faults<'_>) -> Option<i64> {
+    let option = options.get("retention")?;
+    if options.get("version").is_some() {
+        faults.refused(option.name, "option `retention` does not go with `version`").hint =
+            Some(VERSION_OR_RETENTION.to_string());
+        return None;
+    }
+    let hours = option.text.split_once(' ').and_then(|(number, unit)| {
+        let hours_each = match unit {
+            "day" | "days" => 24,
+            "hour" | "hours" => 1,
+            _ => return None,
+        };
+        let digits = number.bytes().all(|digit| digit.is_ascii_digit());
+        number.parse::<i64>().ok().filter(|_| digits)?.checked_mul(hours_each)
+    });
+    match hours.filter(|hours| (1..=RETENTION_HOURS_MAX).contains(hours)) {
+        Some(hours) => Some(hours * HOUR_US),
+        None => {
+            faults.invalid(option.value, format!("option `retention` cannot be '{}'", option.text)).hint =
+                Some("it can be '1 hour' to '36500 days', in whole hours or days".to_string());
+            None
+        }
     }
 }
 

@@ -57,6 +57,27 @@ fn the_usual_options_of_a_table() {
 }
 
 #[test]
+fn a_retention_is_whole_hours_or_days() {
+    let text = |value: &str| format!("CREATE TABLE a (x BIGINT) WITH (retention = '{value}')");
+    let hour = 3_600_000_000;
+    for (value, hours) in [("1 hour", 1), ("36 hours", 36), ("1 day", 24), ("400 days", 9_600), ("36500 days", 876_000)]
+    {
+        match &definitions(&text(value))[..] {
+            [Definition::Table(table)] => assert_eq!(table.retention_us, Some(hours * hour), "{value}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let more = "9223372036854775807 days";
+    for value in
+        ["", "400", "400days", "0 days", "1.5 days", "+1 day", "-1 days", "1  day", "1 Day", "36501 days", more]
+    {
+        let faults = parse_definitions(&SourceFile::new("a.sql", text(value))).expect_err("a fault");
+        let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(messages, [format!("option `retention` cannot be '{value}'")]);
+    }
+}
+
+#[test]
 fn a_view_keeps_its_options_and_reads() {
     let parsed = definitions(
         "CREATE MATERIALIZED VIEW v WITH (key = 'a, \"B\"', history = 'changes', on_error = 'refuse')

@@ -17,8 +17,8 @@ use super::run::{Dataflow, Graph, Input, Node, OutputNode};
 use super::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{
-    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Semi, Side, Top, Union, Unnest,
-    Window, WindowOrder,
+    Aggregate, Arrange, Join, Latest, Linear, Operator, OrderedLatest, RangeFilter, Retained, RetainedLatest, Semi,
+    Side, Top, Union, Unnest, Window, WindowOrder,
 };
 use crate::planner::{Op, Plan, PlanNumbers};
 use crate::state::{Arrangement, Layout, RowCodec, Sharding};
@@ -126,10 +126,6 @@ impl<'a> Drafting<'a> {
                 let (filter, project, columns) = (filter.clone(), project.clone(), columns.clone());
                 self.add((Draft::Linear { filter, project, columns }, text), vec![input], schema)
             }
-            Op::Union(inputs) => {
-                let inputs = inputs.iter().map(|input| self.node(input)).collect::<Result<Vec<_>>>()?;
-                self.add((Draft::Union, text), inputs, schema)
-            }
             Op::Latest { input, partition, order } => {
                 let (node, partition, order) = (self.node(input)?, partition.clone(), order.clone());
                 let draft = if input.insert_only {
@@ -166,15 +162,17 @@ impl<'a> Drafting<'a> {
                 let draft = Draft::Semi { sides: Box::new((left, right)), null_equal, anti };
                 self.add((draft, text), vec![left_node, right_node], schema)
             }
-            Op::RangeFilter { rows, bounds, compared } => {
-                let inputs = vec![self.node(rows)?, self.node(bounds)?];
-                self.add((Draft::RangeFilter(compared.clone()), text), inputs, schema)
+            Op::Union(_) | Op::RangeFilter { .. } | Op::Retained(_) | Op::Unnest { .. } => {
+                let inputs = plan.inputs().into_iter().map(|input| self.node(input)).collect::<Result<Vec<_>>>()?;
+                let draft = match &plan.op {
+                    Op::RangeFilter { compared, .. } => Draft::RangeFilter(compared.clone()),
+                    Op::Retained(retained) => Draft::Retained(retained.clone()),
+                    Op::Unnest { unnest, .. } => Draft::Unnest(unnest.clone()),
+                    _ => Draft::Union,
+                };
+                self.add((draft, text), inputs, schema)
             }
             Op::OneRow => self.add((Draft::OneRow, text), vec![], schema),
-            Op::Unnest { input, unnest } => {
-                let input = self.node(input)?;
-                self.add((Draft::Unnest(unnest.clone()), text), vec![input], schema)
-            }
             Op::Aggregate { input, functions, .. } => {
                 let input = self.node(input)?;
                 self.add((Draft::Aggregate(functions.clone()), text), vec![input], schema)
@@ -370,6 +368,12 @@ fn operator(node: &DraftNode, at: &Described<'_>, shard: usize) -> Result<Box<dy
             Box::new(Semi::new(schema, left, right, *null_equal, *anti))
         }
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
+        Draft::Retained(retained) => match &retained.newest {
+            None => Box::new(Retained::new(schema, retained.time, retained.keep_us)?),
+            Some((key, offset)) => {
+                Box::new(RetainedLatest::new(schema, (key, *offset), (retained.time, retained.keep_us))?)
+            }
+        },
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),
         Draft::Aggregate(functions) => {
             Box::new(Aggregate::new(&inputs[0], schema, functions.clone(), recompute_rows_max)?)

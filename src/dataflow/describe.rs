@@ -91,6 +91,11 @@ impl Draft {
                 let cost = "a logarithm of the rows kept; a move of the one row: the rows that it passes";
                 (Incremental, names(&at.inputs[0], &columns), "its rows, in the order of each comparison", cost, Inputs)
             }
+            Draft::Retained(retained) => {
+                let key = retained.newest.iter().flat_map(|(key, _)| names(at.schema, key)).collect();
+                let keeps = "the rows that the clock has not passed, in the order of their time";
+                (Incremental, key, keeps, "a logarithm of the rows kept; a tick: the rows that it passes", Output)
+            }
             Draft::OneRow => (Incremental, vec![], "nothing", "never changes", Nothing),
             Draft::Unnest(_) => (Incremental, vec![], "nothing", "1 row an element", Nothing),
             Draft::Top(_) | Draft::Window(..) => self.describe_ordered(&at.inputs[0]),

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use crate::catalog::View;
 use crate::operators::WindowOrder;
-use crate::planner::{Compared, Expression, Function, Top, Unnest, ViewPlan, WindowFunction};
+use crate::planner::{Compared, Expression, Function, Retained, Top, Unnest, ViewPlan, WindowFunction};
 use crate::state::Arrangement;
 
 /// A materialized view and its plan.
@@ -92,6 +92,7 @@ pub(super) enum Draft {
     Join(Box<(SideDraft, SideDraft)>, bool),
     Semi { sides: Box<(SideDraft, SideDraft)>, null_equal: bool, anti: bool },
     RangeFilter(Vec<Compared>),
+    Retained(Arc<Retained>),
     OneRow,
     Unnest(Arc<Unnest>),
     Aggregate(Vec<Function>),
@@ -113,6 +114,8 @@ impl Draft {
             Draft::Semi { anti: false, .. } => "semi join",
             Draft::Semi { anti: true, .. } => "anti join",
             Draft::RangeFilter(_) => "range filter",
+            Draft::Retained(retained) if retained.newest.is_some() => "retained latest-by-key",
+            Draft::Retained(_) => "retained",
             Draft::OneRow => "one row",
             Draft::Unnest(_) => "unnest",
             Draft::Aggregate(_) => "aggregate",

@@ -62,6 +62,11 @@ pub(super) fn place(
             let by = inputs[0].clone().unwrap_or_else(|| (0..width).collect());
             (vec![takes(&inputs[0], &by), Takes::Everywhere], Some(by))
         }
+        Draft::Retained(retained) => {
+            let key = retained.newest.as_ref().map_or_else(|| (0..width).collect(), |(key, _)| key.clone());
+            let by = within(&inputs[0], &key);
+            (vec![takes(&inputs[0], &by), Takes::Everywhere], Some(by))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::exchange::{Parts, at_home};
+use super::exchange::{self, Parts, at_home};
 use super::run::{Dataflow, Input, Node};
 use crate::catalog::CLOCK;
 use crate::changes::Changes;
@@ -83,7 +83,7 @@ impl Saving {
             }
             for input in node.inputs.iter_mut().filter(|input| plain[input.node]) {
                 let (name, key) = match &keeps {
-                    Keeps::Output => (format!("output-{:016x}", node.fingerprint), None),
+                    Keeps::Output | Keeps::Passed => (format!("output-{:016x}", node.fingerprint), None),
                     Keeps::Newest(key) => (format!("newest-{:016x}", node.fingerprint), Some(key.clone())),
                     Keeps::Totals { groups } => {
                         (format!("totals-{:016x}", node.fingerprint), Some((0..*groups).collect()))
@@ -134,11 +134,19 @@ impl Saving {
         for (input, (parts, schema)) in node.inputs.iter().zip(inputs) {
             let Some(saved) = input.saved.as_ref().filter(|saved| saved.writes) else { continue };
             if self.loading.as_ref().is_some_and(|loading| !loading.computed.contains(&saved.table)) {
-                continue;
+                // What is stored has rows that do not pass any more.
+                if saved.keeps == Keeps::Passed && exchange::len(parts) != exchange::len(output) {
+                    for part in parts.iter().filter(|part| !part.is_empty()) {
+                        let gone = Changes::new(part.rows.clone(), part.weights.iter().map(|weight| -weight).collect());
+                        noted.push((saved.table, weighted_rows(&gone, schema.fields().len())?));
+                    }
+                } else {
+                    continue;
+                }
             }
             let parts = match saved.keeps {
                 Keeps::Inputs => *parts,
-                Keeps::Output | Keeps::Newest(_) => output,
+                Keeps::Output | Keeps::Passed | Keeps::Newest(_) => output,
                 Keeps::Nothing | Keeps::Totals { .. } => continue,
             };
             for part in parts.iter().filter(|part| !part.is_empty()) {

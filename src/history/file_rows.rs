@@ -66,6 +66,11 @@ impl OpenFile {
         self.metadata.schema()
     }
 
+    /// What the footer says of the row groups.
+    pub fn row_groups(&self) -> RowGroups<'_> {
+        RowGroups { metadata: &self.metadata }
+    }
+
     /// The rows with these columns; those that the file does not have are left out. Row groups that the choice leaves out
     /// are not read.
     pub fn rows(self, columns: &[&str], choice: Option<&GroupChoice>) -> FileRows {
@@ -74,7 +79,7 @@ impl OpenFile {
         let projection = ProjectionMask::roots(self.metadata.parquet_schema(), positions);
         let mut left: VecDeque<usize> = (0..self.metadata.metadata().num_row_groups()).collect();
         if let Some(choice) = choice {
-            let chosen = choice(&RowGroups { metadata: &self.metadata });
+            let chosen = choice(&self.row_groups());
             left.retain(|group| chosen.get(*group) != Some(&false));
         }
         FileRows { file: self, projection, left, group: None }

@@ -265,7 +265,7 @@ mod tests {
                 rolling: Some(CommitRange { from: 5, to: 9 }),
                 delta: None,
                 dropped: vec![],
-                dropping: vec![Dropped { dataset: Dataset::DeadLetters, before: "2026-03-01".into() }],
+                dropping: vec![Dropped { dataset: Dataset::DeadLetters, before: "2026-03-01".into(), events: None }],
             },
         }
     }

@@ -49,7 +49,9 @@ pub use past::{Moment, PastView, moment_name};
 pub use paths::{Dataset, date_of, segment as segment_path};
 pub use reader::{HistoryPin, HistoryReader};
 pub use record::{CheckpointMark, EpochRecord, HistorySettings, ViewChanges, ViewIdentity, epoch_number};
-pub use retention::{Dropped, all_dropped, delete_dropped, keep_files, next_dropped};
+pub use retention::{
+    Dropped, DroppedEvents, PassedEvents, all_dropped, check_retention, delete_dropped, keep_files, next_dropped,
+};
 pub use roller::{RollRecord, RolledFile, roll, rolls};
 pub use rows::{BATCH_ROWS_MAX, dead_letter_rows, event_rows, view_rows};
 pub use segment::{SegmentWriter, create_segment};

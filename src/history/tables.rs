@@ -17,6 +17,9 @@ pub struct TableForm {
     pub key: Vec<String>,
     pub version: Option<String>,
     pub deleted: Option<String>,
+    /// Microseconds after which the clock takes an event out; None: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_us: Option<i64>,
 }
 
 /// A declared column.
@@ -43,6 +46,7 @@ impl TableForm {
             key: table.upsert.iter().flat_map(|upsert| upsert.key.iter().map(|&position| name(position))).collect(),
             version: table.upsert.as_ref().and_then(|upsert| upsert.version).map(name),
             deleted: table.upsert.as_ref().and_then(|upsert| upsert.deleted).map(name),
+            retention_us: table.retention_us,
         }
     }
 
@@ -153,7 +157,7 @@ mod tests {
             nullable,
         };
         let columns = columns.iter().map(column).collect();
-        TableForm { topic: "t".into(), columns, key: vec![], version: None, deleted: None }
+        TableForm { topic: "t".into(), columns, key: vec![], version: None, deleted: None, retention_us: None }
     }
 
     #[test]
@@ -200,7 +204,8 @@ mod tests {
             let upsert = key.map(|key| Upsert { key, version: None, deleted: None, key_format: KeyFormat::Json });
             let columns = types.iter().enumerate().map(column).collect();
             let (name, topic, sql) = ("t".to_string(), "t".to_string(), String::new());
-            let table = Table { name, topic, columns, upsert, unknown_fields: UnknownFields::Keep, sql };
+            let table =
+                Table { name, topic, columns, upsert, unknown_fields: UnknownFields::Keep, retention_us: None, sql };
             let mut expected = table.event_schema().fields().to_vec();
             expected.push(Arc::new(Field::new("_epoch", DataType::Int64, false)));
             assert_eq!(TableForm::of(&table).event_schema().unwrap().fields().to_vec(), expected);

@@ -17,6 +17,8 @@ mod linear;
 mod ordered_latest;
 mod partitions;
 mod range_filter;
+mod retained;
+mod retained_latest;
 mod saved_totals;
 mod semi;
 #[cfg(test)]
@@ -37,6 +39,8 @@ pub use latest::Latest;
 pub use linear::Linear;
 pub use ordered_latest::OrderedLatest;
 pub use range_filter::RangeFilter;
+pub use retained::Retained;
+pub use retained_latest::RetainedLatest;
 pub use semi::Semi;
 pub use top::Top;
 pub use union::Union;
@@ -58,6 +62,9 @@ pub enum Keeps {
     Inputs,
     /// The sum of the changes of its output, of which the first columns are the input's.
     Output,
+    /// The same, of an operator whose output is those rows of its input that pass. Rows that are given back and do not
+    /// pass any more are gone.
+    Passed,
     /// What came into its output; of the rows that agree in these columns the newest is enough. The first columns are
     /// the input's.
     Newest(Vec<usize>),

@@ -53,6 +53,12 @@ impl PartitionedChanges<'_> {
         let parts = self.order.chunk_by(|a, b| number(a) == number(b));
         parts.map(|changes| Part { number: number(&changes[0]), changes }).collect()
     }
+
+    /// The position in the batch of a row of the partition.
+    pub fn find(&self, part: Part<'_>, row: &[u8]) -> Option<usize> {
+        let mut positions = part.changes.iter().map(|&i| i as usize);
+        positions.find(|&i| &self.rows.bytes(i)[self.keys.bytes(i).len()..] == row)
+    }
 }
 
 impl Partitions {
@@ -100,6 +106,24 @@ impl Partitions {
     /// Takes out copies of a row.
     pub fn take(&mut self, part: Part<'_>, row: &[u8], copies: i64) -> Result<()> {
         self.rows.add(part.number, row, -copies).map(|_| ())
+    }
+
+    /// Takes out all rows of a partition but the first ones.
+    pub fn keep_first(&mut self, part: Part<'_>, kept: usize) -> Result<()> {
+        let rest: Vec<(Vec<u8>, i64)> =
+            self.rows(part).skip(kept).map(|(row, copies)| (row.to_vec(), copies)).collect();
+        rest.into_iter().try_for_each(|(row, copies)| self.take(part, &row, copies))
+    }
+
+    /// Takes out a whole partition, outside `each`, and gives its rows out as gone, each once.
+    pub fn expel(&mut self, number: u32, output: &mut OutputRows) -> Result<()> {
+        let part = Part { number, changes: &[] };
+        for (row, _) in self.rows.iter(number) {
+            self.give(part, row, -1, output);
+        }
+        self.keep_first(part, 0)?;
+        self.keys.remove(number);
+        Ok(())
     }
 
     /// The rows of a partition, in order, with their weights.

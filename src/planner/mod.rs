@@ -41,7 +41,8 @@ pub use fold::{Fold, Folding, Reads};
 pub use memory::PlanMemory;
 pub use ordered::sorted;
 pub use plan::{
-    AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Semi, Top, Unnest,
+    AggregateKind, BitFunction, Compared, Expression, Function, Join, Op, Plan, PlanNumbers, Retained, Semi, Top,
+    Unnest,
 };
 pub use session::{Planner, Relation, ViewPlan};
 pub use size::check_size;

@@ -67,6 +67,8 @@ pub enum Op {
         bounds: Arc<Plan>,
         compared: Vec<Compared>,
     },
+    /// Events of which the clock has not passed the time by more than the retention of their table.
+    Retained(Arc<Retained>),
     /// One row without columns.
     OneRow,
     /// Lists become rows, structs become columns.
@@ -126,6 +128,19 @@ pub struct Compared {
     pub column: usize,
     pub op: Operator,
     pub bound: usize,
+}
+
+/// The events of a table with the option `retention`, and the one row of the clock.
+#[derive(Clone, Debug)]
+pub struct Retained {
+    pub events: Plan,
+    pub clock: Plan,
+    /// The column that is compared with the clock.
+    pub time: usize,
+    pub keep_us: i64,
+    /// Of an upsert table: the primary key and the partition, and the offset that tells which event is newest. An older
+    /// event does not count even when the newest is gone.
+    pub newest: Option<(Vec<usize>, usize)>,
 }
 
 /// What UNNEST does with the columns of its input.
@@ -194,6 +209,7 @@ impl Plan {
             Op::Join(join) => vec![&join.left, &join.right],
             Op::Semi(semi) => vec![&semi.left, &semi.right],
             Op::RangeFilter { rows, bounds, .. } => vec![rows, bounds],
+            Op::Retained(retained) => vec![&retained.events, &retained.clock],
         }
     }
 
@@ -221,6 +237,9 @@ impl Plan {
             Op::Join(join) => format!("join {:?} {}", join.on, join.null_equal),
             Op::Semi(semi) => format!("semi {:?} {} {}", semi.on, semi.null_equal, semi.anti),
             Op::RangeFilter { compared, .. } => format!("range_filter {compared:?}"),
+            Op::Retained(retained) => {
+                format!("retained {} {} {:?}", retained.time, retained.keep_us, retained.newest)
+            }
             Op::OneRow => "one row".to_string(),
             Op::Unnest { unnest, .. } => {
                 format!("unnest {:?} {:?} {:?}", unnest.lists, unnest.structs, unnest.options)

@@ -8,7 +8,7 @@ impl Plan {
         self.key.as_ref()?;
         Some(match &self.op {
             Op::Aggregate { .. } => "GROUP BY".to_string(),
-            Op::Latest { .. } => "the first row of each key".to_string(),
+            Op::Latest { .. } | Op::Retained(_) => "the first row of each key".to_string(),
             Op::View(name) => format!("view {name}"),
             Op::Linear { input, .. } | Op::RangeFilter { rows: input, .. } => return input.key_proof(),
             Op::Join(join) => match (join.left.key_proof(), join.right.key_proof()) {

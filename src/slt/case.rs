@@ -56,7 +56,7 @@ impl Case {
         let mut engine = Engine::new(1, Clock::System).ok()?;
         self.workers.iter().for_each(|workers| engine.use_workers(workers.clone()));
         engine.keep_checkpoints().ok()?;
-        let mut trial = Trial { engine, tables: Tables::new(), sums: BTreeMap::new() };
+        let mut trial = Trial { engine, tables: dml::with_clock(0).ok()?, sums: BTreeMap::new() };
         for item in &self.items {
             if let Err(wrong) = trial.give(item, &self.retractable)? {
                 return Some(wrong);

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{
     ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
 };
 use datafusion::arrow::compute;
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, TimestampMicrosecondType};
 use datafusion::sql::sqlparser::ast::{
     AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart, Statement, TableFactor,
     TableObject, TableWithJoins, Update,
@@ -182,7 +182,9 @@ fn matched(
     session: &Session,
 ) -> Result<Matched> {
     let mut relations = relations(tables)?;
-    let rows = relations.remove(name).ok_or_else(|| Error::not_found(format!("there is no table {name}")))?;
+    // What retention took out can be corrected, too: a correction of it has to change nothing.
+    let table = tables.get(name).ok_or_else(|| Error::not_found(format!("there is no table {name}")))?;
+    let rows = table.rows()?;
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows.num_rows() as i64));
     let mut fields: Vec<Field> = rows.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
     fields.push(Field::new(ROW, DataType::Int64, false));
@@ -200,9 +202,14 @@ fn matched(
     Ok(Matched { rows: rows.iter().map(|&row| row as u32).collect(), values: found.columns()[1..].to_vec() })
 }
 
-/// The rows of all tables.
+/// The rows of all tables, as the clock has them.
 pub(super) fn relations(tables: &Tables) -> Result<Relations> {
-    tables.iter().map(|(name, table)| Ok((name.clone(), table.rows()?))).collect()
+    let clock = tables.get(CLOCK).map(TableCopy::rows).transpose()?;
+    let as_of_us = match clock.as_ref().and_then(|rows| rows.column(0).as_primitive_opt::<TimestampMicrosecondType>()) {
+        Some(times) if times.len() == 1 => times.value(0),
+        _ => return Err(Error::internal("the table clock has not one row")),
+    };
+    tables.iter().map(|(name, table)| Ok((name.clone(), table.retained_rows(as_of_us)?))).collect()
 }
 
 fn copy<'a>(tables: &'a mut Tables, name: &str) -> Result<&'a mut TableCopy> {

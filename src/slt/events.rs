@@ -1,10 +1,11 @@
 //! Events of a script on their way into the engine, cut into epochs as the schedule says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::Int64Type;
 
 use super::runner::Schedule;
 use crate::changes::Changes;
@@ -21,8 +22,14 @@ pub(super) struct Event {
 /// Rows that a random epoch has at most.
 const RANDOM_EPOCH_ROWS_MAX: usize = 8;
 
-/// The events in the order and in the epochs of a schedule.
-pub(super) fn cut(mut events: Vec<Event>, schedule: Schedule, random: &mut fastrand::Rng) -> Vec<Vec<Event>> {
+/// The events in the order and in the epochs of a schedule. `in_order`: tables of which the events of a partition come
+/// in the order of their offsets.
+pub(super) fn cut(
+    mut events: Vec<Event>,
+    in_order: &BTreeSet<Arc<str>>,
+    schedule: Schedule,
+    random: &mut fastrand::Rng,
+) -> Vec<Vec<Event>> {
     if events.is_empty() {
         return vec![];
     }
@@ -33,6 +40,7 @@ pub(super) fn cut(mut events: Vec<Event>, schedule: Schedule, random: &mut fastr
             // What is never taken out may arrive in any order: events carry what decides between them.
             if events.iter().all(|event| event.weight > 0) {
                 random.shuffle(&mut events);
+                restore_order(&mut events, in_order);
             }
             let mut epochs = vec![];
             while !events.is_empty() {
@@ -41,6 +49,20 @@ pub(super) fn cut(mut events: Vec<Event>, schedule: Schedule, random: &mut fastr
             }
             epochs
         }
+    }
+}
+
+/// Puts the events of these tables in the order of their offsets, in the places that they have together.
+fn restore_order(events: &mut [Event], tables: &BTreeSet<Arc<str>>) {
+    let offset = |event: &Event| {
+        let offsets = event.row.column_by_name("_offset")?.as_primitive_opt::<Int64Type>()?;
+        Some(offsets.value(0))
+    };
+    for table in tables {
+        let places: Vec<usize> = (0..events.len()).filter(|&i| events[i].table == *table).collect();
+        let mut sorted: Vec<Event> = places.iter().map(|&i| events[i].clone()).collect();
+        sorted.sort_by_key(offset);
+        places.into_iter().zip(sorted).for_each(|(place, event)| events[place] = event);
     }
 }
 

@@ -174,7 +174,9 @@ impl<'a> Run<'a> {
 
     /// Applies what is pending.
     fn flush(&mut self) -> Result<()> {
-        let epochs = events::cut(std::mem::take(&mut self.pending), self.schedule, &mut self.random);
+        let in_order = self.tables.iter().filter(|(_, table)| table.keeps_order());
+        let in_order = in_order.map(|(name, _)| name.as_str().into()).collect();
+        let epochs = events::cut(std::mem::take(&mut self.pending), &in_order, self.schedule, &mut self.random);
         for epoch in epochs {
             self.given.items.push(Item::Epoch(epoch.clone()));
             let output = self.engine.apply(events::changes(&epoch)?)?;

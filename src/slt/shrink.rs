@@ -132,7 +132,7 @@ fn without_rows(mut items: Vec<Item>, gone: std::ops::Range<usize>) -> Vec<Item>
 
 #[cfg(test)]
 mod tests {
-    use super::super::dml::{self, Tables};
+    use super::super::dml;
     use super::super::events::Event;
     use super::super::session::Session;
     use super::super::table_copy::TableCopy;
@@ -148,7 +148,7 @@ mod tests {
     /// The definitions, and the events of these statements, an epoch each.
     fn case(statements: &[&str], session: &Session) -> Case {
         let definitions = parse_definitions(&SourceFile::new("test", SQL)).expect("definitions");
-        let mut tables = Tables::new();
+        let mut tables = dml::with_clock(0).expect("a clock");
         for definition in &definitions {
             if let Definition::Table(table) = definition {
                 tables.insert(table.name.clone(), TableCopy::new(Arc::new(table.clone())));

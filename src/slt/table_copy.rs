@@ -54,6 +54,22 @@ impl TableCopy {
         Ok(RecordBatch::try_new(self.table.schema(), declared)?)
     }
 
+    /// The same without those that the option `retention` takes out at this time.
+    pub fn retained_rows(&self, as_of_us: i64) -> Result<RecordBatch> {
+        let Some(retention_us) = self.table.retention_us else { return self.rows() };
+        let events = self.current()?;
+        let times = events.column_by_name("_timestamp").and_then(|times| times.as_primitive_opt());
+        let times: &TimestampMicrosecondArray = times.ok_or_else(|| Error::internal("events have no _timestamp"))?;
+        let retained = times.values().iter().map(|&time| Some(time > as_of_us - retention_us)).collect();
+        Ok(compute::filter_record_batch(&self.rows()?, &retained)?)
+    }
+
+    /// Whether events have to come in the order of their partition: what retention has taken out of an upsert table is
+    /// not there any more to tell that another event is older.
+    pub fn keeps_order(&self) -> bool {
+        self.table.upsert.is_some() && self.table.retention_us.is_some()
+    }
+
     /// The events that are the rows of the table now.
     pub fn current(&self) -> Result<RecordBatch> {
         if self.table.upsert.is_none() {

@@ -19,6 +19,7 @@ mod product;
 mod random;
 mod refused;
 mod refused_catalog;
+mod retained;
 mod simulation;
 mod slt;
 mod truth;

@@ -192,6 +192,7 @@ fn batches_hold_the_rows() {
         ],
         upsert: None,
         unknown_fields: UnknownFields::Keep,
+        retention_us: None,
         sql: String::new(),
     };
     let is_txn = |row: &Row| matches!(row, Row::AffiliateTxn(_));

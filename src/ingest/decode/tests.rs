@@ -21,6 +21,7 @@ fn table(columns: &[(&str, DataType)]) -> Table {
         columns: columns.iter().map(column).collect(),
         upsert: None,
         unknown_fields: UnknownFields::Keep,
+        retention_us: None,
         sql: String::new(),
     }
 }

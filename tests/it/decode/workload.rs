@@ -22,6 +22,7 @@ pub fn table(name: &str, columns: &[(&str, DataType, bool)], unknown_fields: Unk
         columns: columns.iter().map(column).collect(),
         upsert: None,
         unknown_fields,
+        retention_us: None,
         sql: String::new(),
     }
 }

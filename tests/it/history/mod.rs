@@ -1,5 +1,6 @@
 //! Commits, rolls, restarts, backups and readers over memory, a directory, and stores that fail at every single write.
 
+pub mod delta;
 pub mod faulty;
 pub mod mount;
 pub mod reading;
@@ -9,7 +10,6 @@ mod backup;
 #[cfg(feature = "s3")]
 mod bucket;
 mod crashes;
-mod delta;
 mod past;
 mod restarts;
 mod retention;

@@ -40,6 +40,7 @@ pub fn orders() -> Table {
         columns: vec![column("id", DataType::Int64, false), column("note", DataType::Utf8, true)],
         upsert: None,
         unknown_fields: UnknownFields::Keep,
+        retention_us: None,
         sql: "CREATE TABLE orders (id BIGINT NOT NULL, note VARCHAR)".into(),
     }
 }

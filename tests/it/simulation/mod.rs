@@ -10,6 +10,7 @@
 
 mod case;
 mod checks;
+mod retention;
 mod said;
 mod source;
 mod tally;
