@@ -10,6 +10,7 @@ mod backup;
 mod bucket;
 mod crashes;
 mod delta;
+mod fallback;
 mod past;
 mod restarts;
 mod retention;

@@ -11,11 +11,12 @@ use rebateflow::checkpoint::Offsets;
 use rebateflow::clock::Clock;
 use rebateflow::engine::RECOMPUTE_ROWS_MAX;
 use rebateflow::error::{Error, ErrorKind};
-use rebateflow::history::{HistorySettings, Store};
+use rebateflow::history::{HistoryPin, HistorySettings, Store};
 use rebateflow::pipeline::{PipelineOptions, Shared, Stepped};
 use rebateflow::tasks::Stop;
 
 use super::checks::{self, KINDS, assert_files, assert_history, assert_kept, assert_views, covers, pin};
+use super::damage::{Damaged, Expected, damage};
 use super::said::warnings;
 use super::source::{STEP_US_MAX, Source};
 use super::tally::Tally;
@@ -30,6 +31,8 @@ const ARMED_WRITES_MAX: i64 = 14;
 const NEVER: i64 = i64::MAX;
 /// Said by a start that cannot use a saved table.
 const FALLS_BACK: &str = "saved state cannot be used";
+/// Said by a start that gives commits up.
+const GOES_BACK: &str = "their messages are read again from the offsets of commit";
 
 /// A running pipeline.
 struct Life {
@@ -53,6 +56,8 @@ pub struct Case {
     armed: bool,
     /// State files that were damaged.
     damaged: BTreeSet<String>,
+    /// Damaged segments and manifests.
+    log: Damaged,
     /// The commit of the state with which a start fell back on the history, unless a file was damaged after it.
     fell_back: Option<u64>,
     /// What a successful commit said is durable.
@@ -90,6 +95,7 @@ impl Case {
             weather_percent: [0, 0, 1, 3][random.usize(0..4)],
             armed: false,
             damaged: BTreeSet::new(),
+            log: Damaged::default(),
             fell_back: None,
             acknowledged: Offsets::new(),
             life: None,
@@ -321,6 +327,10 @@ impl Case {
         if self.random.u32(0..4) == 0 {
             self.damage();
         }
+        // A process that hangs would go on over a log that is not what it left.
+        if self.hanging.is_none() && self.random.u32(0..4) == 0 {
+            self.damage_log();
+        }
         if self.random.u32(0..4) == 0 {
             self.arm();
         }
@@ -334,16 +344,21 @@ impl Case {
             return;
         }
         let path = &files[self.random.usize(0..files.len())];
-        let mut bytes = store.read(path).expect("memory answers").to_vec();
-        store.delete(path).expect("memory answers");
         let gone = self.random.bool();
-        if !gone {
-            bytes.iter_mut().step_by(100).for_each(|byte| *byte = byte.wrapping_add(1));
-            store.create(path, bytes.into()).expect("memory answers");
-        }
+        damage(&store, path, gone);
         self.note(format!("{path} is {}", if gone { "gone" } else { "damaged" }));
         self.damaged.insert(path.to_string());
         self.fell_back = None;
+    }
+
+    fn damage_log(&mut self) {
+        while let Some(note) = self.log.damage(&self.healthy(), &mut self.random) {
+            self.note(note);
+            self.fell_back = None;
+            if self.random.u32(0..3) > 0 {
+                break;
+            }
+        }
     }
 
     fn options(&mut self) -> PipelineOptions {
@@ -375,8 +390,8 @@ impl Case {
     fn open(&mut self) {
         self.set_weather();
         let options = self.options();
-        let before = pin(&self.healthy());
-        let falls_back = before.as_ref().is_some_and(|pin| checks::counts(pin, &self.damaged));
+        let expected = self.log.expected(&self.healthy());
+        let before = if expected == Expected::GoOn { pin(&self.healthy()) } else { None };
         let shared = Shared {
             clock: self.clock.clone(),
             stop: Stop::default(),
@@ -391,11 +406,26 @@ impl Case {
         });
         let stepped = match started {
             Ok(stepped) => stepped,
+            Err(error) if error.kind == ErrorKind::Data && expected == Expected::Refuse => {
+                self.note(format!("refused: {error}"));
+                self.tally.starts_that_were_refused += 1;
+                self.log.restore(&self.healthy());
+                return self.open();
+            }
             Err(error) => {
                 self.tally.starts_that_failed += 1;
                 return self.failed("start", &error);
             }
         };
+        assert_ne!(expected, Expected::Refuse, "what is rolled was taken back");
+        let before = before.or_else(|| self.went_back(expected, &stepped, &said));
+        // With the newest manifest its commit is gone, and nothing shows that it was there.
+        if self.log.is_new() && !covers(stepped.offsets(), &self.acknowledged) {
+            self.tally.starts_that_read_again += 1;
+            self.acknowledged = stepped.offsets().clone();
+        }
+        self.log.forget();
+        let falls_back = before.as_ref().is_some_and(|pin| checks::counts(pin, &self.healthy(), &self.damaged));
         let offsets = stepped.offsets().clone();
         self.note(format!("started with {} shards at {offsets:?}", self.shards));
         let state = before.as_ref().and_then(|pin| pin.manifest().state.as_ref()).map(|state| state.commit);
@@ -417,6 +447,19 @@ impl Case {
         }
         assert_views(stepped.engine(), &self.source, &offsets);
         self.life = Some(Life { read: offsets, stepped });
+    }
+
+    /// Where the log was damaged: the offsets are those of the last whole commit. Gives the history as it is now.
+    fn went_back(&mut self, expected: Expected, stepped: &Stepped, said: &str) -> Option<HistoryPin> {
+        let Expected::GoBack(offsets) = expected else { return None };
+        let found = stepped.offsets();
+        let partitions = found.iter().map(|(topic, partition, _)| (topic.clone(), partition));
+        let next = |(topic, partition): (Arc<str>, i32)| (offsets.get(&topic, partition), found.get(&topic, partition));
+        let same = partitions.map(next).all(|(expected, found)| expected.unwrap_or(0) == found.unwrap_or(0));
+        assert!(same && covers(found, &offsets), "went back to {found:?} and not to {offsets:?}");
+        self.tally.starts_that_went_back += usize::from(said.contains(GOES_BACK));
+        self.tally.starts_that_needed_no_segment += usize::from(!said.contains(GOES_BACK));
+        pin(&self.healthy())
     }
 
     fn set_weather(&mut self) {
