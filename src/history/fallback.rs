@@ -62,7 +62,7 @@ pub(super) fn find(store: &Store) -> Result<Chain> {
     let highest = left.highest().max(newest);
     let says = base.clone().unwrap_or_else(|| unchanged(None, 0, 0, 0));
     let (mut commits, mut last, damage) = scan(store, &says, says.roller.rolled_to, highest)?;
-    let Some((number, error)) = damage else {
+    let Some((number, mut error)) = damage else {
         return Ok(Chain { newest, highest, base, commits, damage: None });
     };
     let published = left.published(store, &says.roller)?;
@@ -72,7 +72,10 @@ pub(super) fn find(store: &Store) -> Result<Chain> {
         let at_us = Log::commit(store, range.to).map_or(says.committed_at_us, |commit| commit.committed_at_us);
         rolled = Some(Entry { commits: range, at_ms: at_us.div_euclid(1_000) });
         start = range.to;
-        (commits, last, _) = scan(store, &says, start, highest)?;
+        let damage;
+        (commits, last, damage) = scan(store, &says, start, highest)?;
+        // Before that a newer manifest, which is damaged, may have swept.
+        error = damage.map_or(error, |(_, error)| error);
     }
     let whole = match last {
         Some(last) => last,
