@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+
 use super::*;
 use crate::catalog::{Catalog, SourceFile};
 use crate::clock::Clock;
@@ -9,6 +12,7 @@ use crate::engine::RECOMPUTE_ROWS_MAX;
 use crate::history::{HistorySettings, Store};
 use crate::ingest::{Decoder, Fetched, Message};
 use crate::pipeline::Stepped;
+use crate::recovery::Opening;
 use crate::tasks::Stop;
 
 const SQL: &str = "CREATE TABLE orders (id BIGINT NOT NULL, amount BIGINT NOT NULL, PRIMARY KEY (id))
@@ -158,4 +162,55 @@ fn state_that_was_merged_away_is_looked_for_again_and_lost_state_is_computed() {
     // Overtaken at every look, it goes on with what there is.
     standby.overtaken = OVERTAKEN_MAX;
     assert!(!standby.is_overtaken());
+}
+
+/// The newest manifest of a store, as bytes on a disk that went bad.
+fn damage_newest(store: &Store) {
+    let newest = Log::newest_number(store).expect("lists");
+    let path = Path::from(format!("log/{newest:012}.json"));
+    store.delete(&path).expect("deletes");
+    store.create(&path, "{".into()).expect("creates");
+}
+
+#[test]
+fn a_takeover_goes_back_where_the_newest_commit_is_damaged() {
+    let store = Store::open("memory://").expect("a store");
+    let options = options(&store);
+    let mut writer = Writer::start(&options);
+    writer.commit(false);
+    writer.commit(false);
+    let mut standby = standby(&options);
+    standby.look(&shared()).expect("follows");
+    assert_eq!(orders(&standby), 2);
+    damage_newest(&store);
+    // There is no heartbeat: the second look at the same number takes over.
+    assert_eq!(standby.look(&shared()).expect_err("nothing can be read").kind, ErrorKind::Data);
+    let commit = standby.look(&shared()).expect("a damaged manifest has a number").expect("takes over");
+    let opening = Opening { newest: Some(commit), ..opening(&options, &standby.views, &Clock::System) };
+    let recovered = recovery::open(opening).expect("goes back");
+    assert_eq!(recovered.offsets.get("orders", 0), Some(1));
+    let ready = standby.ready(&recovered).expect("views");
+    assert!(ready.restored.is_none(), "its views have an order that is read again");
+}
+
+#[test]
+fn views_that_stand_at_a_commit_that_was_given_up_are_made_anew() {
+    let store = Store::open("memory://").expect("a store");
+    let options = options(&store);
+    let mut writer = Writer::start(&options);
+    (0..3).for_each(|_| writer.commit(false));
+    let mut standby = standby(&options);
+    standby.look(&shared()).expect("follows");
+    assert_eq!(orders(&standby), 3);
+    damage_newest(&store);
+    let mut next = Writer::start(&options);
+    next.orders = 2;
+    // Of two orders; the one that is read again is not there twice.
+    for expected in [2, 3] {
+        standby.look(&shared()).expect("follows the next writer");
+        assert_eq!(orders(&standby), expected);
+        let total = standby.engine.rows("total").expect("rows");
+        assert_eq!(total.column(0).as_primitive::<Int64Type>().value(0), expected as i64);
+        next.commit(false);
+    }
 }

@@ -90,6 +90,24 @@ fn a_damaged_commit_and_those_after_it_are_read_again() {
 }
 
 #[test]
+fn what_was_given_up_comes_back_with_a_copy_of_the_damaged_file() {
+    let store = Store::open("memory://").unwrap();
+    drop(three_commits(&store));
+    let lost = Path::from("log/000000000003-000001.seg");
+    let original = damage(&store, &lost, true);
+    // Kafka may not have the messages any more: then nothing is committed, and whole segments are still there.
+    assert_eq!(next(&start(&store).offsets), [Some(5); 2]);
+    store.create(&lost, original).unwrap();
+    for number in [5, 6] {
+        store.delete(&Path::from(format!("log/{number:012}.json"))).unwrap();
+    }
+    let mut process = start(&store);
+    assert_eq!((next(&process.offsets), voided(&store)), (vec![Some(15); 2], vec![]));
+    process.run_to(END).unwrap();
+    Files::assert_complete(&store, END);
+}
+
+#[test]
 fn a_fall_back_of_a_fall_back_voids_once() {
     let store = Store::open("memory://").unwrap();
     drop(three_commits(&store));

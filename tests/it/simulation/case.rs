@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
-use object_store::path::Path;
 use rebateflow::checkpoint::Offsets;
 use rebateflow::clock::Clock;
 use rebateflow::engine::RECOMPUTE_ROWS_MAX;
@@ -16,7 +15,7 @@ use rebateflow::pipeline::{PipelineOptions, Shared, Stepped};
 use rebateflow::tasks::Stop;
 
 use super::checks::{self, KINDS, assert_files, assert_history, assert_kept, assert_views, covers, pin};
-use super::damage::{Damaged, Expected, damage};
+use super::damage::{self, Damaged, Expected};
 use super::said::warnings;
 use super::source::{STEP_US_MAX, Source};
 use super::tally::Tally;
@@ -31,8 +30,6 @@ const ARMED_WRITES_MAX: i64 = 14;
 const NEVER: i64 = i64::MAX;
 /// Said by a start that cannot use a saved table.
 const FALLS_BACK: &str = "saved state cannot be used";
-/// Said by a start that gives commits up.
-const GOES_BACK: &str = "their messages are read again from the offsets of commit";
 
 /// A running pipeline.
 struct Life {
@@ -320,8 +317,7 @@ impl Case {
         while self.random.u32(0..3) == 0 {
             self.chosen.change(&mut self.random);
             self.tally.changed_views += 1;
-            let note = format!("now {:?}", self.chosen);
-            self.note(note);
+            self.trace.push(format!("now {:?}", self.chosen));
         }
         self.shards = [1, 1, 3][self.random.usize(0..3)];
         if self.random.u32(0..4) == 0 {
@@ -338,26 +334,16 @@ impl Case {
 
     /// A state file is gone, or a byte of every hundred is another.
     fn damage(&mut self) {
-        let store = self.healthy();
-        let files = store.list(&Path::from("state")).expect("memory answers");
-        if files.is_empty() {
-            return;
-        }
-        let path = &files[self.random.usize(0..files.len())];
-        let gone = self.random.bool();
-        damage(&store, path, gone);
-        self.note(format!("{path} is {}", if gone { "gone" } else { "damaged" }));
-        self.damaged.insert(path.to_string());
+        let Some((path, note)) = damage::state(&self.healthy(), &mut self.random) else { return };
+        self.note(note);
+        self.damaged.insert(path);
         self.fell_back = None;
     }
 
     fn damage_log(&mut self) {
-        while let Some(note) = self.log.damage(&self.healthy(), &mut self.random) {
+        self.fell_back = None;
+        for note in self.log.damage(&self.healthy(), &mut self.random) {
             self.note(note);
-            self.fell_back = None;
-            if self.random.u32(0..3) > 0 {
-                break;
-            }
         }
     }
 
@@ -392,12 +378,8 @@ impl Case {
         let options = self.options();
         let expected = self.log.expected(&self.healthy());
         let before = if expected == Expected::GoOn { pin(&self.healthy()) } else { None };
-        let shared = Shared {
-            clock: self.clock.clone(),
-            stop: Stop::default(),
-            readiness: Arc::default(),
-            metrics: Arc::default(),
-        };
+        let clock = self.clock.clone();
+        let shared = Shared { clock, stop: Stop::default(), readiness: Arc::default(), metrics: Arc::default() };
         self.tally.starts += 1;
         let (started, said) = warnings(|| {
             let mut stepped = Stepped::open(&options, &shared)?;
@@ -453,12 +435,11 @@ impl Case {
     fn went_back(&mut self, expected: Expected, stepped: &Stepped, said: &str) -> Option<HistoryPin> {
         let Expected::GoBack(offsets) = expected else { return None };
         let found = stepped.offsets();
-        let partitions = found.iter().map(|(topic, partition, _)| (topic.clone(), partition));
-        let next = |(topic, partition): (Arc<str>, i32)| (offsets.get(&topic, partition), found.get(&topic, partition));
-        let same = partitions.map(next).all(|(expected, found)| expected.unwrap_or(0) == found.unwrap_or(0));
-        assert!(same && covers(found, &offsets), "went back to {found:?} and not to {offsets:?}");
-        self.tally.starts_that_went_back += usize::from(said.contains(GOES_BACK));
-        self.tally.starts_that_needed_no_segment += usize::from(!said.contains(GOES_BACK));
+        assert!(covers(found, &offsets) && covers(&offsets, found), "went back to {found:?} and not to {offsets:?}");
+        match damage::gives_up(said) {
+            true => self.tally.starts_that_went_back += 1,
+            false => self.tally.starts_that_needed_no_segment += 1,
+        }
         pin(&self.healthy())
     }
 

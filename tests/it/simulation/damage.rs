@@ -39,6 +39,26 @@ pub fn damage(store: &Store, path: &Path, gone: bool) -> Bytes {
     original
 }
 
+/// Damages a state file. Gives its name, and says what happened; None: there is none.
+pub fn state(store: &Store, random: &mut fastrand::Rng) -> Option<(String, String)> {
+    let files = list(store, "state");
+    let path = files.get(random.usize(0..files.len().max(1)))?;
+    let gone = random.bool();
+    damage(store, path, gone);
+    Some((path.to_string(), said(path, gone)))
+}
+
+/// Whether a start says that it gives commits up; else no segment was needed.
+pub fn gives_up(said: &str) -> bool {
+    let gives_up = said.contains("their messages are read again from the offsets of commit");
+    assert!(gives_up || said.contains("its rows are in Parquet files already"), "the damage is not said: {said}");
+    gives_up
+}
+
+fn said(path: &Path, gone: bool) -> String {
+    format!("{path} is {}", if gone { "gone" } else { "damaged" })
+}
+
 fn list(store: &Store, folder: &str) -> Vec<Path> {
     store.list(&Path::from(folder)).expect("memory answers")
 }
@@ -55,8 +75,14 @@ fn range(path: &Path) -> Option<(u64, u64)> {
 }
 
 impl Damaged {
-    /// Damages a segment or a manifest, often the newest. Says which.
-    pub fn damage(&mut self, store: &Store, random: &mut fastrand::Rng) -> Option<String> {
+    /// Damages some segments and manifests. Says which.
+    pub fn damage(&mut self, store: &Store, random: &mut fastrand::Rng) -> Vec<String> {
+        let count = if random.u32(0..3) == 0 { 2 } else { 1 };
+        (0..count).filter_map(|_| self.damage_one(store, random)).collect()
+    }
+
+    /// A segment or a manifest, often the newest.
+    fn damage_one(&mut self, store: &Store, random: &mut fastrand::Rng) -> Option<String> {
         let mut objects = store.list_flat(&Path::from("log")).expect("memory answers");
         objects.retain(|path| number(path).is_some() || path.as_ref().ends_with(".seg"));
         let newest = objects.iter().filter_map(|path| Some((number(path)?, path))).max()?.1.clone();
@@ -68,7 +94,7 @@ impl Damaged {
             true => self.broken.remove(path.as_ref()),
             false => self.broken.insert(path.to_string()),
         };
-        Some(format!("{path} is {}", if gone { "gone" } else { "damaged" }))
+        Some(said(&path, gone))
     }
 
     /// Puts everything back, as from a copy.
