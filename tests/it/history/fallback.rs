@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use object_store::path::Path;
 use rebateflow::checkpoint::Offsets;
-use rebateflow::error::ErrorKind;
-use rebateflow::history::{Dataset, HistoryReader, HistorySettings, Manifest, Store};
+use rebateflow::error::{ErrorKind, Result};
+use rebateflow::history::{Dataset, HistoryPin, HistoryReader, HistorySettings, Manifest, Store};
 
 use super::world::{Files, Process, accepted, assert_exactly, orders, positions, settings};
 use crate::simulation::damage::damage;
@@ -48,6 +48,15 @@ fn next(offsets: &Offsets) -> Vec<Option<i64>> {
 
 fn voided(store: &Store) -> Vec<(u64, u64)> {
     newest(store).voided.iter().map(|range| (range.from, range.to)).collect()
+}
+
+/// The events of a pin.
+fn read(pin: &HistoryPin) -> Result<Vec<(i32, i64)>> {
+    let (mut rows, mut seen) = (pin.rows(&Dataset::Events("orders".into()), None), vec![]);
+    while let Some(batch) = rows.next(&mut |_| Ok(()))? {
+        seen.extend(positions(&batch, "_partition", "_offset", "note"));
+    }
+    Ok(seen)
 }
 
 #[test]
@@ -235,13 +244,6 @@ fn who_stands_at_a_commit_that_was_given_up_is_told() {
     let mut process = three_commits(&store);
     let reader = HistoryReader::new(store.clone());
     let given_up = reader.pin().unwrap().unwrap();
-    let read = |pin: &rebateflow::history::HistoryPin| {
-        let (mut rows, mut seen) = (pin.rows(&Dataset::Events("orders".into()), None), vec![]);
-        while let Some(batch) = rows.next(&mut |_| Ok(()))? {
-            seen.extend(positions(&batch, "_partition", "_offset", "note"));
-        }
-        Ok::<_, rebateflow::error::Error>(seen)
-    };
     damage(&store, &Path::from("log/000000000003-000001.seg"), true);
     let (mut next, fenced) = (start(&store), process.committer.commit());
     assert!(fenced.is_ok(), "it has nothing to commit");
@@ -258,5 +260,20 @@ fn who_stands_at_a_commit_that_was_given_up_is_told() {
     let error = read(&given_up).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "commit 4 was given up: the log was damaged"));
     let pin = reader.pin().unwrap().unwrap();
+    assert_exactly(read(&pin).unwrap(), &accepted(&pin.manifest().offsets), "events");
+}
+
+#[test]
+fn a_reader_does_not_take_a_commit_for_one_that_was_lost_under_its_number() {
+    let store = Store::open("memory://").unwrap();
+    drop(three_commits(&store));
+    let reader = HistoryReader::new(store.clone());
+    assert_eq!(reader.pin().unwrap().unwrap().manifest().number, 4);
+    damage(&store, &Path::from("log/000000000004.json"), true);
+    let mut process = start(&store);
+    process.next_epoch(7, END).unwrap();
+    process.committer.commit().unwrap();
+    let pin = reader.pin().unwrap().unwrap();
+    assert_eq!((pin.manifest().number, next(&pin.manifest().offsets)), (5, vec![Some(17); 2]));
     assert_exactly(read(&pin).unwrap(), &accepted(&pin.manifest().offsets), "events");
 }
