@@ -161,32 +161,37 @@ fn state_that_was_merged_away_is_looked_for_again_and_lost_state_is_computed() {
     assert!(!standby.is_overtaken());
 }
 
-/// The newest manifest of a store, as bytes on a disk that went bad.
-fn damage_newest(store: &Store) {
-    let newest = Log::newest_number(store).expect("lists");
-    let path = Path::from(format!("log/{newest:012}.json"));
-    store.delete(&path).expect("deletes");
-    store.create(&path, "{".into()).expect("creates");
+/// The newest manifest of a store or its segment, as on a disk that went bad.
+fn damage_newest(store: &Store, ending: &str) {
+    let newest = format!("log/{:012}", Log::newest_number(store).expect("lists"));
+    let objects = store.list(&Path::from("log")).expect("lists");
+    let is_it = |path: &&Path| path.as_ref().starts_with(&newest) && path.as_ref().ends_with(ending);
+    let path = objects.iter().find(is_it).expect("it is there");
+    store.delete(path).expect("deletes");
+    store.create(path, "{".into()).expect("creates");
 }
 
 #[test]
 fn a_takeover_goes_back_where_the_newest_commit_is_damaged() {
-    let store = Store::open("memory://").expect("a store");
-    let options = options(&store);
-    let mut writer = Writer::start(&options);
-    writer.commit(false);
-    writer.commit(false);
-    let mut standby = standby(&options);
-    standby.look(&shared()).expect("follows");
-    assert_eq!(orders(&standby), 2);
-    damage_newest(&store);
-    // There is no heartbeat: the second look at the same number takes over.
-    let commit = standby.look(&shared()).expect("a damaged manifest has a number").expect("takes over");
-    let opening = Opening { newest: Some(commit), ..opening(&options, &standby.views, &Clock::System) };
-    let recovered = recovery::open(opening).expect("goes back");
-    assert_eq!(recovered.offsets.get("orders", 0), Some(1));
-    let ready = standby.ready(&recovered).expect("views");
-    assert!(ready.restored.is_none(), "its views have an order that is read again");
+    // Damaged is what the standby has to read, or what it has read before.
+    for ending in [".json", ".seg"] {
+        let store = Store::open("memory://").expect("a store");
+        let options = options(&store);
+        let mut writer = Writer::start(&options);
+        writer.commit(false);
+        writer.commit(false);
+        let mut standby = standby(&options);
+        standby.look(&shared()).expect("follows");
+        assert_eq!(orders(&standby), 2);
+        damage_newest(&store, ending);
+        // There is no heartbeat: the second look at the same number takes over.
+        let commit = standby.look(&shared()).expect("a damaged manifest has a number").expect("takes over");
+        let opening = Opening { newest: Some(commit), ..opening(&options, &standby.views, &Clock::System) };
+        let recovered = recovery::open(opening).expect("goes back");
+        assert_eq!(recovered.offsets.get("orders", 0), Some(1));
+        let ready = standby.ready(&recovered).expect("views");
+        assert!(ready.restored.is_none(), "{ending}: its views have an order that is read again");
+    }
 }
 
 #[test]
@@ -198,7 +203,7 @@ fn views_that_stand_at_a_commit_that_was_given_up_are_made_anew() {
     let mut standby = standby(&options);
     standby.look(&shared()).expect("follows");
     assert_eq!(orders(&standby), 3);
-    damage_newest(&store);
+    damage_newest(&store, ".json");
     let mut next = Writer::start(&options);
     next.orders = 2;
     // Two orders are left; the third is read again, and is not there twice.
