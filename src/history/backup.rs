@@ -180,6 +180,11 @@ impl Copying<'_> {
         for file in manifest.state.iter().flat_map(|state| &state.files) {
             self.copy(&file.file.object(), &Expected::Segment(&file.file))?;
         }
+        // A start may go back to the last rolled commit. Versions before that deleted its manifest.
+        match self.copy(&paths::manifest(manifest.roller.rolled_to), &Expected::Manifest) {
+            Err(error) if error.kind == ErrorKind::NotFound => {}
+            copied => copied?,
+        }
         for commit in pin.unrolled.iter() {
             if let Some(segment) = &commit.segment {
                 self.copy(&segment.object(), &Expected::Segment(segment))?;

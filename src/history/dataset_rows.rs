@@ -151,6 +151,10 @@ impl DatasetRows {
         let store = &self.pin.store;
         let (pinned, before) = (self.pin.manifest(), self.pin.manifest().roller.rolled_to);
         let newest = Log::peek(store)?.ok_or_else(|| missing(&gone.segment))?;
+        if newest.is_voided(pinned.number) {
+            let message = format!("commit {} was given up: the log was damaged", pinned.number);
+            return Err(Error::data(message).hint("read again: the answer is then of a later commit"));
+        }
         let mut records = rolls(store, before, newest.roller.rolled_to)?;
         records.retain(|record| record.commits.to >= gone.commit && record.commits.from <= pinned.number);
         let Some(rolled_to) = records.last().map(|record| record.commits.to) else {

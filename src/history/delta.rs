@@ -125,6 +125,21 @@ fn path(dataset: &Dataset, version: u64) -> Path {
     dataset.folder().join("_delta_log").join(format!("{version:020}.json"))
 }
 
+/// The folder of the dataset and the number of an entry, if this is the path of one.
+pub(super) fn entry_of(path: &Path) -> Option<(String, u64)> {
+    let (folder, entry) = path.as_ref().split_once("/_delta_log/")?;
+    Some((folder.to_string(), entry.strip_suffix(".json")?.parse().ok()?))
+}
+
+/// The commits of the roll that wrote an entry; None: somebody else did.
+pub(super) fn commits_of(entry: &[u8]) -> Option<CommitRange> {
+    let text = String::from_utf8_lossy(entry);
+    let mut actions = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let info = actions.find_map(|action| Some(action.get("commitInfo")?.get("rebateflow.commits")?.clone()))?;
+    let (from, to) = info.as_str()?.split_once('-')?;
+    Some(CommitRange { from: from.parse().ok()?, to: to.parse().ok()? })
+}
+
 /// Whether an entry adds and removes the files that these actions do.
 fn says(entry: &[u8], actions: &[Value]) -> bool {
     let lines = String::from_utf8_lossy(entry);

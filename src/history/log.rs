@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::fallback::{self, Chain};
 use super::manifest::{self, CommitRange, FORMAT, Manifest, RollerState, Segment, ViewForm};
 use super::paths::{self, LogObject};
 use super::store::{Created, Store};
@@ -58,7 +59,8 @@ impl Commit {
 impl Log {
     /// Opens the log for writing: takes a run, claims the next number and sweeps. `after`: only if this commit is the
     /// newest one (0: the store is empty), else `Unavailable`. `accepts` sees the newest manifest before anything is
-    /// written. Answers that manifest too; None: the store was empty.
+    /// written. Answers that manifest too; None: the store was empty. Where the log is damaged, it is the one that goes
+    /// back to the last whole commit.
     pub fn open(
         store: &Store,
         clock: &Clock,
@@ -68,27 +70,41 @@ impl Log {
         check_no_backup(store)?;
         let mut run = None;
         for _ in 0..OPEN_ATTEMPTS_MAX {
-            let found = newest(store)?;
-            if after.is_some_and(|after| after != found.as_ref().map_or(0, |found| found.number)) {
+            let before = highest(store)?;
+            let Chain { newest, highest: number, base: found, mut commits, damage } = match fallback::find(store) {
+                // Another writer has swept meanwhile.
+                Err(error) if error.kind == ErrorKind::Data && highest(store)? != before => continue,
+                chain => chain?,
+            };
+            if after.is_some_and(|after| after != newest) {
                 return Err(Error::unavailable(format!("another process has committed to {}", store.name())));
             }
-            found.iter().try_for_each(&accepts)?;
+            found.iter().chain(damage.iter().map(|damage| &damage.whole)).try_for_each(&accepts)?;
             // Epochs grow from commit to commit, so a run that another start has passed is not used.
             let run = match run.filter(|run| found.as_ref().is_none_or(|found| found.run < *run)) {
                 Some(run) => run,
                 None => *run.insert(take_run(store, found.as_ref().map_or(0, |found| found.run))?),
             };
             store.rely_on(&paths::run(run));
-            let opening = opening(found.as_ref(), run, clock.now_us());
-            let created = create_manifest(store, &opening)? == Created::New;
-            // A number is free again when another writer has gone on, rolled and swept meanwhile.
-            if created && newest(store)?.is_some_and(|newest| newest.number == opening.number) {
-                let unrolled = unrolled(store, &opening)?;
-                let log = Log { run, newest: opening, unrolled };
-                log.sweep(store)?;
-                log.sweep_state(store, None)?;
-                return Ok((log, found));
+            let opening = opening(found.as_ref(), number + 1, run, clock.now_us());
+            if !claim(store, &opening)? {
+                continue;
             }
+            let (newest, found) = match damage {
+                None => (opening, found),
+                Some(_) => match go_back(store, &opening)? {
+                    Some((back, whole)) => {
+                        commits = whole;
+                        (back.clone(), Some(back))
+                    }
+                    None => continue,
+                },
+            };
+            commits.push(Commit::of(&newest));
+            let log = Log { run, newest, unrolled: commits };
+            log.sweep(store)?;
+            log.sweep_state(store, None)?;
+            return Ok((log, found));
         }
         Err(Error::unavailable(format!("other writers keep committing to {}", store.name()))
             .hint("stop the other processes that use this data directory"))
@@ -101,12 +117,12 @@ impl Log {
 
     /// The commit of a number, for those who only look. `Data` if it is missing: swept, perhaps.
     pub(super) fn commit(store: &Store, number: u64) -> Result<Commit> {
-        let path = paths::manifest(number);
-        let bytes = store.read(&path).map_err(|e| match e.kind {
-            ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
-            _ => e,
-        })?;
-        Ok(Commit::of(&manifest::decode(&path, &bytes)?))
+        Ok(Commit::of(&fallback::read_manifest(store, number)?))
+    }
+
+    /// The number of the newest manifest, whether it can be read or not; 0: there is none.
+    pub fn newest_number(store: &Store) -> Result<u64> {
+        highest(store)
     }
 
     /// Whether there is a newer manifest than this one.
@@ -116,7 +132,7 @@ impl Log {
 
     /// A log that is never written.
     pub fn unwritten() -> Log {
-        Log { run: 1, newest: opening(None, 1, 0), unrolled: vec![] }
+        Log { run: 1, newest: opening(None, 1, 1, 0), unrolled: vec![] }
     }
 
     /// Creates the next manifest; its segment must exist by then. Can be called again with the same manifest after
@@ -143,7 +159,8 @@ impl Log {
     pub fn commits(&self, range: CommitRange) -> Result<Vec<Commit>> {
         let inside = |commit: &&Commit| (range.from..=range.to).contains(&commit.number);
         let commits: Vec<Commit> = self.unrolled.iter().filter(inside).cloned().collect();
-        if commits.len() as u64 != range.to - range.from + 1 {
+        let wanted = (range.from..=range.to).filter(|number| !self.newest.is_voided(*number)).count();
+        if commits.len() != wanted {
             return Err(Error::internal(format!("commits {} to {} are not in the log", range.from, range.to)));
         }
         Ok(commits)
@@ -167,16 +184,20 @@ impl Log {
         }
     }
 
-    /// Deletes what no reader and no recovery needs: rolled segments, their manifests, and segments that no manifest
-    /// names. Only numbers up to the newest manifest are touched: what lies beyond may belong to a newer writer.
+    /// Deletes what no reader and no recovery needs: rolled segments, their manifests but the last (a start may go back to
+    /// it), and segments that no manifest names. Those of voided commits stay until the next roll: Kafka may not have
+    /// their messages any more. Only numbers up to the newest manifest are touched: what lies beyond may belong to a newer
+    /// writer.
     pub fn sweep(&self, store: &Store) -> Result<()> {
+        let rolled_to = self.newest.roller.rolled_to;
         let kept: BTreeSet<&str> = self.unrolled.iter().filter_map(|c| c.segment.as_ref()).map(|s| &*s.path).collect();
         for path in store.list_flat(&paths::log())? {
             let gone = match paths::log_object(&path) {
-                Some(LogObject::Segment(number)) => number <= self.newest.number && !kept.contains(path.as_ref()),
-                Some(LogObject::Manifest(number)) => {
-                    number <= self.newest.roller.rolled_to && number < self.newest.number
+                Some(LogObject::Segment(number)) => {
+                    let stays = number > rolled_to && self.newest.is_voided(number);
+                    number <= self.newest.number && !stays && !kept.contains(path.as_ref())
                 }
+                Some(LogObject::Manifest(number)) => number < rolled_to,
                 None => false,
             };
             if gone {
@@ -228,22 +249,54 @@ fn create_manifest(store: &Store, manifest: &Manifest) -> Result<Created> {
     store.create(&paths::manifest(manifest.number), Bytes::from(manifest::encode(manifest)?))
 }
 
-/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest. A directory is not listed at
-/// one moment: while all that was there is swept, a listing may miss that and what was created since. So two in a row
-/// must agree; a sweep deletes older manifests first, so the second does not find what the first was too late for.
-fn newest(store: &Store) -> Result<Option<Manifest>> {
+/// Creates the next manifest and tells whether it is the newest one: a number is free again when another writer has gone
+/// on, rolled and swept meanwhile.
+fn claim(store: &Store, next: &Manifest) -> Result<bool> {
+    Ok(create_manifest(store, next)? == Created::New && highest(store)? == next.number)
+}
+
+/// After the claim of a damaged log: the manifest that goes back, and the whole commits before it. None: another writer was
+/// faster.
+fn go_back(store: &Store, claimed: &Manifest) -> Result<Option<(Manifest, Vec<Commit>)>> {
+    let Chain { highest, commits, damage, .. } = fallback::find(store)?;
+    let Some(damage) = damage.filter(|_| highest == claimed.number) else {
+        return Ok(None);
+    };
+    let back = damage.fall_back(store, claimed)?;
+    Ok(claim(store, &back)?.then_some((back, commits)))
+}
+
+/// The numbers of all manifests, in order. A directory is not listed at one moment: while all that was there is swept, a
+/// listing may miss that and what was created since. So two in a row must agree; a sweep deletes older manifests first, so
+/// the second does not find what the first was too late for.
+fn numbers(store: &Store) -> Result<Vec<u64>> {
     let mut before = None;
     for _ in 0..2 * OPEN_ATTEMPTS_MAX {
-        let listed = store.list_flat(&paths::log())?;
         let number = |path| match paths::log_object(path) {
             Some(LogObject::Manifest(number)) => Some(number),
             _ => None,
         };
-        let newest = listed.iter().filter_map(number).max();
-        if before.replace(newest) != Some(newest) {
-            continue;
+        let listed: Vec<u64> = store.list_flat(&paths::log())?.iter().filter_map(number).collect();
+        let newest = listed.last().copied();
+        if before.replace(newest) == Some(newest) {
+            return Ok(listed);
         }
-        let Some(number) = newest else {
+    }
+    Err(faster(store))
+}
+
+fn faster(store: &Store) -> Error {
+    Error::unavailable(format!("the log in {} changes faster than it can be read", store.name()))
+}
+
+fn highest(store: &Store) -> Result<u64> {
+    Ok(numbers(store)?.last().copied().unwrap_or(0))
+}
+
+/// The newest manifest. Another writer may delete manifests meanwhile, but never the newest.
+fn newest(store: &Store) -> Result<Option<Manifest>> {
+    for _ in 0..OPEN_ATTEMPTS_MAX {
+        let Some(number) = numbers(store)?.last().copied() else {
             return Ok(None);
         };
         let path = paths::manifest(number);
@@ -253,7 +306,19 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
             Err(e) => return Err(e),
         }
     }
-    Err(Error::unavailable(format!("the log in {} changes faster than it can be read", store.name())))
+    Err(faster(store))
+}
+
+/// The greatest number of a manifest (0: there is none), and the newest manifest that is not damaged.
+pub(super) fn newest_readable(store: &Store) -> Result<(u64, Option<Manifest>)> {
+    let numbers = numbers(store)?;
+    for number in numbers.iter().rev() {
+        match fallback::read_manifest(store, *number) {
+            Err(error) if error.kind == ErrorKind::Data => {}
+            manifest => return Ok((numbers.last().copied().unwrap_or(0), manifest.map(Some)?)),
+        }
+    }
+    Ok((numbers.last().copied().unwrap_or(0), None))
 }
 
 /// A run that no process has had: above all objects of runs and, if some of these were lost, above the log's.
@@ -268,11 +333,11 @@ fn take_run(store: &Store, of_log: u32) -> Result<u32> {
 }
 
 /// The manifest that claims the log: everything as before, under a new run.
-fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
+pub(super) fn opening(before: Option<&Manifest>, number: u64, run: u32, now_us: i64) -> Manifest {
     match before {
         Some(before) => Manifest {
-            format: FORMAT,
-            number: before.number + 1,
+            format: before.format,
+            number,
             run,
             epoch: 0,
             committed_at_us: now_us.max(before.committed_at_us),
@@ -281,7 +346,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
         },
         None => Manifest {
             format: FORMAT,
-            number: 1,
+            number,
             run,
             epoch: 0,
             committed_at_us: now_us,
@@ -294,11 +359,7 @@ fn opening(before: Option<&Manifest>, run: u32, now_us: i64) -> Manifest {
             roller: RollerState::default(),
             delivered: None,
             state: None,
+            voided: vec![],
         },
     }
-}
-
-fn unrolled(store: &Store, newest: &Manifest) -> Result<Vec<Commit>> {
-    let before = (newest.roller.rolled_to + 1..newest.number).map(|number| Log::commit(store, number));
-    before.chain([Ok(Commit::of(newest))]).collect()
 }

@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 
 /// Format of manifests, segments and roll records. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
+/// Format of a manifest that voids commits: versions that know nothing of these must not read on.
+pub const FORMAT_VOIDING: u32 = 2;
 
 /// One commit. Everything is as of after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +58,18 @@ pub struct Manifest {
     /// What a start goes on from; None: from all events.
     #[serde(default)]
     pub state: Option<StateForm>,
+    /// Commits that were given up because the log was damaged, in order: their rows do not count, and their offsets were
+    /// read again. Kept for ever, for whoever still stands at one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voided: Vec<CommitRange>,
 }
 
 impl Manifest {
+    /// Whether a commit was given up.
+    pub fn is_voided(&self, number: u64) -> bool {
+        self.voided.iter().any(|range| (range.from..=range.to).contains(&number))
+    }
+
     /// The last epoch that is included, as the rows of the history name it.
     pub fn epoch_number(&self) -> i64 {
         epoch_number(self.run, self.epoch)
@@ -225,9 +236,9 @@ pub fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
     if bytes.get(SEAL_BYTES..).map(checksum) != Some(seal.checksum) {
         return Err(damaged());
     }
-    if seal.format > FORMAT {
-        return Err(Error::refused(format!("{path} has format {}, this version reads up to {FORMAT}", seal.format))
-            .hint("start the version that wrote it, or a newer one"));
+    if seal.format > FORMAT_VOIDING {
+        let message = format!("{path} has format {}, this version reads up to {FORMAT_VOIDING}", seal.format);
+        return Err(Error::refused(message).hint("start the version that wrote it, or a newer one"));
     }
     serde_json::from_slice(bytes).map_err(|e| damaged().caused_by(e))
 }
@@ -259,6 +270,7 @@ mod tests {
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
             state: None,
+            voided: vec![],
             delivered: None,
             roller: RollerState {
                 rolled_to: 4,
@@ -293,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused() {
-        let bytes = encode(&Manifest { format: FORMAT + 1, ..manifest() }).unwrap();
+        let bytes = encode(&Manifest { format: FORMAT_VOIDING + 1, ..manifest() }).unwrap();
         let error = decode::<Manifest>(&super::super::paths::manifest(12), &bytes).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Refused);
     }

@@ -16,6 +16,7 @@ mod dead_letters;
 mod delta;
 mod directory;
 mod events;
+mod fallback;
 mod file_rows;
 mod heartbeat;
 mod log;

@@ -45,6 +45,8 @@ struct Known {
     rolled_to: u64,
     /// What was taken out of the records.
     dropped: Vec<Dropped>,
+    /// The run of the newest manifest.
+    run: Option<u32>,
     commits: BTreeMap<u64, Commit>,
 }
 
@@ -98,8 +100,12 @@ impl Known {
             self.dropped.clone_from(dropped);
         }
         self.rolled_to = rolled_to;
-        self.commits.retain(|number, _| *number > rolled_to);
-        for number in rolled_to + 1..newest.number {
+        // Where another writer has taken over, a commit that was lost may have come back as another one.
+        if self.run.replace(newest.run) != Some(newest.run) {
+            self.commits.clear();
+        }
+        self.commits.retain(|number, _| *number > rolled_to && !newest.is_voided(*number));
+        for number in (rolled_to + 1..newest.number).filter(|number| !newest.is_voided(*number)) {
             if let Entry::Vacant(place) = self.commits.entry(number) {
                 place.insert(Log::commit(store, number)?);
             }

@@ -57,21 +57,46 @@ pub fn roll(
         let file = write(store, range, dataset.file(date, range), (&dataset, &parts))?;
         added.entry(dataset).or_default().push(file);
     }
+    let at_ms = commits.last().map_or(0, |commit| commit.committed_at_us.div_euclid(1_000));
+    publish(store, before, Entry { commits: range, at_ms }, added)
+}
+
+/// As `roll`, from files that are all there already: no segment is needed. `at_ms`: the time of the last commit.
+pub(super) fn finish_roll(
+    store: &Store,
+    before: &RollerState,
+    entry: Entry,
+    files: Vec<(Dataset, Path)>,
+) -> Result<(RollRecord, BTreeMap<String, DeltaTable>)> {
+    let mut added: BTreeMap<Dataset, Vec<AddedFile>> = BTreeMap::new();
+    for (dataset, path) in files {
+        let stored = store.read(&path)?;
+        added.entry(dataset.clone()).or_default().push(added_file(path, &dataset, &stored)?);
+    }
+    publish(store, before, entry, added)
+}
+
+/// Adds files that are there to the Delta logs, and creates the record.
+fn publish(
+    store: &Store,
+    before: &RollerState,
+    entry: Entry,
+    mut added: BTreeMap<Dataset, Vec<AddedFile>>,
+) -> Result<(RollRecord, BTreeMap<String, DeltaTable>)> {
     let files = added.values().flatten().map(|added| added.file.clone()).collect();
     let removed = removed(store, before)?;
     if before.delta.is_none() {
         add_earlier(store, before.rolled_to, &mut added)?;
     }
     let mut delta = before.delta.clone().unwrap_or_default();
-    let at_ms = commits.last().map_or(0, |commit| commit.committed_at_us.div_euclid(1_000));
     for dataset in added.keys().chain(removed.keys()).collect::<BTreeSet<_>>() {
         let of_it =
             (added.get(dataset).map_or(&[][..], Vec::as_slice), removed.get(dataset).map_or(&[][..], Vec::as_slice));
         let folder = dataset.folder().to_string();
-        let end = delta::append(store, dataset, of_it, delta.get(&folder), &Entry { commits: range, at_ms })?;
+        let end = delta::append(store, dataset, of_it, delta.get(&folder), &entry)?;
         delta.extend(end.map(|end| (folder, end)));
     }
-    let record = RollRecord { format: FORMAT, commits: range, files };
+    let record = RollRecord { format: FORMAT, commits: entry.commits, files };
     create_record(store, &record)?;
     Ok((record, delta))
 }
@@ -101,13 +126,20 @@ fn write(store: &Store, range: CommitRange, path: Path, (dataset, parts): (&Data
         Created::New => bytes,
         Created::Exists => store.read(&path)?,
     };
-    let footer = archive_footer(&stored)?;
-    if archive_rows(&footer) != rows {
+    let file = added_file(path, dataset, &stored)?;
+    if file.file.rows != rows {
+        let path = file.file.path;
         return Err(Error::data(format!("{path} exists and does not hold the {rows} rows of its commits"))
             .hint("move this file away: it was not written by a roll of these commits"));
     }
-    let (path, bytes, checksum) = (path.to_string(), stored.len() as u64, checksum(&stored));
-    Ok(AddedFile { file: RolledFile { path, dataset: dataset.clone(), rows, bytes, checksum }, footer })
+    Ok(file)
+}
+
+fn added_file(path: Path, dataset: &Dataset, stored: &Bytes) -> Result<AddedFile> {
+    let footer = archive_footer(stored)?;
+    let (path, rows, bytes) = (path.to_string(), archive_rows(&footer), stored.len() as u64);
+    let file = RolledFile { path, dataset: dataset.clone(), rows, bytes, checksum: checksum(stored) };
+    Ok(AddedFile { file, footer })
 }
 
 /// Puts the files of earlier rolls, which have no Delta log, before those of this one.

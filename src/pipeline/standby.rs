@@ -18,7 +18,7 @@ use super::wiring::{PipelineOptions, Shared, opening};
 use crate::changes::{Changes, EventBatch};
 use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
-use crate::history::{Epochs, HistoryReader, Manifest, StateForm, ViewIdentity, newest_heartbeat};
+use crate::history::{Epochs, HistoryReader, Log, Manifest, StateForm, ViewIdentity, newest_heartbeat};
 use crate::recovery::{self, Recovered};
 
 /// How often the writer is looked at, as a part of the time after which a silent one counts as gone.
@@ -51,6 +51,17 @@ struct Place {
     /// The last epoch of the stored state that `restored` goes on from.
     state: Option<i64>,
     restored: Restored,
+}
+
+impl Place {
+    /// Whether its commit is one of this history: not given up, or lost and then written anew.
+    fn is_of(&self, found: &Recovered, manifest: &Manifest) -> bool {
+        let commits = &found.end.log.unrolled;
+        let commit = commits.iter().find(|commit| commit.number == self.commit);
+        self.commit <= manifest.number
+            && !manifest.is_voided(self.commit)
+            && commit.is_none_or(|of| of.epoch <= self.epoch)
+    }
 }
 
 /// The newest of the writer, and since when there is nothing newer.
@@ -87,8 +98,11 @@ impl<'a> Standby<'a> {
                     self.overtaken += 1;
                     tracing::debug!(%error, "the writer was faster; looking again");
                 }
-                // The store may be away, or something is lost.
-                Err(error) if matches!(error.kind, ErrorKind::Data | ErrorKind::Unavailable) => {
+                // Something is lost. A takeover goes back to the last whole commit.
+                Err(error) if error.kind == ErrorKind::Data => {
+                    tracing::warn!(%error, "the writer cannot be followed");
+                }
+                Err(error) if error.kind == ErrorKind::Unavailable => {
                     tracing::warn!(%error, "the writer cannot be followed at the moment");
                     self.seen = None;
                 }
@@ -108,7 +122,9 @@ impl<'a> Standby<'a> {
     /// The views, for the one that has claimed the log.
     pub fn ready(mut self, recovered: &Recovered) -> Result<Ready> {
         let state = recovered.state().map(|state| state.epoch);
-        let place = self.place.take().filter(|place| place.state == state && !self.cold);
+        let commit = recovered.manifest.as_ref().map(|manifest| manifest.number);
+        let stands = |place: &Place| place.state == state && Some(place.commit) == commit;
+        let place = self.place.take().filter(|place| stands(place) && !self.cold);
         let restored = place.map(|place| place.restored);
         if restored.is_none() {
             self.engine.rebuild()?;
@@ -119,30 +135,50 @@ impl<'a> Standby<'a> {
     /// Goes on to the newest commit; gives it if its writer is gone.
     fn look(&mut self, shared: &Shared) -> Result<Option<u64>> {
         let heartbeat = newest_heartbeat(&self.options.store)?;
+        // A damaged manifest has a number, too.
+        let commit = Log::newest_number(&self.options.store)?;
+        let followed = self.follow_once(shared);
+        match self.gone(commit, heartbeat, shared) {
+            Some(commit)
+                if followed.as_ref().is_err_and(|error| error.kind == ErrorKind::Data) && !self.is_overtaken() =>
+            {
+                // What a step that failed has done to the views is not known.
+                self.place = None;
+                Ok(Some(commit))
+            }
+            gone => followed.map(|()| gone),
+        }
+    }
+
+    fn follow_once(&mut self, shared: &Shared) -> Result<()> {
         let found = recovery::look(opening(self.options, &self.views, &shared.clock), &self.reader)?;
-        let commit = found.as_ref().and_then(|found| found.manifest.as_ref()).map_or(0, |manifest| manifest.number);
         if let Some(found) = found.filter(|_| !self.cold) {
             self.looked_at.clone_from(&found.manifest);
             self.go_on(&found, shared)?;
         }
+        Ok(())
+    }
+
+    /// The newest commit, if its writer is gone.
+    fn gone(&mut self, commit: u64, heartbeat: Option<Path>, shared: &Shared) -> Option<u64> {
         let now = shared.clock.instant();
         let same = |seen: &&Seen| (seen.commit, &seen.heartbeat) == (commit, &heartbeat);
         let Some(seen) = self.seen.as_ref().filter(same) else {
             self.seen = Some(Seen { commit, heartbeat, since: now });
-            return Ok(None);
+            return None;
         };
         let silent = now.saturating_duration_since(seen.since);
         if heartbeat.is_none() || silent >= self.options.takeover_after {
             tracing::info!(?silent, commit, "the writer is gone; taking over");
             self.seen = None;
-            return Ok(Some(commit));
+            return Some(commit);
         }
-        Ok(None)
+        None
     }
 
     fn go_on(&mut self, found: &Recovered, shared: &Shared) -> Result<()> {
         let Some(manifest) = &found.manifest else { return Ok(()) };
-        let Some(mut place) = self.place.take() else {
+        let Some(mut place) = self.place.take().filter(|place| place.is_of(found, manifest)) else {
             self.engine.rebuild()?;
             begin_clock(&mut self.engine, found, shared.clock.now_us());
             let saved = found.saved_tables(|| self.is_overtaken())?;

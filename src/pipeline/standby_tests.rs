@@ -9,6 +9,7 @@ use crate::engine::RECOMPUTE_ROWS_MAX;
 use crate::history::{HistorySettings, Store};
 use crate::ingest::{Decoder, Fetched, Message};
 use crate::pipeline::Stepped;
+use crate::recovery::Opening;
 use crate::tasks::Stop;
 
 const SQL: &str = "CREATE TABLE orders (id BIGINT NOT NULL, amount BIGINT NOT NULL, PRIMARY KEY (id))
@@ -158,4 +159,57 @@ fn state_that_was_merged_away_is_looked_for_again_and_lost_state_is_computed() {
     // Overtaken at every look, it goes on with what there is.
     standby.overtaken = OVERTAKEN_MAX;
     assert!(!standby.is_overtaken());
+}
+
+/// The newest manifest of a store or its segment, as on a disk that went bad.
+fn damage_newest(store: &Store, ending: &str) {
+    let newest = format!("log/{:012}", Log::newest_number(store).expect("lists"));
+    let objects = store.list(&Path::from("log")).expect("lists");
+    let is_it = |path: &&Path| path.as_ref().starts_with(&newest) && path.as_ref().ends_with(ending);
+    let path = objects.iter().find(is_it).expect("it is there");
+    store.delete(path).expect("deletes");
+    store.create(path, "{".into()).expect("creates");
+}
+
+#[test]
+fn a_takeover_goes_back_where_the_newest_commit_is_damaged() {
+    // Damaged is what the standby has to read, or what it has read before.
+    for ending in [".json", ".seg"] {
+        let store = Store::open("memory://").expect("a store");
+        let options = options(&store);
+        let mut writer = Writer::start(&options);
+        writer.commit(false);
+        writer.commit(false);
+        let mut standby = standby(&options);
+        standby.look(&shared()).expect("follows");
+        assert_eq!(orders(&standby), 2);
+        damage_newest(&store, ending);
+        // There is no heartbeat: the second look at the same number takes over.
+        let commit = standby.look(&shared()).expect("a damaged manifest has a number").expect("takes over");
+        let opening = Opening { newest: Some(commit), ..opening(&options, &standby.views, &Clock::System) };
+        let recovered = recovery::open(opening).expect("goes back");
+        assert_eq!(recovered.offsets.get("orders", 0), Some(1));
+        let ready = standby.ready(&recovered).expect("views");
+        assert!(ready.restored.is_none(), "{ending}: its views have an order that is read again");
+    }
+}
+
+#[test]
+fn views_that_stand_at_a_commit_that_was_given_up_are_made_anew() {
+    let store = Store::open("memory://").expect("a store");
+    let options = options(&store);
+    let mut writer = Writer::start(&options);
+    (0..3).for_each(|_| writer.commit(false));
+    let mut standby = standby(&options);
+    standby.look(&shared()).expect("follows");
+    assert_eq!(orders(&standby), 3);
+    damage_newest(&store, ".json");
+    let mut next = Writer::start(&options);
+    next.orders = 2;
+    // Two orders are left; the third is read again, and is not there twice.
+    for expected in [2, 3] {
+        standby.look(&shared()).expect("follows the next writer");
+        assert_eq!(orders(&standby), expected);
+        next.commit(false);
+    }
 }

@@ -10,6 +10,7 @@ mod backup;
 #[cfg(feature = "s3")]
 mod bucket;
 mod crashes;
+mod fallback;
 mod past;
 mod restarts;
 mod retention;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
-use object_store::path::Path;
 use rebateflow::checkpoint::Offsets;
 use rebateflow::clock::Clock;
 use rebateflow::engine::RECOMPUTE_ROWS_MAX;
 use rebateflow::error::{Error, ErrorKind};
-use rebateflow::history::{HistorySettings, Store};
+use rebateflow::history::{HistoryPin, HistorySettings, Store};
 use rebateflow::pipeline::{PipelineOptions, Shared, Stepped};
 use rebateflow::tasks::Stop;
 
 use super::checks::{self, KINDS, assert_files, assert_history, assert_kept, assert_views, covers, pin};
+use super::damage::{self, Damaged, Expected};
 use super::said::warnings;
 use super::source::{STEP_US_MAX, Source};
 use super::tally::Tally;
@@ -53,6 +53,8 @@ pub struct Case {
     armed: bool,
     /// State files that were damaged.
     damaged: BTreeSet<String>,
+    /// Damaged segments and manifests.
+    log: Damaged,
     /// The commit of the state with which a start fell back on the history, unless a file was damaged after it.
     fell_back: Option<u64>,
     /// What a successful commit said is durable.
@@ -90,6 +92,7 @@ impl Case {
             weather_percent: [0, 0, 1, 3][random.usize(0..4)],
             armed: false,
             damaged: BTreeSet::new(),
+            log: Damaged::default(),
             fell_back: None,
             acknowledged: Offsets::new(),
             life: None,
@@ -314,12 +317,15 @@ impl Case {
         while self.random.u32(0..3) == 0 {
             self.chosen.change(&mut self.random);
             self.tally.changed_views += 1;
-            let note = format!("now {:?}", self.chosen);
-            self.note(note);
+            self.trace.push(format!("now {:?}", self.chosen));
         }
         self.shards = [1, 1, 3][self.random.usize(0..3)];
         if self.random.u32(0..4) == 0 {
             self.damage();
+        }
+        // A process that hangs would go on over a log that is not what it left.
+        if self.hanging.is_none() && self.random.u32(0..4) == 0 {
+            self.damage_log();
         }
         if self.random.u32(0..4) == 0 {
             self.arm();
@@ -328,22 +334,17 @@ impl Case {
 
     /// A state file is gone, or a byte of every hundred is another.
     fn damage(&mut self) {
-        let store = self.healthy();
-        let files = store.list(&Path::from("state")).expect("memory answers");
-        if files.is_empty() {
-            return;
-        }
-        let path = &files[self.random.usize(0..files.len())];
-        let mut bytes = store.read(path).expect("memory answers").to_vec();
-        store.delete(path).expect("memory answers");
-        let gone = self.random.bool();
-        if !gone {
-            bytes.iter_mut().step_by(100).for_each(|byte| *byte = byte.wrapping_add(1));
-            store.create(path, bytes.into()).expect("memory answers");
-        }
-        self.note(format!("{path} is {}", if gone { "gone" } else { "damaged" }));
-        self.damaged.insert(path.to_string());
+        let Some((path, note)) = damage::state(&self.healthy(), &mut self.random) else { return };
+        self.note(note);
+        self.damaged.insert(path);
         self.fell_back = None;
+    }
+
+    fn damage_log(&mut self) {
+        self.fell_back = None;
+        for note in self.log.damage(&self.healthy(), &mut self.random) {
+            self.note(note);
+        }
     }
 
     fn options(&mut self) -> PipelineOptions {
@@ -375,14 +376,10 @@ impl Case {
     fn open(&mut self) {
         self.set_weather();
         let options = self.options();
-        let before = pin(&self.healthy());
-        let falls_back = before.as_ref().is_some_and(|pin| checks::counts(pin, &self.damaged));
-        let shared = Shared {
-            clock: self.clock.clone(),
-            stop: Stop::default(),
-            readiness: Arc::default(),
-            metrics: Arc::default(),
-        };
+        let expected = self.log.expected(&self.healthy());
+        let before = if expected == Expected::GoOn { pin(&self.healthy()) } else { None };
+        let clock = self.clock.clone();
+        let shared = Shared { clock, stop: Stop::default(), readiness: Arc::default(), metrics: Arc::default() };
         self.tally.starts += 1;
         let (started, said) = warnings(|| {
             let mut stepped = Stepped::open(&options, &shared)?;
@@ -391,11 +388,26 @@ impl Case {
         });
         let stepped = match started {
             Ok(stepped) => stepped,
+            Err(error) if error.kind == ErrorKind::Data && expected == Expected::Refuse => {
+                self.note(format!("refused: {error}"));
+                self.tally.starts_that_were_refused += 1;
+                self.log.restore(&self.healthy());
+                return self.open();
+            }
             Err(error) => {
                 self.tally.starts_that_failed += 1;
                 return self.failed("start", &error);
             }
         };
+        assert_ne!(expected, Expected::Refuse, "what is rolled was taken back");
+        let before = before.or_else(|| self.went_back(expected, &stepped, &said));
+        // With the newest manifest its commit is gone, and nothing shows that it was there.
+        if self.log.is_new() && !covers(stepped.offsets(), &self.acknowledged) {
+            self.tally.starts_that_read_again += 1;
+            self.acknowledged = stepped.offsets().clone();
+        }
+        self.log.forget();
+        let falls_back = before.as_ref().is_some_and(|pin| checks::counts(pin, &self.healthy(), &self.damaged));
         let offsets = stepped.offsets().clone();
         self.note(format!("started with {} shards at {offsets:?}", self.shards));
         let state = before.as_ref().and_then(|pin| pin.manifest().state.as_ref()).map(|state| state.commit);
@@ -417,6 +429,18 @@ impl Case {
         }
         assert_views(stepped.engine(), &self.source, &offsets);
         self.life = Some(Life { read: offsets, stepped });
+    }
+
+    /// Where the log was damaged: the offsets are those of the last whole commit. Gives the history as it is now.
+    fn went_back(&mut self, expected: Expected, stepped: &Stepped, said: &str) -> Option<HistoryPin> {
+        let Expected::GoBack(offsets) = expected else { return None };
+        let found = stepped.offsets();
+        assert!(covers(found, &offsets) && covers(&offsets, found), "went back to {found:?} and not to {offsets:?}");
+        match damage::gives_up(said) {
+            true => self.tally.starts_that_went_back += 1,
+            false => self.tally.starts_that_needed_no_segment += 1,
+        }
+        pin(&self.healthy())
     }
 
     fn set_weather(&mut self) {

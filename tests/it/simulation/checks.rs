@@ -149,10 +149,11 @@ fn folded(changes: &[RecordBatch], columns: usize) -> Vec<String> {
     weights.into_iter().flat_map(|(line, weight)| std::iter::repeat_n(line, weight as usize)).collect()
 }
 
-/// Whether some saved table that counts has rows in one of these state files.
-pub fn counts(pin: &HistoryPin, damaged: &BTreeSet<String>) -> bool {
+/// Whether some saved table that counts has rows in a state file that is damaged or not there.
+pub fn counts(pin: &HistoryPin, store: &Store, damaged: &BTreeSet<String>) -> bool {
     let Some(state) = pin.manifest().state.as_ref() else { return false };
-    state.files.iter().filter(|file| damaged.contains(&file.file.path)).any(|file| {
+    let is_lost = |path: &String| damaged.contains(path) || store.read(&path.as_str().into()).is_err();
+    state.files.iter().filter(|file| is_lost(&file.file.path)).any(|file| {
         file.file.sections.iter().any(|section| match &section.dataset {
             Dataset::State(name) => state.tables.get(name).is_some_and(|form| file.commit >= form.from),
             _ => false,

@@ -3,15 +3,16 @@
 //!
 //! A case makes a script of messages and then takes random steps: a batch arrives, an epoch is published, one is handed
 //! to the committer, a commit, time passes, the power goes off (now, or before, in or after some later write), and a
-//! start, perhaps with other views, other SQL, another number of shards, or with a damaged state file. After every
+//! start, perhaps with other views, other SQL, another number of shards, or with damaged state files, segments and manifests. After every
 //! start and at the end the views are compared with the batch oracle, and the history with the script.
 //!
 //! `REBATEFLOW_SIM_SEED` is the first seed, `REBATEFLOW_SIM_CASES` the number of cases.
 
 mod case;
 mod checks;
+pub mod damage;
 mod retention;
-mod said;
+pub mod said;
 mod source;
 mod tally;
 mod views;

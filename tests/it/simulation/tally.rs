@@ -11,6 +11,11 @@ pub struct Tally {
     pub starts_that_failed: usize,
     pub starts_from_state: usize,
     pub starts_that_said_state_is_damaged: usize,
+    /// The log was damaged: commits were given up; so were acknowledged ones; a roll had all its files; rolled commits were lost.
+    pub starts_that_went_back: usize,
+    pub starts_that_read_again: usize,
+    pub starts_that_needed_no_segment: usize,
+    pub starts_that_were_refused: usize,
     pub state_files_max: usize,
     pub changed_views: usize,
     pub kills_between_steps: usize,
@@ -31,6 +36,10 @@ impl Tally {
         self.starts_that_failed += other.starts_that_failed;
         self.starts_from_state += other.starts_from_state;
         self.starts_that_said_state_is_damaged += other.starts_that_said_state_is_damaged;
+        self.starts_that_went_back += other.starts_that_went_back;
+        self.starts_that_read_again += other.starts_that_read_again;
+        self.starts_that_needed_no_segment += other.starts_that_needed_no_segment;
+        self.starts_that_were_refused += other.starts_that_were_refused;
         self.changed_views += other.changed_views;
         self.kills_between_steps += other.kills_between_steps;
         other
@@ -52,6 +61,9 @@ impl Tally {
         let figures = [
             self.starts_from_state,
             self.starts_that_said_state_is_damaged,
+            self.starts_that_went_back,
+            self.starts_that_read_again,
+            self.starts_that_needed_no_segment,
             self.changed_views,
             self.kills_between_steps,
             self.errors,
