@@ -23,7 +23,8 @@ use case::Case;
 use tally::Tally;
 
 const CASES: u64 = 40;
-const FIRST_SEED: u64 = 1;
+/// From here on 40 cases meet every kind of write with a kill.
+const FIRST_SEED: u64 = 5_000;
 /// Cases run beside one another.
 const THREADS: u64 = 2;
 
