@@ -99,6 +99,15 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let changed = of_one_type(&mut args.iter_mut().skip(first).collect::<Vec<_>>(), schema)?;
             Ok(told(Expr::ScalarFunction(ScalarFunction { func, args }), changed))
         }
+        // DataFusion knows DATE_BIN of microseconds with an origin of nanoseconds only, else both become nanoseconds.
+        Expr::ScalarFunction(ScalarFunction { func, mut args }) if func.name() == "date_bin" && args.len() == 3 => {
+            let DataType::Timestamp(TimeUnit::Microsecond, zone) = args[2].get_type(schema)? else {
+                return Ok(Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })));
+            };
+            let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, zone);
+            args[2] = args[2].clone().cast_to(&nanoseconds, schema)?;
+            Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
+        }
         other => Ok(Transformed::no(other)),
     }
 }
