@@ -1,6 +1,6 @@
 //! How commands print rows: as a table, as JSON lines or as CSV.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 
 use clap::ValueEnum;
 use datafusion::arrow::array::RecordBatch;
@@ -11,14 +11,23 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use crate::error::{Error, Result};
 use crate::query::JsonColumns;
 
-/// Writes a line to stdout. A reader that went away, as `head` does, is no fault of the command.
+/// Writes a line to stdout.
 macro_rules! say {
-    ($($words:tt)*) => { drop(std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($words)*)))) };
+    ($($words:tt)*) => { $crate::cli::print::line(&mut std::io::stdout(), format_args!($($words)*)) };
 }
 
-/// Writes a line to stderr. When nobody reads it there is nowhere to say so.
+/// Writes a line to stderr.
 macro_rules! tell {
-    ($($words:tt)*) => { drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($words)*)))) };
+    ($($words:tt)*) => { $crate::cli::print::line(&mut std::io::stderr(), format_args!($($words)*)) };
+}
+
+/// A reader that went away, as `head` does, is no fault of the command, and nothing to end for; a full disk is said, where
+/// that can be.
+pub(super) fn line(to: &mut dyn Write, words: std::fmt::Arguments<'_>) {
+    match to.write_fmt(format_args!("{words}\n")) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => drop(writeln!(std::io::stderr(), "error: cannot print: {e}")),
+        _ => {}
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -21,16 +21,13 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::archive::rows_of_a_batch;
-use super::manifest::Checksum;
 use super::roller::RolledFile;
+use super::segment::check_bytes;
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of a file's end that are read first: the footer of most files.
 const FOOTER_BYTES: u64 = 64 << 10;
-
-/// Bytes that are read at a time to compare a checksum.
-const PIECE_BYTES: u64 = 4 << 20;
 
 /// A rolled file that is whole, and whose footer is read.
 pub(super) struct OpenFile {
@@ -43,7 +40,7 @@ pub(super) struct OpenFile {
 impl OpenFile {
     pub fn open(store: &Store, file: &RolledFile) -> Result<OpenFile> {
         let path = Path::from(file.path.as_str());
-        store.check_once(&path, || check_whole(store, &path, file))?;
+        store.check_once(&path, || check_bytes(store, &path, 0..file.bytes, &file.checksum))?;
         let mut wanted = FOOTER_BYTES.min(file.bytes);
         loop {
             let end = read(store, &path, file.bytes - wanted..file.bytes)?;
@@ -125,19 +122,6 @@ fn read(store: &Store, path: &Path, range: std::ops::Range<u64>) -> Result<Bytes
         ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
         _ => e,
     })
-}
-
-fn check_whole(store: &Store, path: &Path, file: &RolledFile) -> Result<()> {
-    let (mut sum, mut from) = (Checksum::default(), 0);
-    while from < file.bytes {
-        let to = (from + PIECE_BYTES).min(file.bytes);
-        sum.update(&read(store, path, from..to)?);
-        from = to;
-    }
-    if sum.text() == file.checksum {
-        return Ok(());
-    }
-    Err(Error::data(format!("{path} is damaged")).hint("restore the file from a copy"))
 }
 
 fn damaged(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -181,12 +181,16 @@ impl<'a> SectionStream<'a> {
 
 /// Reads a section through, piece by piece. `Data` if it is missing or damaged.
 pub fn check_section(store: &Store, segment: &Segment, section: &Section) -> Result<()> {
-    let (path, mut left) = (segment.object(), section.offset..section.offset + section.length);
+    check_bytes(store, &segment.object(), section.offset..section.offset + section.length, &section.checksum)
+}
+
+/// Reads a part of an object through, piece by piece. `Data` if it is missing or has another checksum.
+pub(super) fn check_bytes(store: &Store, path: &Path, mut left: Range<u64>, checksum: &str) -> Result<()> {
     let mut sum = Checksum::default();
-    while let Some(bytes) = next_piece(store, &path, &mut left)? {
+    while let Some(bytes) = next_piece(store, path, &mut left)? {
         sum.update(&bytes);
     }
-    if sum.text() == section.checksum { Ok(()) } else { Err(damaged(&path)) }
+    if sum.text() == checksum { Ok(()) } else { Err(damaged(path)) }
 }
 
 fn next_piece(store: &Store, path: &Path, left: &mut Range<u64>) -> Result<Option<Bytes>> {

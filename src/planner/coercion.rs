@@ -12,9 +12,9 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, DurationMicrosecondArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, not_impl_err};
 use datafusion::logical_expr::expr::{Between, Case, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -27,7 +27,7 @@ use super::canonical::merged_input_schema;
 /// Functions whose arguments are of one type.
 const OF_ONE_TYPE: [&str; 8] = ["coalesce", "nvl", "ifnull", "nvl2", "nullif", "greatest", "least", "make_array"];
 
-/// The plan with these choices made. Errors: an order of INTERVALs, which has none that is kept.
+/// The plan with these choices made. Errors: MIN or MAX of an INTERVAL.
 pub fn coerced(plan: LogicalPlan) -> Result<LogicalPlan> {
     let coerced = plan.transform_up_with_subqueries(|node| {
         let schema = merged_input_schema(&node)?;
@@ -44,13 +44,13 @@ pub fn coerced(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
-        Expr::Cast(mut cast) if is_nanoseconds(cast.field.data_type()) => {
-            cast.field = Arc::new(cast.field.as_ref().clone().with_data_type(microseconds(cast.field.data_type())));
-            Ok(Transformed::yes(Expr::Cast(cast)))
+        Expr::Cast(mut cast) => {
+            let changed = to_microseconds(&mut cast.field);
+            Ok(told(Expr::Cast(cast), changed))
         }
-        Expr::TryCast(mut cast) if is_nanoseconds(cast.field.data_type()) => {
-            cast.field = Arc::new(cast.field.as_ref().clone().with_data_type(microseconds(cast.field.data_type())));
-            Ok(Transformed::yes(Expr::TryCast(cast)))
+        Expr::TryCast(mut cast) => {
+            let changed = to_microseconds(&mut cast.field);
+            Ok(told(Expr::TryCast(cast), changed))
         }
         Expr::Literal(ScalarValue::TimestampNanosecond(ns, zone), m) if ns.is_none_or(|ns| ns % 1_000 == 0) => {
             let literal = ScalarValue::TimestampMicrosecond(ns.map(|ns| ns / 1_000), zone);
@@ -85,7 +85,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::AggregateFunction(f)
             if ["min", "max"].contains(&f.func.name()) && is_interval(&f.params.args, schema) =>
         {
-            plan_err!("MIN and MAX of an INTERVAL are not kept right: take them of the difference of two times")
+            not_impl_err!("MIN and MAX of an INTERVAL")
         }
         Expr::WindowFunction(mut function) => {
             let mut changed = false;
@@ -232,15 +232,12 @@ fn is_time(of: &DataType) -> bool {
     matches!(of, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
 }
 
-fn is_nanoseconds(of: &DataType) -> bool {
-    matches!(of, DataType::Timestamp(TimeUnit::Nanosecond, _))
-}
-
-fn microseconds(of: &DataType) -> DataType {
-    match of {
-        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
-        other => other.clone(),
-    }
+/// Makes a cast to nanoseconds one to microseconds.
+fn to_microseconds(field: &mut FieldRef) -> bool {
+    let DataType::Timestamp(TimeUnit::Nanosecond, zone) = field.data_type() else { return false };
+    let microseconds = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+    *field = Arc::new(field.as_ref().clone().with_data_type(microseconds));
+    true
 }
 
 fn is_comparison(op: Operator) -> bool {
@@ -264,11 +261,11 @@ fn as_lengths(sides: &mut [&mut Expr], schema: &DFSchema) -> Result<bool> {
     Ok(true)
 }
 
-/// An order of intervals is that of their lengths.
+/// An order of intervals is that of their lengths, as numbers: windows do not order by durations.
 fn by_length(key: &mut Expr, schema: &DFSchema) -> Result<bool> {
     let is_interval = matches!(key.get_type(schema), Ok(DataType::Interval(_)));
     if is_interval {
-        *key = LENGTH.call(vec![key.clone()]);
+        *key = LENGTH.call(vec![key.clone()]).cast_to(&DataType::Int64, schema)?;
     }
     Ok(is_interval)
 }

@@ -288,3 +288,55 @@ fn test_runs_scripts_over_the_project() {
     let ran = run(directory.path(), &["test", "sql"]);
     assert!(!ran.succeeded && ran.err.contains("there is no test script in sql"), "{}", ran.err);
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    use std::process::Stdio;
+    let directory = project(&[TOTAL]);
+    for closes_out in [true, false] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rebateflow"));
+        let directory = directory.path();
+        command.current_dir(directory).args(["check"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary can be run");
+        // Before a line is written, or while: both ends are told in the same way.
+        if closes_out {
+            drop(child.stdout.take())
+        } else {
+            drop(child.stderr.take())
+        }
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn sql_that_is_long_needs_no_more_stack_than_there_is() {
+    let all = vec!["SELECT shop FROM sale"; 1_000].join(" UNION ALL ");
+    let any: Vec<String> = (0..1_500).map(|n| format!("pieces = {n}")).collect();
+    let sum = vec!["pieces"; 400].join(" + ");
+    let directory = project(&[
+        ("united", &format!("CREATE MATERIALIZED VIEW united AS {all};")),
+        ("chosen", &format!("CREATE MATERIALIZED VIEW chosen AS SELECT shop FROM sale WHERE {};", any.join(" OR "))),
+        ("added", &format!("CREATE MATERIALIZED VIEW added AS SELECT shop, {sum} AS pieces FROM sale;")),
+    ]);
+    let ran = run(directory.path(), &["check"]);
+    assert!(ran.succeeded, "{}", ran.err);
+    assert!(ran.out.contains("1 table, 3 views, 0 errors"), "{}", ran.out);
+}
+
+#[test]
+fn plain_views_that_double_each_other_are_too_many() {
+    let names: Vec<(String, String)> = (1..30)
+        .map(|n| {
+            let before = n - 1;
+            let sql = format!("CREATE VIEW n{n} AS SELECT shop FROM n{before} UNION ALL SELECT shop FROM n{before};");
+            (format!("n{n}"), sql)
+        })
+        .collect();
+    let mut views: Vec<(&str, &str)> = names.iter().map(|(name, sql)| (&**name, &**sql)).collect();
+    views.push(("n0", "CREATE VIEW n0 AS SELECT shop FROM sale;"));
+    let ran = run(project(&views).path(), &["check"]);
+    assert!(!ran.succeeded);
+    let said = "with its names spelled out the query has more than 20000 expressions";
+    assert!(ran.err.contains(said), "{}", ran.err);
+}

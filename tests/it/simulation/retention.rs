@@ -22,6 +22,7 @@ use rebateflow::slt::{BatchAnswer, difference, sorted_lines};
 use rebateflow::tasks::Stop;
 
 use super::checks::{assert_kept, pin};
+use super::damage::damage;
 use crate::history::delta::{assert_logs_are_complete, assert_logs_name_files};
 use crate::history::faulty::{Fault, FaultyStore};
 use crate::history::world::{START_US, manual_clock, parquet_rows};
@@ -64,6 +65,8 @@ struct World {
     random: fastrand::Rng,
     sent: BTreeMap<String, Vec<RecordBatch>>,
     read: Offsets,
+    /// 1: every commit is rolled.
+    roll_bytes: u64,
     stepped: Option<Stepped>,
 }
 
@@ -77,6 +80,7 @@ impl World {
             random: fastrand::Rng::with_seed(7),
             sent: BTreeMap::new(),
             read: Offsets::new(),
+            roll_bytes: 1,
             stepped: None,
         }
     }
@@ -93,6 +97,7 @@ impl World {
             random: self.random.clone(),
             sent: self.sent.clone(),
             read: self.read.clone(),
+            roll_bytes: self.roll_bytes,
             stepped: None,
         }
     }
@@ -104,8 +109,12 @@ impl World {
             accept_loss: BTreeSet::new(),
             dead_letter_topic: None,
             store: self.store.clone(),
-            // Every commit is rolled.
-            history: HistorySettings { commit_every_ms: 0, roll_bytes: 1, ..HistorySettings::default() },
+            history: HistorySettings {
+                commit_every_ms: 0,
+                roll_bytes: self.roll_bytes,
+                roll_after_ms: u64::MAX,
+                ..HistorySettings::default()
+            },
             epoch_rows_max: 1_000,
             epoch_wait_max: Duration::from_millis(10),
             queued_kbytes_max: 1,
@@ -325,6 +334,29 @@ fn events_go_with_the_clock_and_views_never_differ_from_batch() {
     world.stop();
     world.restart(TOTALS[0]);
     assert_logs_are_complete(&world.store);
+}
+
+/// A start that goes back to an earlier commit goes back to an earlier clock, too: what was dropped by then is passed for
+/// that one as well.
+#[test]
+fn a_damaged_log_goes_back_beside_events_that_are_gone() {
+    let mut world = World { roll_bytes: 60_000, ..World::new() };
+    world.restart(TOTALS[0]);
+    for day in 0..DAYS {
+        (0..2).for_each(|_| world.half_day());
+        let (before, ending) = (world.read.clone(), [".seg", ".json"][day as usize % 2]);
+        let log = world.store.list_flat(&Path::from("log")).expect("a list");
+        let newest = log.iter().rfind(|path| path.as_ref().ends_with(ending)).expect("it is not rolled");
+        damage(&world.store, newest, day % 3 == 0);
+        world.restart(TOTALS[day as usize / 4 % 2]);
+        assert_ne!(world.read, before, "day {day}: the newest commit is given up");
+    }
+    // The end rolls everything.
+    world.stop();
+    world.restart(TOTALS[0]);
+    assert_logs_are_complete(&world.store);
+    let as_of_us = pin(&world.store).expect("commits").manifest().as_of_us;
+    assert!(world.assert_first_events_are_gone("line", as_of_us) > 0, "nothing is gone");
 }
 
 /// A day in which events are dropped, marked and deleted, cut off before each of its writes.
