@@ -74,7 +74,7 @@ pub(super) fn contents(
         let canonical = engine.canonical(name).ok_or_else(missing)?;
         let schema = engine.planned(name).ok_or_else(missing)?.schema.clone();
         let bound = bind(canonical.clone(), &known)?;
-        let whole = with_sorts(bound.clone()).and_then(|plan| with_rows_in_place(plan, session));
+        let whole = with_rows_in_place(bound.clone(), session).and_then(with_sorts);
         let rows = match whole.and_then(|plan| session.run(&plan)) {
             Ok(rows) => rows,
             Err(_) => row_by_row(&bound, session)?,
@@ -379,11 +379,15 @@ fn with_sorts(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
 /// The plan with the rows of its outer joins, unions and windows in their place: behind these DataFusion leaves out sorts
 /// that are needed. A column that is constant on one side of an outer join, or in each part of a union, is not constant
 /// behind it; and a function over a frame that moves does not grow with its rows. Windows of one SELECT share the sort
-/// below them, so they stay together.
+/// below them, so they stay together; and a sort stays with the window above it, which would sort rows in place once more
+/// and leave peers in no order.
 fn with_rows_in_place(plan: LogicalPlan, session: &Session) -> DataFusionResult<LogicalPlan> {
     let in_place = |node: LogicalPlan| match node.contains_outer_reference() {
         true => Ok(Transformed::no(node)),
-        false => session.run(&node).and_then(|rows| renamed_scan(node.schema(), &rows)).map(Transformed::yes),
+        false => {
+            let rows = session.run(&with_sorts(node.clone())?)?;
+            renamed_scan(node.schema(), &rows).map(Transformed::yes)
+        }
     };
     let window_in_place = |node: LogicalPlan| match node {
         LogicalPlan::Window(_) => in_place(node),
