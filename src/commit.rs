@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use object_store::PutPayload;
 
 use crate::changes::EventBatch;
 use crate::checkpoint::{Offsets, SharedSources, Sources};
@@ -84,8 +84,8 @@ enum Merging {
 /// A commit that is being written; kept until it is known to be durable.
 struct InFlight {
     manifest: Manifest,
-    segment: Option<Bytes>,
-    state: Option<Bytes>,
+    segment: Option<PutPayload>,
+    state: Option<PutPayload>,
 }
 
 /// What a call of `commit` wrote.
@@ -234,7 +234,7 @@ impl Committer {
     /// Bytes that wait for a commit, or for its end. The caller commits before they grow out of hand.
     pub fn pending_bytes(&self) -> u64 {
         let in_flight = self.in_flight.as_ref().and_then(|commit| commit.segment.as_ref());
-        self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.len() as u64)
+        self.pending.segment.bytes() + in_flight.map_or(0, |segment| segment.content_length() as u64)
     }
 
     /// The topics that the offsets are of: who fetches sets them, a commit writes them.
@@ -297,7 +297,7 @@ impl Committer {
             self.last_commit = self.clock.instant();
             // At most two: the one left behind by an error, and one with what was added since.
             while self.in_flight.is_some() || self.prepare(roll_all)? {
-                let state = self.in_flight.as_ref().and_then(|commit| commit.state.as_ref()).map_or(0, Bytes::len);
+                let state = self.in_flight.as_ref().and_then(|commit| commit.state.as_ref()).map_or(0, PutPayload::content_length);
                 let segment = self.write_in_flight()?;
                 info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);
@@ -354,7 +354,7 @@ impl Committer {
         }
         if !sections.is_empty() {
             let path = segment_path(number, manifest.run).to_string();
-            manifest.segment = Some(Segment { path, bytes: bytes.len() as u64, sections });
+            manifest.segment = Some(Segment { path, bytes: bytes.content_length() as u64, sections });
         }
         let segment = manifest.segment.is_some().then_some(bytes);
         self.own_state |= self.checkpoint.take().is_some();

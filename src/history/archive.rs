@@ -24,6 +24,8 @@ use crate::error::{Error, Result};
 const ROW_GROUP_ROWS_MAX: usize = 262_144;
 /// Encoded bytes of a row group at most: with the file so far, this bounds the memory of writing one.
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a column's dictionary in a row group at most: ids and offsets, which hardly repeat, are soon written plain.
+const DICTIONARY_BYTES_MAX: usize = 128 << 10;
 /// Bytes of one batch read at most, before compression: far below what 32-bit string offsets can address.
 const READ_BATCH_BYTES: i64 = 64 << 20;
 
@@ -42,6 +44,7 @@ impl ArchiveWriter {
         let epoch = schema.column_with_name("_epoch").map(|(position, _)| before(position));
         let properties = WriterProperties::builder()
             .set_created_by("rebateflow".to_string())
+            .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(file_error)?))
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))

@@ -109,7 +109,7 @@ pub(super) fn append(
     let first = table.version;
     loop {
         let path = path(dataset, table.version);
-        if store.create(&path, text.clone().into())? == Created::New || says(&store.read(&path)?, &actions) {
+        if store.create(&path, text.clone())? == Created::New || says(&store.read(&path)?, &actions) {
             return Ok(Some(table));
         }
         tracing::warn!(%path, "somebody else wrote to this Delta log");

@@ -10,6 +10,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use object_store::PutPayload;
 use object_store::path::Path;
 
 use super::store::Created;
@@ -54,7 +55,7 @@ impl Directory {
 
     /// Writes a temporary file, syncs it, links it under its name and syncs the directories. The link is atomic and
     /// fails if the name exists. Temporary names end in `#` and digits, which `LocalFileSystem` never lists.
-    pub fn create(&self, path: &Path, bytes: &[u8]) -> Result<Created> {
+    pub fn create(&self, path: &Path, bytes: &PutPayload) -> Result<Created> {
         self.check()?;
         let target = self.root.join(path.as_ref());
         let folder = target.parent().unwrap_or(&self.root);
@@ -123,8 +124,8 @@ fn remove_temporary(folder: &FilePath) -> Result<usize> {
     Ok(removed)
 }
 
-fn write_synced(path: &FilePath, bytes: &[u8]) -> Result<()> {
+fn write_synced(path: &FilePath, bytes: &PutPayload) -> Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
+    bytes.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()
 }

@@ -311,7 +311,7 @@ mod tests {
             let mut flipped = bytes.to_vec();
             flipped[at] ^= 1 << (at % 8);
             let other = Store::open("memory://").unwrap();
-            other.create(&path, flipped.into()).unwrap();
+            other.create(&path, flipped).unwrap();
             let error = OpenFile::open(&other, &file).err().expect("damage");
             assert_eq!(error.message, "dead_letters/x.parquet is damaged", "byte {at}");
         }

@@ -13,6 +13,7 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::reader::{StreamDecoder, StreamReader};
 use datafusion::arrow::ipc::writer::StreamWriter;
+use object_store::PutPayload;
 use object_store::path::Path;
 
 use super::manifest::{Checksum, Section, Segment, checksum};
@@ -62,24 +63,25 @@ impl SegmentWriter {
         self.sections.values().map(|s| (s.stream.get_ref().len() + s.waiting_bytes) as u64).sum()
     }
 
-    /// The segment's bytes and what they hold. Needs twice its memory for a moment.
-    pub fn finish(self) -> Result<(Bytes, Vec<Section>)> {
-        let mut bytes: Vec<u8> = vec![];
+    /// The segment's bytes, a part for each section, and what they hold.
+    pub fn finish(self) -> Result<(PutPayload, Vec<Section>)> {
+        let (mut parts, mut offset) = (vec![], 0);
         let mut sections = vec![];
         for (dataset, section) in self.sections {
             let (rows, schema) = (section.rows, schema_fingerprint(&section.schema));
             let stream = section.finish()?;
             sections.push(Section {
                 dataset,
-                offset: bytes.len() as u64,
+                offset,
                 length: stream.len() as u64,
                 rows,
                 schema,
                 checksum: checksum(&stream),
             });
-            bytes.extend_from_slice(&stream);
+            offset += stream.len() as u64;
+            parts.push(Bytes::from(stream));
         }
-        Ok((bytes.into(), sections))
+        Ok((parts.into_iter().collect(), sections))
     }
 }
 
@@ -122,10 +124,10 @@ impl SectionWriter {
 }
 
 /// Creates a segment. One that exists is ours from a call that was answered with an error, so it must be the same.
-pub fn create_segment(store: &Store, segment: &Segment, bytes: &Bytes) -> Result<()> {
+pub fn create_segment(store: &Store, segment: &Segment, bytes: &PutPayload) -> Result<()> {
     let path = segment.object();
     match store.create(&path, bytes.clone())? {
-        Created::Exists if store.read(&path)? != *bytes => {
+        Created::Exists if store.read(&path)? != Bytes::from(bytes.clone()) => {
             Err(Error::data(format!("{path} exists with other contents")))
         }
         Created::New | Created::Exists => Ok(()),
@@ -256,10 +258,10 @@ mod tests {
         writer.push(Dataset::DeadLetters, numbers(9..9)).unwrap();
         let held = writer.bytes();
         let (bytes, sections) = writer.finish().unwrap();
-        assert!(held > 20_000 * 8 && held <= bytes.len() as u64, "{held} of {}", bytes.len());
+        assert!(held > 20_000 * 8 && held <= bytes.content_length() as u64, "{held} of {}", bytes.content_length());
         let store = Store::open("memory://").unwrap();
         let path = paths::segment(1, 1);
-        let segment = Segment { path: path.to_string(), bytes: bytes.len() as u64, sections };
+        let segment = Segment { path: path.to_string(), bytes: bytes.content_length() as u64, sections };
         store.create(&path, bytes).unwrap();
         (store, segment)
     }

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
+use object_store::PutPayload;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Section, Segment};
@@ -131,7 +131,7 @@ impl StateForm {
 }
 
 /// The state after a delta, and the bytes of its new file, if there is one.
-pub fn next_state(before: Before<'_>, delta: &StateDelta) -> Result<(StateForm, Option<Bytes>)> {
+pub fn next_state(before: Before<'_>, delta: &StateDelta) -> Result<(StateForm, Option<PutPayload>)> {
     let StateDelta { epoch, rows, tables, loaded, errors } = delta;
     let old = before.state.filter(|state| state.is_usable());
     let form = |table: &SavedTable| {
@@ -159,7 +159,7 @@ pub fn next_state(before: Before<'_>, delta: &StateDelta) -> Result<(StateForm, 
         return Ok((state, None));
     }
     let path = paths::state(before.commit, before.run).to_string();
-    let file = Segment { path, bytes: bytes.len() as u64, sections };
+    let file = Segment { path, bytes: bytes.content_length() as u64, sections };
     state.files.push(StateFile { commit: before.commit, file, part: None });
     Ok((state, Some(bytes)))
 }

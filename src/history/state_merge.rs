@@ -162,7 +162,7 @@ impl Merging<'_> {
         }
         let (commit, number) = (self.merge.commit(), self.merged.files.len());
         let path = paths::merged_state(commit, self.merge.run, number).to_string();
-        let file = Segment { path, bytes: bytes.len() as u64, sections };
+        let file = Segment { path, bytes: bytes.content_length() as u64, sections };
         create_segment(&self.merge.store, &file, &bytes)?;
         self.merged.files.push(StateFile { commit, file, part: (part != Part::WHOLE).then_some(part) });
         Ok(())

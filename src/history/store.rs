@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::runtime::Handle;
 use tokio::task::coop::unconstrained;
 
@@ -131,12 +131,13 @@ impl Store {
     }
 
     /// Creates an object, whole or not at all. Errors of kind `Unavailable` leave open whether it exists now.
-    pub fn create(&self, path: &Path, bytes: Bytes) -> Result<Created> {
+    pub fn create(&self, path: &Path, bytes: impl Into<PutPayload>) -> Result<Created> {
+        let bytes = bytes.into();
         if let Some(directory) = &self.directory {
             return directory.create(path, &bytes).map_err(|e| self.unavailable("write", path).caused_by(e));
         }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.wait(self.objects.put_opts(path, bytes.into(), options)) {
+        match self.wait(self.objects.put_opts(path, bytes, options)) {
             Ok(_) => Ok(Created::New),
             // S3 answers a conflict, too, while somebody else is creating the object, who may still fail.
             Err(object_store::Error::AlreadyExists { .. }) => match self.wait(self.objects.head(path)) {

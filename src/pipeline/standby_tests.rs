@@ -168,7 +168,7 @@ fn damage_newest(store: &Store, ending: &str) {
     let is_it = |path: &&Path| path.as_ref().starts_with(&newest) && path.as_ref().ends_with(ending);
     let path = objects.iter().find(is_it).expect("it is there");
     store.delete(path).expect("deletes");
-    store.create(path, "{".into()).expect("creates");
+    store.create(path, "{").expect("creates");
 }
 
 #[test]

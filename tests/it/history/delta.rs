@@ -147,7 +147,7 @@ fn an_entry_of_somebody_else_is_stepped_over() {
     process.run_to(10).unwrap();
     let before = DeltaLog::read(&store, "events/orders");
     let foreign = format!("events/orders/_delta_log/{:020}.json", before.entries);
-    store.create(&Path::from(foreign), "{\"commitInfo\":{\"operation\":\"OPTIMIZE\"}}\n".into()).unwrap();
+    store.create(&Path::from(foreign), "{\"commitInfo\":{\"operation\":\"OPTIMIZE\"}}\n").unwrap();
     process.run_to(20).unwrap();
     drop(process);
     Process::start(&store).unwrap().run_to(END).unwrap();
@@ -172,7 +172,7 @@ fn a_directory_without_logs_gets_them_with_all_its_files() {
     let rest = format!("{}{}", &text[31..at], &text[end..]);
     let sealed = format!("{{\"checksum\":\"{:016x}\",{rest}", xxhash_rust::xxh3::xxh3_64(rest.as_bytes()));
     store.delete(newest).unwrap();
-    store.create(newest, sealed.into()).unwrap();
+    store.create(newest, sealed).unwrap();
     Process::start(&store).unwrap().run_to(END).unwrap();
     Files::assert_complete(&store, END);
 }

@@ -343,7 +343,7 @@ async fn conditions_leave_out_files_and_no_rows() {
     let mut bytes = store.read(&oldest).unwrap().to_vec();
     bytes[4..1_000].fill(0);
     store.delete(&oldest).unwrap();
-    store.create(&oldest, bytes.into()).unwrap();
+    store.create(&oldest, bytes).unwrap();
     let new = ask(&sql, "SELECT COUNT(*) AS n, MIN(note) AS m FROM events.orders WHERE _offset >= 50").await.unwrap();
     assert_eq!(new["rows"], json!([{"n": 16, "m": "note of 0/50"}]));
     let old = ask(&sql, "SELECT MIN(note) AS m FROM events.orders WHERE _offset >= 0").await.unwrap_err();

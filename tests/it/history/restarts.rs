@@ -267,7 +267,7 @@ fn a_missing_or_damaged_file_that_is_rolled_is_named() {
             if damage {
                 let place = bytes.len() / 8;
                 bytes[place] ^= 4;
-                store.create(path, bytes.into()).unwrap();
+                store.create(path, bytes).unwrap();
             }
             let error = Process::start(&store).err().unwrap_or_else(|| panic!("{path} is not missed"));
             assert_eq!(error.kind, ErrorKind::Data);
@@ -307,7 +307,7 @@ fn orphans_are_swept_and_what_lies_beyond_the_newest_manifest_is_not() {
     two_commits(&store);
     let (orphan, beyond) = (segment_path(3, 9), segment_path(5, 9));
     for path in [&orphan, &beyond] {
-        store.create(path, Default::default()).unwrap();
+        store.create(path, object_store::PutPayload::default()).unwrap();
     }
     // This start claims number 4.
     let process = Process::start(&store).unwrap();
@@ -334,7 +334,7 @@ fn files_that_no_commit_knows_are_removed_and_committed_ones_never() {
         "events/orders/_delta_log/notes.txt".into(),
     ];
     for path in orphans.iter().chain(&kept) {
-        store.create(&Path::from(path.as_str()), "x".into()).unwrap();
+        store.create(&Path::from(path.as_str()), "x").unwrap();
     }
     let half_written = folder.path().join(format!("{day}/x.parquet#77"));
     std::fs::write(&half_written, "x").unwrap();

@@ -34,7 +34,7 @@ pub fn damage(store: &Store, path: &Path, gone: bool) -> Bytes {
     if !gone {
         let mut bytes = original.to_vec();
         bytes.iter_mut().step_by(100).for_each(|byte| *byte = byte.wrapping_add(1));
-        store.create(path, bytes.into()).expect("memory answers");
+        store.create(path, bytes).expect("memory answers");
     }
     original
 }
