@@ -297,7 +297,11 @@ impl Committer {
             self.last_commit = self.clock.instant();
             // At most two: the one left behind by an error, and one with what was added since.
             while self.in_flight.is_some() || self.prepare(roll_all)? {
-                let state = self.in_flight.as_ref().and_then(|commit| commit.state.as_ref()).map_or(0, PutPayload::content_length);
+                let state = self
+                    .in_flight
+                    .as_ref()
+                    .and_then(|commit| commit.state.as_ref())
+                    .map_or(0, PutPayload::content_length);
                 let segment = self.write_in_flight()?;
                 info.state_bytes += state as u64;
                 info.bytes += segment.as_ref().map_or(0, |segment| segment.bytes);

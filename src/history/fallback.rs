@@ -4,7 +4,8 @@
 //! offsets of an earlier commit. The commits behind it are given up: the next manifest names them as voided, and says of
 //! everything else what the whole commit said. Their numbers and epochs never come back. What is rolled cannot be taken
 //! back: others may have read the files. So a roll whose files are all there is finished without its segments, and where
-//! a commit that would be given up is rolled already, the start is refused.
+//! a commit that would be given up is rolled already, the start is refused. So it is where a roll is done that no manifest
+//! knows of, since the newest is gone; the files of one that was only begun are removed.
 //!
 //! Cost: all segments that are not rolled are read, to check them; once more when one is damaged, after the log is
 //! claimed: from then on nobody else can be sweeping.
@@ -34,6 +35,8 @@ pub(super) struct Chain {
     pub base: Option<Manifest>,
     /// The commits that are not rolled, in order, up to the last whole one.
     pub commits: Vec<Commit>,
+    /// Parquet files of a roll that no manifest decided: the newest is gone, or cannot be read.
+    pub undecided: Vec<Path>,
     pub damage: Option<Damage>,
 }
 
@@ -62,8 +65,12 @@ pub(super) fn find(store: &Store) -> Result<Chain> {
     let highest = left.highest().max(newest);
     let says = base.clone().unwrap_or_else(|| unchanged(None, 0, 0, 0));
     let (mut commits, mut last, damage) = scan(store, &says, says.roller.rolled_to, highest)?;
+    let (undecided, ranges) = left.undecided(&says.roller);
     let Some((number, mut error)) = damage else {
-        return Ok(Chain { newest, highest, base, commits, damage: None });
+        if !ranges.is_empty() {
+            check_not_done(&ranges, &left.published(store, &says.roller)?)?;
+        }
+        return Ok(Chain { newest, highest, base, commits, undecided, damage: None });
     };
     let published = left.published(store, &says.roller)?;
     let (mut start, mut rolled) = (says.roller.rolled_to, None);
@@ -82,15 +89,28 @@ pub(super) fn find(store: &Store) -> Result<Chain> {
         None if start == 0 => unchanged(None, 0, 0, 0),
         None => read_manifest(store, start)?,
     };
-    match published.into_iter().filter(|range| range.to > whole.number).max() {
+    match published.iter().filter(|range| range.to > whole.number).max() {
         Some(CommitRange { from, to }) => {
             let message = format!("{}; commits {from} to {to} are rolled and cannot be read again", error.message);
             Err(Error::data(message).hint("restore the file from a copy"))
         }
         None => {
+            check_not_done(&ranges, &published)?;
             let damage = Some(Damage { what: error.message, whole, rolled, left });
-            Ok(Chain { newest, highest, base, commits, damage })
+            Ok(Chain { newest, highest, base, commits, undecided, damage })
         }
+    }
+}
+
+/// `Data` where a roll that no manifest decided is done: what else was decided with it is not known.
+fn check_not_done(undecided: &BTreeSet<CommitRange>, published: &BTreeSet<CommitRange>) -> Result<()> {
+    match undecided.intersection(published).next() {
+        Some(CommitRange { from, to }) => {
+            let message =
+                format!("the manifest that decided to roll commits {from} to {to} cannot be read, and they are rolled");
+            Err(Error::data(message).hint("restore the newest files of log/ from a copy"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -207,6 +227,12 @@ impl Rolled {
     fn files(&self) -> impl Iterator<Item = (&Path, CommitRange)> {
         let range = |path| paths::range_of(path).filter(|range| path.filename() == Some(&*paths::rolled_file(*range)));
         self.objects.iter().filter_map(move |path| Some((path, range(path)?)))
+    }
+
+    /// The files of rolls after those that the newest readable manifest knows of, and the commits of these.
+    fn undecided(&self, roller: &RollerState) -> (Vec<Path>, BTreeSet<CommitRange>) {
+        let files = self.files().filter(|(_, range)| range.to > roller.rolled_to && Some(*range) != roller.rolling);
+        files.map(|(path, range)| (path.clone(), range)).unzip()
     }
 
     /// The last commit that a roll was decided for.

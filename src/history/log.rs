@@ -71,11 +71,12 @@ impl Log {
         let mut run = None;
         for _ in 0..OPEN_ATTEMPTS_MAX {
             let before = highest(store)?;
-            let Chain { newest, highest: number, base: found, mut commits, damage } = match fallback::find(store) {
-                // Another writer has swept meanwhile.
-                Err(error) if error.kind == ErrorKind::Data && highest(store)? != before => continue,
-                chain => chain?,
-            };
+            let Chain { newest, highest: number, base: found, mut commits, undecided, damage } =
+                match fallback::find(store) {
+                    // Another writer has swept meanwhile.
+                    Err(error) if error.kind == ErrorKind::Data && highest(store)? != before => continue,
+                    chain => chain?,
+                };
             if after.is_some_and(|after| after != newest) {
                 return Err(Error::unavailable(format!("another process has committed to {}", store.name())));
             }
@@ -89,6 +90,11 @@ impl Log {
             let opening = opening(found.as_ref(), number + 1, run, clock.now_us());
             if !claim(store, &opening)? {
                 continue;
+            }
+            // They were there before the manifests were read, so no newer writer has decided their roll.
+            for path in undecided {
+                tracing::warn!(%path, "removed: no manifest that can be read decided this roll");
+                store.delete(&path)?;
             }
             let (newest, found) = match damage {
                 None => (opening, found),

@@ -204,6 +204,41 @@ fn files_of_a_roll_that_was_not_done_go_with_its_commits() {
     }
 }
 
+/// A day has ended, so the newest manifest decides to roll the commits before it: it alone knows of their files.
+#[test]
+fn a_roll_that_only_a_lost_manifest_decided_is_removed_or_refused() {
+    for (is_gone, is_done) in [(false, false), (true, false), (false, true), (true, true)] {
+        let store = Store::open("memory://").unwrap();
+        let mut process = start(&store);
+        (0..2).for_each(|_| commit(&mut process));
+        process.clock.set(process.clock.now_us() + 86_400_000_000);
+        commit(&mut process);
+        drop(process);
+        let decided = Path::from("log/000000000004.json");
+        assert_eq!(newest(&store).roller.rolling.map(|range| (range.from, range.to)), Some((1, 3)));
+        let files = names(&store, "events").into_iter().filter(|name| name.ends_with("1-000000000003.parquet"));
+        assert_eq!(files.count(), 1);
+        let is_published = |name: &String| name.contains("log/rolls") || name.contains("_delta_log");
+        let published: Vec<String> = names(&store, "").into_iter().filter(is_published).collect();
+        assert!(!published.is_empty());
+        published.iter().filter(|_| !is_done).for_each(|path| store.delete(&path.as_str().into()).unwrap());
+        let original = damage(&store, &decided, is_gone);
+        if is_done {
+            let before = names(&store, "");
+            let error = Process::start(&store).err().expect("refused");
+            let message = "the manifest that decided to roll commits 1 to 3 cannot be read, and they are rolled";
+            assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, message));
+            assert_eq!(names(&store, ""), before, "nothing is written");
+            store.delete(&decided).unwrap();
+            store.create(&decided, original).unwrap();
+        }
+        let (mut process, said) = warnings(|| start(&store));
+        assert_eq!(said.contains("no manifest that can be read decided this roll"), !is_done, "{said}");
+        process.run_to(END).unwrap();
+        Files::assert_complete(&store, END);
+    }
+}
+
 #[test]
 fn what_is_rolled_is_not_taken_back() {
     for (gone, is_gone) in [("", false), ("log/rolls", false), ("", true)] {
