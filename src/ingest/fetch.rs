@@ -118,6 +118,7 @@ pub fn fetch(
             probe.heard = context.clock.instant();
         } else if let Some(answers) = probe.ask(consumer, context.clock) {
             fetch.trouble = !answers;
+            fetch.doubt |= !answers;
         }
         if context.clock.instant() - looked >= LOOK_EVERY {
             looked = context.clock.instant();
@@ -126,6 +127,9 @@ pub fn fetch(
         }
         if let Some(state) = fetch.changed_state() {
             (context.report)(state);
+        }
+        if !fetched.is_empty() && !fetch.are_known(kafka, &mut context)? {
+            return Ok(false);
         }
         for fetched in fetched {
             if !send(out, fetched, &context) {
@@ -233,6 +237,8 @@ struct Fetch {
     /// The last batch had something from the broker.
     heard: bool,
     trouble: bool,
+    /// There was trouble since the last look at the topics: they may have been made anew meanwhile.
+    doubt: bool,
     /// A topic that was there is gone.
     no_topic: bool,
     /// A partition whose next message is not in Kafka any more, and the reason.
@@ -260,6 +266,7 @@ impl Fetch {
             caught_up: false,
             heard: false,
             trouble: false,
+            doubt: false,
             no_topic: false,
             lost: None,
             told: None,
@@ -302,6 +309,29 @@ impl Fetch {
         }
         self.next.extend(added.clone());
         Ok(added.into_keys().collect())
+    }
+
+    /// Whether what was taken up to now is of the topics that are known. After trouble it waits until the broker tells: a
+    /// broker that comes back for a moment may have other topics under the same names, and the commit does not wait for
+    /// one that is away. False when told to stop.
+    fn are_known(&mut self, kafka: &Kafka, context: &mut FetchContext<'_>) -> Result<bool> {
+        while self.doubt {
+            match kafka.described() {
+                Ok(_) => (self.trouble, self.doubt) = (false, false),
+                Err(error) if error.kind == ErrorKind::Unavailable => self.trouble = true,
+                Err(error) => return Err(error),
+            }
+            if let Some(state) = self.changed_state() {
+                (context.report)(state);
+            }
+            if self.doubt && context.stop.raised() {
+                return Ok(false);
+            }
+            if self.doubt {
+                context.clock.sleep(IDLE_WAIT);
+            }
+        }
+        Ok(true)
     }
 
     /// What is lost, in detail if the broker tells.
@@ -382,7 +412,7 @@ impl Fetch {
                 }
                 Kind::Trouble => {
                     tracing::warn!(reason = entry.reason(), "the Kafka client reports trouble and goes on trying");
-                    self.trouble = true;
+                    (self.trouble, self.doubt) = (true, true);
                 }
             }
         }
