@@ -73,7 +73,9 @@ fn read_text(path: &Path) -> Result<String> {
         return Err(Error::invalid(format!("`{}` has {bytes} bytes", path.display()))
             .hint(format!("an SQL file has at most {SQL_FILE_BYTES_MAX} bytes")));
     }
-    fs::read_to_string(path).map_err(unreadable)
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    // Some editors begin a file with a byte order mark, which is no SQL.
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_string))
 }
 
 fn one_definition(source: &SourceFile, stem: &str, holds: Holds) -> Result<Definition, Vec<Diagnostic>> {

@@ -148,6 +148,12 @@ fn a_file_holds_one_definition_of_its_name_in_its_directory() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_sql() {
+    let catalog = load(&[("schemas/a.sql", "\u{feff}CREATE TABLE a (x BIGINT)")]).expect("a table");
+    assert_eq!(catalog.tables[0].sql, "CREATE TABLE a (x BIGINT)");
+}
+
+#[test]
 fn faults_of_all_files_are_reported_and_those_that_follow_from_others_are_not() {
     let (_, count) = faults(&[
         ("schemas/a.sql", "CREATE TABLE a (x JSON, y REAL)"),

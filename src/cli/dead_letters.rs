@@ -70,10 +70,10 @@ pub(super) fn dead_letters(arguments: &DeadLettersArguments) -> Result<()> {
     }
 }
 
-fn stored(data: Option<&String>) -> Result<DatasetRows> {
+fn stored(data: Option<&String>) -> Result<HistoryPin> {
     let overrides = Overrides { data: data.cloned(), ..Overrides::default() };
     let settings = Settings::load(None, std::env::vars(), &overrides)?;
-    Ok(pinned(&settings.data)?.rows(&Dataset::DeadLetters, None))
+    pinned(&settings.data)
 }
 
 /// The last commit in a data directory.
@@ -92,7 +92,8 @@ fn next(rows: &mut DatasetRows) -> Result<Option<RecordBatch>> {
 fn list(arguments: &ListArguments) -> Result<()> {
     let (limit, mut all) = (arguments.limit as usize, 0);
     let (mut newest, mut held) = (VecDeque::new(), 0);
-    let mut rows = stored(arguments.data.as_ref())?;
+    let pin = stored(arguments.data.as_ref())?;
+    let mut rows = pin.rows(&Dataset::DeadLetters, None);
     while let Some(mut batch) = next(&mut rows)? {
         if let Some(wanted) = &arguments.table {
             let tables = column(&batch, "table")?.as_string::<i32>().clone();
@@ -106,6 +107,12 @@ fn list(arguments: &ListArguments) -> Result<()> {
         while newest.front().is_some_and(|first: &RecordBatch| held - first.num_rows() >= limit) {
             held -= newest.pop_front().map_or(0, |first| first.num_rows());
         }
+    }
+    let tables = &pin.manifest().tables;
+    if let Some(wanted) = arguments.table.as_ref().filter(|wanted| all == 0 && !tables.contains_key(*wanted)) {
+        let names: Vec<&str> = tables.keys().map(String::as_str).collect();
+        return Err(Error::not_found(format!("there is no table {wanted}"))
+            .hint(format!("the tables are: {}", names.join(", "))));
     }
     if let Some(first) = newest.front_mut().filter(|_| held > limit) {
         let over = held - limit;
@@ -123,7 +130,7 @@ fn list(arguments: &ListArguments) -> Result<()> {
 
 fn show(arguments: &ShowArguments) -> Result<()> {
     let Position { topic, partition, offset } = position(&arguments.message)?;
-    let mut rows = stored(arguments.data.as_ref())?;
+    let mut rows = stored(arguments.data.as_ref())?.rows(&Dataset::DeadLetters, None);
     while let Some(batch) = next(&mut rows)? {
         let (topics, partitions) = (column(&batch, "topic")?.as_string::<i32>(), column(&batch, "partition")?);
         let (partitions, offsets) = (partitions.as_primitive::<Int32Type>(), column(&batch, "offset")?);

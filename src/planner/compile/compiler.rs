@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
@@ -208,6 +209,11 @@ impl<'a> Compiler<'a> {
     }
 
     pub(super) fn expression(&self, expr: &Expr, input: &LogicalPlan) -> Result<Expression> {
+        let of_the_row = |e: &Expr| Ok(matches!(e, Expr::ScalarSubquery(query) if !query.outer_ref_columns.is_empty()));
+        if expr.exists(of_the_row)? {
+            return Err(refused("the value of this subquery depends on the outer row otherwise than by =")
+                .hint("write a join and group: FROM t LEFT JOIN u ON u.k > t.k GROUP BY t.k"));
+        }
         if join::has_subquery(expr) {
             return Err(refused("a subquery at this place is not maintained")
                 .hint("subqueries are maintained in SELECT (one value), WHERE and HAVING; elsewhere write a join"));

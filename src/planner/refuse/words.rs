@@ -230,7 +230,21 @@ fn of_clause(view: &View, text: &str, kind: ErrorKind) -> Option<Said> {
     {
         let name = rest.split('"').next().unwrap_or_default();
         let name = name.rsplit_once('.').map_or(name, |(_, name)| name).trim_end_matches(')');
+        if let Some((name, _)) = name.split_once(" AS ") {
+            let message =
+                format!("IN with another type than that of {name}, which the subquery compares with the outer row");
+            let hint = "write EXISTS (SELECT 1 ... WHERE a = b AND ...)";
+            return Some(Said {
+                kind: ErrorKind::Refused,
+                span: places::subquery(view),
+                message,
+                hint: Some(hint.to_string()),
+            });
+        }
         (kind, whole, format!("two columns are named {name}"), "give one an alias")
+    } else if let Some(name) = text.strip_prefix("WITH query name \"").and_then(|rest| rest.split('"').next()) {
+        let message = format!("a WITH inside another gives the name {name} again");
+        (ErrorKind::Refused, whole, message, "give it another name")
     } else if text.contains("Nth value indices are 1 based") {
         (kind, places::function(view, "nth_value"), "NTH_VALUE counts from 1".to_string(), "write 1 for the first row")
     } else if text.starts_with("There is only support Literal types") || text.starts_with("nth_value not supported") {

@@ -99,6 +99,8 @@ fn a_dead_letter_topic_that_is_away_holds_up_nothing() {
     world.wait_ids(&mut server, &once(1..4));
     let (_, listed) = world.command(&["dead-letters", "list", "--format", "csv"]);
     assert!(listed.contains("dead letters"), "{listed}");
+    let (success, said) = world.command(&["dead-letters", "list", "--table", "nope"]);
+    assert!(!success && said.contains("there is no table nope") && said.contains("the tables are: "), "{said}");
     let until = Clock::System.instant() + DONE_MAX;
     while !server.log().contains("dead letters are not delivered yet") {
         assert!(Clock::System.instant() < until, "{}", server.log());
