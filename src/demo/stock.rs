@@ -1,5 +1,5 @@
-//! Stock: pieces are reserved, then sold or released; some come back, new ones are delivered when few are left
-//! (of some SKUs never again), and now and then they are counted. Many SKUs, ten of them hot, one of them in the sale.
+//! Stock: pieces are reserved, then sold or released; some come back, new ones are delivered when few are left, and
+//! now and then they are counted. Many SKUs, ten of them hot, one of them in the sale.
 
 use std::collections::HashMap;
 
@@ -15,8 +15,6 @@ const HOT_SKUS: u64 = 10;
 const WAREHOUSES: u64 = 3;
 /// Pieces left at which new ones are ordered.
 const LOW: i64 = 10;
-/// One SKU in so many is not bought in any more: it sells out and stays so.
-const DISCONTINUED: u64 = 100;
 
 /// The id of an article; low numbers are the hot ones.
 pub fn sku_id(number: u64) -> String {
@@ -136,7 +134,7 @@ impl World {
 
     fn order_new_pieces(&mut self, sku: u64, warehouse: u64) {
         let shelf = self.shelf(sku, warehouse);
-        if sku % DISCONTINUED == DISCONTINUED - 1 || shelf.is_ordered || shelf.on_hand - shelf.reserved > LOW {
+        if shelf.is_ordered || shelf.on_hand - shelf.reserved > LOW {
             return;
         }
         shelf.is_ordered = true;
