@@ -202,18 +202,17 @@ fn views_are_the_truth() {
     let [first, last] = times(&facts, &messages);
     let (at_first, at_last) = (truth(&facts, first), truth(&facts, last));
     println!("{} messages, {} of them readable", messages.len(), rows.len());
-    let rows_of_views = VIEWS.iter().map(|(view, _)| (*view, at_first[view].len().max(at_last[view].len())));
-    let empty: Vec<&str> = rows_of_views.filter(|(_, rows)| *rows == 0).map(|(view, _)| view).collect();
-    assert_eq!(empty, Vec::<&str>::new(), "every view has rows");
-
     let catalog = catalog();
     let mut in_order = engine(&catalog, first);
     let (mut begin, mut seen) = (0, 0);
+    // After many events no stock may be low: then it was, and its rows are compared by being gone.
+    let mut always_empty: BTreeSet<&str> = VIEWS.iter().map(|(view, _)| *view).collect();
     while begin < messages.len() {
         let end = end_of_epoch(&messages, begin);
         let part: Vec<&Row> = messages[begin..end].iter().filter_map(|message| message.row.as_ref()).collect();
         run(&mut in_order, &catalog, &part, seen);
         assert_audits(&in_order, &format!("after {end} messages"));
+        always_empty.retain(|view| in_order.hot().snapshot().views[*view].rows == 0);
         (begin, seen) = (end, seen + part.len());
     }
     assert_truth(&in_order, &at_first, "as they arrive");
@@ -221,6 +220,8 @@ fn views_are_the_truth() {
     in_order.publish(vec![]).expect("a published epoch");
     assert_audits(&in_order, "an hour later");
     assert_truth(&in_order, &at_last, "an hour later");
+    always_empty.retain(|view| at_last[view].is_empty());
+    assert_eq!(always_empty, BTreeSet::new(), "every view has rows");
     drop(in_order);
 
     let doubled = Facts::of(messages.iter().chain(&messages));
