@@ -2,13 +2,14 @@
 //!
 //! Without this rule DataFusion pushes the condition down on its own, and below an aggregate without GROUP BY, which has
 //! a row over nothing: `t LEFT JOIN (SELECT COUNT(*) FROM u) ON 0 = 1` then finds a match.
+//! Where a side is empty for good, the condition is never asked, and cannot fail either.
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{JoinType, Result};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan};
+use datafusion::logical_expr::{EmptyRelation, Expr, Join, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
@@ -29,6 +30,11 @@ impl OptimizerRule for NeverTrue {
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Join(mut join) = plan else { return Ok(Transformed::no(plan)) };
         let never = join.filter.as_ref().is_some_and(|filter| split_conjunction(filter).into_iter().any(is_never_true));
+        let nothing = is_empty(&join.left) || is_empty(&join.right);
+        if nothing && !never && !join.null_aware {
+            ask_nothing(&mut join);
+            return Ok(Transformed::yes(LogicalPlan::Join(join)));
+        }
         if !never || join.join_type == JoinType::Full {
             return Ok(Transformed::no(LogicalPlan::Join(join)));
         }
@@ -42,12 +48,28 @@ impl OptimizerRule for NeverTrue {
         }
         let schema = emptied.schema().clone();
         *emptied = Arc::new(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }));
-        // Nothing else of the condition is asked, so nothing of it can fail.
         if !join.null_aware {
-            join.on.clear();
-            join.filter = Some(Expr::Literal(ScalarValue::Boolean(Some(false)), None));
+            ask_nothing(&mut join);
         }
         Ok(Transformed::yes(LogicalPlan::Join(join)))
+    }
+}
+
+/// A condition of which nothing can fail.
+fn ask_nothing(join: &mut Join) {
+    join.on.clear();
+    join.filter = Some(Expr::Literal(ScalarValue::Boolean(Some(false)), None));
+}
+
+/// Whether the plan has no row whatever its tables hold.
+fn is_empty(plan: &LogicalPlan) -> bool {
+    use LogicalPlan as P;
+    match plan {
+        P::EmptyRelation(relation) => !relation.produce_one_row,
+        P::Projection(_) | P::SubqueryAlias(_) | P::Filter(_) | P::Window(_) | P::Union(_) | P::Unnest(_) => {
+            plan.inputs().into_iter().all(is_empty)
+        }
+        _ => false,
     }
 }
 
