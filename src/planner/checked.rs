@@ -7,7 +7,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, Datum};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type};
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -120,12 +120,16 @@ impl ScalarUDFImpl for Checked {
             Arithmetic::Multiply => from_left(numeric::mul)?,
             Arithmetic::Negate => numeric::neg(&arrays[0])?,
             Arithmetic::Within => {
-                arrays[0].as_primitive::<Decimal128Type>().validate_decimal_precision(DECIMAL128_MAX_PRECISION)?;
+                // The optimizer asks what a condition says of NULLs: they have another type then.
+                let Some(decimals) = arrays[0].as_primitive_opt::<Decimal128Type>() else {
+                    return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_type())?));
+                };
+                decimals.validate_decimal_precision(DECIMAL128_MAX_PRECISION)?;
                 arrays[0].clone()
             }
         };
         if scalar {
-            return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
     }

@@ -384,7 +384,7 @@ async fn what_is_held_while_reading_counts_as_memory() {
     let mut process = Process::start_with(&store, orders(), "v1", HistorySettings::default()).unwrap();
     process.next_epoch(20_000, 20_000).unwrap();
     process.committer.commit().unwrap();
-    let small = sql(&store, SqlLimits { memory_bytes: 100_000, ..SqlLimits::default() });
+    let small = sql(&store, SqlLimits { memory_bytes: 40_000, ..SqlLimits::default() });
     for rolled in [false, true] {
         if rolled {
             process.committer.close().unwrap();
