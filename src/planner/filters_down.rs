@@ -3,10 +3,13 @@
 //!
 //! DataFusion's rule pushes a condition without columns below any aggregate, and finds while it pushes that a condition
 //! is never true; then the row that should go stays.
+//!
+//! It also takes `x = 1` and `1 = x` for a contradiction, which it makes itself by inferring one from the other side of a
+//! join, so literals go to the right first.
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::Transformed;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -27,8 +30,26 @@ impl OptimizerRule for FiltersDown {
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         match &plan {
             LogicalPlan::Filter(filter) if is_one_row(&filter.input) => Ok(Transformed::no(plan)),
+            LogicalPlan::Filter(_) | LogicalPlan::Join(_) => {
+                let turned = plan.map_expressions(|expr| expr.transform_up(literal_right))?;
+                turned.transform_data(|plan| self.0.rewrite(plan, config))
+            }
             _ => self.0.rewrite(plan, config),
         }
+    }
+}
+
+fn literal_right(expr: Expr) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if matches!(*left, Expr::Literal(..)) && !matches!(*right, Expr::Literal(..)) =>
+        {
+            match op.swap() {
+                Some(swapped) => Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(right, swapped, left)))),
+                None => Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(left, op, right)))),
+            }
+        }
+        other => Ok(Transformed::no(other)),
     }
 }
 
