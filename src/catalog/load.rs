@@ -75,7 +75,7 @@ fn read_text(path: &Path) -> Result<String> {
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
     // Some editors begin a file with a byte order mark, which is no SQL.
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_string))
+    Ok(text.strip_prefix('\u{feff}').map(str::to_string).unwrap_or(text))
 }
 
 fn one_definition(source: &SourceFile, stem: &str, holds: Holds) -> Result<Definition, Vec<Diagnostic>> {
