@@ -12,7 +12,7 @@ use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::reader::{StreamDecoder, StreamReader};
-use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::arrow::ipc::writer::StreamEncoder;
 use object_store::PutPayload;
 use object_store::path::Path;
 
@@ -27,7 +27,10 @@ const JOINED_ROWS: usize = 8_192;
 /// Or this many bytes, so that joining them cannot overflow the 32-bit offsets of a string column.
 const JOINED_BYTES: usize = 8 << 20;
 
-/// A segment that is being collected. Rows are encoded as they come, so that their batches can be freed.
+/// Buffers of fewer bytes are copied together: each part of an object is written by a call of its own.
+const PART_BYTES_MIN: usize = 16 << 10;
+
+/// A segment that is being collected. Large buffers of its rows are not copied: they are held until they are written.
 #[derive(Default)]
 pub struct SegmentWriter {
     sections: BTreeMap<Dataset, SectionWriter>,
@@ -35,7 +38,8 @@ pub struct SegmentWriter {
 
 struct SectionWriter {
     schema: SchemaRef,
-    stream: StreamWriter<Vec<u8>>,
+    stream: StreamEncoder,
+    encoded: Parts,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
     waiting_bytes: usize,
@@ -60,26 +64,21 @@ impl SegmentWriter {
 
     /// Memory held, in bytes; close to the size of the segment.
     pub fn bytes(&self) -> u64 {
-        self.sections.values().map(|s| (s.stream.get_ref().len() + s.waiting_bytes) as u64).sum()
+        self.sections.values().map(|section| (section.encoded.bytes + section.waiting_bytes) as u64).sum()
     }
 
-    /// The segment's bytes, a part for each section, and what they hold.
+    /// The segment's bytes in parts, and what they hold.
     pub fn finish(self) -> Result<(PutPayload, Vec<Section>)> {
         let (mut parts, mut offset) = (vec![], 0);
         let mut sections = vec![];
         for (dataset, section) in self.sections {
             let (rows, schema) = (section.rows, schema_fingerprint(&section.schema));
-            let stream = section.finish()?;
-            sections.push(Section {
-                dataset,
-                offset,
-                length: stream.len() as u64,
-                rows,
-                schema,
-                checksum: checksum(&stream),
-            });
-            offset += stream.len() as u64;
-            parts.push(Bytes::from(stream));
+            let (encoded, length) = section.finish()?;
+            let mut sum = Checksum::default();
+            encoded.iter().for_each(|part| sum.update(part));
+            sections.push(Section { dataset, offset, length, rows, schema, checksum: sum.text() });
+            offset += length;
+            parts.extend(encoded);
         }
         Ok((parts.into_iter().collect(), sections))
     }
@@ -87,8 +86,9 @@ impl SegmentWriter {
 
 impl SectionWriter {
     fn new(schema: SchemaRef) -> Result<Self> {
-        let stream = StreamWriter::try_new(vec![], &schema)?;
-        Ok(SectionWriter { schema, stream, waiting: vec![], waiting_rows: 0, waiting_bytes: 0, rows: 0 })
+        let stream = StreamEncoder::try_new(&schema)?;
+        let encoded = Parts::default();
+        Ok(SectionWriter { schema, stream, encoded, waiting: vec![], waiting_rows: 0, waiting_bytes: 0, rows: 0 })
     }
 
     fn push(&mut self, rows: RecordBatch) -> Result<()> {
@@ -102,24 +102,70 @@ impl SectionWriter {
     }
 
     fn flush(&mut self) -> Result<()> {
-        match &self.waiting[..] {
-            [] => return Ok(()),
-            [one] => self.stream.write(one)?,
-            [small @ .., last] if last.num_rows() >= JOINED_ROWS => {
-                self.stream.write(&concat_batches(&self.schema, small)?)?;
-                self.stream.write(last)?;
-            }
-            all => self.stream.write(&concat_batches(&self.schema, all)?)?,
-        }
-        self.waiting.clear();
+        let waiting = std::mem::take(&mut self.waiting);
         (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        match &waiting[..] {
+            [] => Ok(()),
+            [one] => self.encode(one),
+            [small @ .., last] if last.num_rows() >= JOINED_ROWS => {
+                self.encode(&concat_batches(&self.schema, small)?)?;
+                self.encode(last)
+            }
+            all => self.encode(&concat_batches(&self.schema, all)?),
+        }
+    }
+
+    fn encode(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.stream.encode(rows)?.into_iter().for_each(|buffer| self.encoded.push(buffer));
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<u8>> {
+    /// The section in parts, and its length.
+    fn finish(mut self) -> Result<(Vec<Bytes>, u64)> {
         self.flush()?;
-        self.stream.finish()?;
-        Ok(self.stream.into_inner()?)
+        self.stream.finish()?.into_iter().for_each(|buffer| self.encoded.push(buffer));
+        let length = self.encoded.bytes as u64;
+        Ok((self.encoded.finish(), length))
+    }
+}
+
+/// Bytes of an object, in parts of a useful size.
+#[derive(Default)]
+struct Parts {
+    whole: Vec<Bytes>,
+    small: Vec<u8>,
+    bytes: usize,
+}
+
+impl Parts {
+    fn push(&mut self, buffer: Buffer) {
+        self.bytes += buffer.len();
+        if buffer.len() < PART_BYTES_MIN {
+            self.small.extend_from_slice(&buffer);
+        } else {
+            self.end_small();
+            self.whole.push(Bytes::from_owner(Held(buffer)));
+        }
+    }
+
+    fn end_small(&mut self) {
+        if !self.small.is_empty() {
+            self.whole.push(std::mem::take(&mut self.small).into());
+        }
+    }
+
+    fn finish(mut self) -> Vec<Bytes> {
+        self.end_small();
+        self.whole
+    }
+}
+
+/// A buffer of an array, as the owner of bytes.
+struct Held(Buffer);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
