@@ -46,6 +46,8 @@ pub struct Settings {
     pub roll_after_ms: u64,
     /// Milliseconds between checkpoints of the state.
     pub checkpoint_every_ms: u64,
+    /// Events after which there is a checkpoint before that time.
+    pub checkpoint_events_max: usize,
     /// Days that dead letters are kept; 0: for ever.
     pub keep_dead_letters_days: u32,
     /// Days that the changes of an edited or removed view are kept; 0: for ever.
@@ -89,6 +91,7 @@ impl Default for Settings {
             roll_bytes: 134_217_728,
             roll_after_ms: 300_000,
             checkpoint_every_ms: 10_000,
+            checkpoint_events_max: 1_000_000,
             keep_dead_letters_days: 0,
             keep_generations_days: 0,
             fetch_queued_kbytes_max: 32_768,
@@ -107,7 +110,7 @@ impl Default for Settings {
 }
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 26] = [
     "brokers",
     "sql",
     "schemas",
@@ -121,6 +124,7 @@ pub const KEYS: [&str; 25] = [
     "roll_bytes",
     "roll_after_ms",
     "checkpoint_every_ms",
+    "checkpoint_events_max",
     "keep_dead_letters_days",
     "keep_generations_days",
     "fetch_queued_kbytes_max",
@@ -143,6 +147,7 @@ const EPOCH_MS: RangeInclusive<u64> = 1..=10_000;
 const COMMIT_MS: RangeInclusive<u64> = 10..=600_000;
 const ROLL_BYTES: RangeInclusive<u64> = 65_536..=17_179_869_184;
 const CHECKPOINT_MS: RangeInclusive<u64> = 100..=3_600_000;
+const CHECKPOINT_EVENTS: RangeInclusive<u64> = 1_000..=1_000_000_000;
 const KEEP_DAYS: RangeInclusive<u64> = 0..=36_500;
 const ROLL_MS: RangeInclusive<u64> = 100..=86_400_000;
 /// The upper end is the client library's own.
@@ -281,6 +286,7 @@ impl Settings {
             "roll_bytes" => self.roll_bytes = number(ROLL_BYTES)?,
             "roll_after_ms" => self.roll_after_ms = number(ROLL_MS)?,
             "checkpoint_every_ms" => self.checkpoint_every_ms = number(CHECKPOINT_MS)?,
+            "checkpoint_events_max" => self.checkpoint_events_max = number(CHECKPOINT_EVENTS)? as usize,
             "keep_dead_letters_days" => self.keep_dead_letters_days = number(KEEP_DAYS)? as u32,
             "keep_generations_days" => self.keep_generations_days = number(KEEP_DAYS)? as u32,
             "fetch_queued_kbytes_max" => self.fetch_queued_kbytes_max = number(FETCH_KBYTES)?,

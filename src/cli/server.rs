@@ -61,6 +61,7 @@ impl Server {
                 roll_bytes: settings.roll_bytes,
                 roll_after_ms: settings.roll_after_ms,
                 checkpoint_every_ms: settings.checkpoint_every_ms,
+                checkpoint_events_max: settings.checkpoint_events_max,
                 keep_dead_letters_days: settings.keep_dead_letters_days,
                 keep_generations_days: settings.keep_generations_days,
                 enabled: settings.history,

@@ -74,6 +74,8 @@ pub struct HistorySettings {
     pub roll_after_ms: u64,
     /// Milliseconds between two checkpoints of the state.
     pub checkpoint_every_ms: u64,
+    /// Events after which there is one before that time.
+    pub checkpoint_events_max: usize,
     /// Days that dead letters are kept; 0: for ever.
     pub keep_dead_letters_days: u32,
     /// Days that the changes of a view's generation are kept after its end; 0: for ever.
@@ -89,6 +91,7 @@ impl Default for HistorySettings {
             roll_bytes: 128 << 20,
             roll_after_ms: 300_000,
             checkpoint_every_ms: 10_000,
+            checkpoint_events_max: 1_000_000,
             keep_dead_letters_days: 0,
             keep_generations_days: 0,
             enabled: true,

@@ -10,9 +10,6 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::history::CheckpointMark;
 
-/// Events after which a checkpoint is made before its time: a start runs no more of them again.
-const EVENTS_MAX: usize = 1_000_000;
-
 /// What the next checkpoint depends on.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
@@ -26,9 +23,10 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub fn is_due(&self, now: Instant, every: Duration) -> bool {
+    /// `events_max`: a start runs no more of them again.
+    pub fn is_due(&self, now: Instant, every: Duration, events_max: usize) -> bool {
         let waited = self.last.is_some_and(|last| now.saturating_duration_since(last) >= every);
-        self.now || self.events >= EVENTS_MAX || self.events > 0 && waited
+        self.now || self.events >= events_max || self.events > 0 && waited
     }
 
     /// A checkpoint is made.
@@ -44,5 +42,28 @@ impl Checkpoints {
     /// Begins to count the time.
     pub fn begin(&mut self, now: Instant) {
         self.last = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_checkpoint_is_due_by_time_by_events_and_when_it_is_told() {
+        let (start, every) = (Clock::System.instant(), Duration::from_secs(10));
+        let mut checkpoints = Checkpoints::default();
+        checkpoints.begin(start);
+        let due =
+            |checkpoints: &Checkpoints, seconds| checkpoints.is_due(start + Duration::from_secs(seconds), every, 1_000);
+        assert!(!due(&checkpoints, 20), "nothing has changed");
+        checkpoints.events = 999;
+        assert!(!due(&checkpoints, 9));
+        assert!(due(&checkpoints, 10));
+        checkpoints.events = 1_000;
+        assert!(due(&checkpoints, 0));
+        (checkpoints.events, checkpoints.now) = (0, true);
+        assert!(due(&checkpoints, 0));
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct FlowOptions {
     /// Whether epochs are handed to the commit stage.
     pub history: bool,
     pub checkpoint_every: Duration,
+    pub checkpoint_events_max: usize,
     pub drain: bool,
     /// The time that the views go by, instead of now (microseconds since 1970-01-01 UTC).
     pub as_of_us: Option<i64>,
@@ -197,7 +198,7 @@ impl Flow {
     /// Changes of saved tables since the last call, and whether they make a checkpoint.
     pub(super) fn unsaved(&mut self, shared: &Shared) -> Result<(SavedRows, Option<CheckpointMark>)> {
         let now = shared.clock.instant();
-        let due = self.checkpoints.is_due(now, self.options.checkpoint_every);
+        let due = self.checkpoints.is_due(now, self.options.checkpoint_every, self.options.checkpoint_events_max);
         let rows = self.engine.unsaved(due)?;
         let mark = due.then(|| self.checkpoints.mark(&self.engine, now));
         if due {

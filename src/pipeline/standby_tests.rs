@@ -26,9 +26,7 @@ fn options(store: &Store) -> PipelineOptions {
             roll_bytes: u64::MAX,
             roll_after_ms: u64::MAX,
             checkpoint_every_ms: 3_600_000,
-            keep_dead_letters_days: 0,
-            keep_generations_days: 0,
-            enabled: true,
+            ..HistorySettings::default()
         },
         epoch_rows_max: 1_000,
         epoch_wait_max: Duration::from_millis(1),

@@ -144,6 +144,7 @@ fn stages_of(ready: Ready, recovered: Recovered, options: &PipelineOptions, shar
         memory_budget_bytes: options.memory_budget_bytes,
         history: options.history.enabled,
         checkpoint_every: Duration::from_millis(options.history.checkpoint_every_ms),
+        checkpoint_events_max: options.history.checkpoint_events_max,
         drain: options.drain,
         as_of_us: options.as_of_us,
     };

@@ -159,14 +159,9 @@ impl Process {
             brokers: String::new(),
             store: Store::open(data)?,
             history: HistorySettings {
-                commit_every_ms: 2_000,
-                roll_bytes: 128 << 20,
-                roll_after_ms: 300_000,
                 // Only when it is told to.
                 checkpoint_every_ms: 3_600_000,
-                keep_dead_letters_days: 0,
-                keep_generations_days: 0,
-                enabled: true,
+                ..HistorySettings::default()
             },
             epoch_rows_max: BATCH as usize,
             epoch_wait_max: Duration::from_millis(10),

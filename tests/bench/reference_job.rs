@@ -25,8 +25,10 @@ use crate::limit::Limit;
 use crate::process::{Figures, measure};
 use crate::workload::Workload;
 
-/// The configuration of a job without history and commits, and of one with both.
+/// The configuration of a job without history and commits, of one with both but no checkpoint of the state before its
+/// end, and of one with everything.
 const HISTORY_OFF: &str = "history = false\n";
+const ONE_CHECKPOINT: &str = "history = true\ncheckpoint_every_ms = 3600000\ncheckpoint_events_max = 1000000000\n";
 const HISTORY_ON: &str = "history = true\n";
 /// Rows of a batch of the DuckDB loop; the best of those tried.
 const LOOP_ROWS: &str = "50000";
@@ -141,7 +143,11 @@ fn run_query(query: Query, workload: Workload, brokers: &str, options: &Options)
         steps.push(step(label, options, || limit_command(brokers, topic, limit, threads))?);
         print_step(&steps, events);
     }
-    for (label, config) in [("whole job, history off", HISTORY_OFF), ("whole job, history on", HISTORY_ON)] {
+    for (label, config) in [
+        ("whole job, history off", HISTORY_OFF),
+        ("whole job, one checkpoint", ONE_CHECKPOINT),
+        ("whole job, history on", HISTORY_ON),
+    ] {
         steps.push(step(label, options, || job_command(name, brokers, config, &data))?);
         print_step(&steps, events);
     }
@@ -187,6 +193,7 @@ fn print_ratios(steps: &[Step]) {
         ("DuckDB loop", "whole job, history off", "times the DuckDB loop, history off"),
         ("DuckDB loop", "whole job, history on", "times the DuckDB loop, history on"),
         ("whole job, history off", "whole job, history on", "of history off, history on"),
+        ("whole job, one checkpoint", "whole job, history on", "of one checkpoint at the end, history on"),
     ] {
         if let (Some(slow), Some(fast)) = (wall(slow), wall(fast)) {
             println!("{:.2} {text}", slow / fast);

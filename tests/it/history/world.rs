@@ -143,15 +143,7 @@ pub struct Process {
 }
 
 pub fn settings() -> HistorySettings {
-    HistorySettings {
-        commit_every_ms: 0,
-        roll_bytes: 6_000,
-        roll_after_ms: 300_000,
-        checkpoint_every_ms: 10_000,
-        keep_dead_letters_days: 0,
-        keep_generations_days: 0,
-        enabled: true,
-    }
+    HistorySettings { commit_every_ms: 0, roll_bytes: 6_000, roll_after_ms: 300_000, ..HistorySettings::default() }
 }
 
 pub fn count_view(fingerprint: &str) -> ViewIdentity {

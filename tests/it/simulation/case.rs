@@ -76,9 +76,7 @@ impl Case {
             roll_bytes: [3_000, 20_000, 100_000][random.usize(0..3)],
             roll_after_ms: 10_000,
             checkpoint_every_ms: [100, 3_000][random.usize(0..2)],
-            keep_dead_letters_days: 0,
-            keep_generations_days: 0,
-            enabled: true,
+            ..HistorySettings::default()
         };
         Case {
             seed,
