@@ -214,10 +214,11 @@ impl Arrangement {
     }
 
     /// Reclaims rows of a shard that died at or before `oldest` (no reader is older) and compacts, at most about
-    /// `budget` rows each.
+    /// `budget` rows each; or twice as many as died since the last call, so that what waits always melts away.
     pub fn maintain(&self, shard: usize, oldest: u32, budget: usize) -> Result<Maintained> {
         let mut done = Maintained::default();
         let lock = || self.shards[shard].write().unwrap_or_else(PoisonError::into_inner);
+        let budget = budget.max(2 * lock().take_killed());
         while done.reclaimed < budget {
             let mut shard = lock();
             shard.oldest = shard.oldest.max(oldest);

@@ -11,6 +11,7 @@
 mod arrangement;
 mod block;
 mod codec;
+mod dying;
 mod index;
 mod key;
 mod keys;

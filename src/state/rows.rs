@@ -19,7 +19,7 @@ const CHUNK_BYTES: usize = UNIT << UNIT_BITS;
 const CHUNKS_MAX: usize = 1 << (32 - UNIT_BITS);
 
 /// Names a row until compaction moves it: 15 bits of chunk, 17 bits of position in units of 8 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub(super) u32);
 
 #[derive(Debug, Default)]

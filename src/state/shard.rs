@@ -3,10 +3,10 @@
 //! Rule for a write: a live row of the same identity is killed (its death epoch is set), the new version is appended.
 //! Killed rows stay in the indexes until no reader can see them; they are then taken out, and chunks closed up.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::RwLockWriteGuard;
 
 use super::arrangement::{Batch, Layout};
+use super::dying::Dying;
 use super::index::{HashIndex, PostingLists};
 use super::rows::{LIVE, NewRow, RowId, RowStore};
 use super::slot::{short, widen};
@@ -23,8 +23,7 @@ pub(super) struct Shard {
     pub links: Vec<PostingLists>,
     /// Links whose key is part of the identity: all versions of a row are in one list.
     fixed_links: Vec<bool>,
-    /// Killed rows and their epoch, oldest first.
-    dead: VecDeque<(u32, RowId)>,
+    dying: Dying,
     /// Readers at an older epoch can no longer be answered.
     pub oldest: u32,
     pub live_rows: i64,
@@ -99,7 +98,7 @@ impl Writer<'_> {
         let shard = &mut *self.shard;
         shard.live_rows -= shard.rows.weight(row);
         shard.rows.set_died(row, epoch);
-        shard.dead.push_back((epoch, row));
+        shard.dying.push(epoch, row);
     }
 }
 
@@ -110,7 +109,7 @@ impl Shard {
             identity: HashIndex::new(),
             links: layout.links.iter().map(|_| PostingLists::new()).collect(),
             fixed_links: layout.links.iter().map(|l| l.iter().all(|c| layout.identity.contains(c))).collect(),
-            dead: VecDeque::new(),
+            dying: Dying::default(),
             oldest: 0,
             live_rows: 0,
         }
@@ -119,7 +118,7 @@ impl Shard {
     /// Bytes held: rows, indexes, free space.
     pub fn size(&self) -> usize {
         let links: usize = self.links.iter().map(PostingLists::size).sum();
-        self.rows.size() + self.identity.size() + links + self.dead.capacity() * size_of::<(u32, RowId)>()
+        self.rows.size() + self.identity.size() + links + self.dying.size()
     }
 
     /// Loads what the keys with these hashes will touch in an index (None: the identity), and their rows, some of each
@@ -185,12 +184,16 @@ impl Shard {
         };
         (found, looked_at)
     }
+
+    /// Rows killed since the last call.
+    pub fn take_killed(&mut self) -> usize {
+        self.dying.take_killed()
+    }
+
     /// Takes out rows that died at or before `oldest`, at most `limit`; gives their number.
     pub fn reclaim(&mut self, oldest: u32, limit: usize) -> usize {
-        let due = self.dead.iter().take_while(|(epoch, _)| *epoch <= oldest).take(limit);
-        let rows: Vec<RowId> = due.map(|(_, row)| *row).collect();
+        let rows = self.dying.take(oldest, limit);
         self.warm_dead(&rows);
-        self.dead.drain(..rows.len());
         rows.iter().for_each(|&row| self.forget(row));
         rows.len()
     }
@@ -212,20 +215,15 @@ impl Shard {
         let Some(moved) = self.rows.compact_one()? else {
             return Ok(None);
         };
-        let mut dead: HashMap<RowId, RowId> = HashMap::new();
         for &(old, new) in &moved {
             self.identity.replace(widen(self.rows.hash(new)), old.0, new.0);
             for k in 0..self.links.len() {
                 let (group, position) = self.rows.link(new, k);
                 self.links[k].replace(group, position, new);
             }
-            if self.rows.died(new) != LIVE {
-                dead.insert(old, new);
-            }
-        }
-        if !dead.is_empty() {
-            for (_, row) in &mut self.dead {
-                *row = dead.get(row).copied().unwrap_or(*row);
+            match self.rows.died(new) {
+                LIVE => {}
+                died => self.dying.moved(died, old, new),
             }
         }
         Ok(Some(moved.len()))

@@ -157,6 +157,20 @@ fn an_index_with_the_columns_of_the_cut_asks_one_shard_and_any_other_all() {
 }
 
 #[test]
+fn what_was_killed_is_reclaimed_however_small_the_budget() {
+    let arrangement = arrangement(1);
+    let rows = |text: &str| (0..1_000).map(|key| (key, Some((key, text.to_string())))).collect::<Vec<_>>();
+    for epoch in 1..=20 {
+        write(&arrangement, epoch, &rows("a"));
+        // A reader stays at the first epoch, then goes.
+        let oldest = if epoch <= 10 { 1 } else { epoch };
+        arrangement.maintain(0, oldest, 1).expect("maintains");
+    }
+    let left = arrangement.maintain(0, 20, usize::MAX).expect("maintains");
+    assert_eq!(left.reclaimed, 0, "nine epochs waited, and each later one took out those of two");
+}
+
+#[test]
 fn an_epoch_that_is_reclaimed_is_an_error_not_a_wrong_answer() {
     let arrangement = arrangement(1);
     write(&arrangement, 1, &[(1, Some((1, "a".into())))]);
