@@ -9,6 +9,7 @@ mod broker;
 mod bucket;
 mod dead_letters;
 mod files;
+mod gate;
 mod ingress;
 mod kills;
 mod load;

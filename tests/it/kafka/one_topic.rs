@@ -201,7 +201,8 @@ impl OneTopic {
     }
 }
 
-fn ids(server: &Server) -> Vec<(i64, i64)> {
+/// The rows of the view: id and count.
+pub fn ids(server: &Server) -> Vec<(i64, i64)> {
     let answer = server.sql("SELECT id, n FROM ids ORDER BY id", 10_000);
     let number = |value: &serde_json::Value| value.as_i64().expect("a number");
     answer["rows"].as_array().expect("rows").iter().map(|row| (number(&row["id"]), number(&row["n"]))).collect()

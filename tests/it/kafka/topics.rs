@@ -1,10 +1,19 @@
 //! What may happen to a topic: it is missing, gets partitions, loses its old events, is made anew, loses its end.
 
 use std::fs;
+use std::time::Duration;
+
+use rebateflow::clock::Clock;
 
 use super::broker::{OwnBroker, test_brokers};
-use super::one_topic::{DONE_MAX, OneTopic, once};
-use super::turn;
+use super::gate::Gate;
+use super::one_topic::{DONE_MAX, LOOK_EVERY, OneTopic, ids, once};
+use super::server::Launch;
+use super::{turn, unreachable};
+
+/// How long it is watched that nothing happens: longer than the fetch thread waits for answers that do not come, before it
+/// takes what is there (2.2 s for one about topics, 2 s for one about a partition).
+const WATCHED: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_missing_topic_is_said_and_waited_for() {
@@ -124,6 +133,41 @@ fn a_topic_made_anew_is_never_taken_for_the_old_one() {
     assert!(server.log().contains("was made anew"), "{}", server.log());
     accept.drain(DONE_MAX);
     world.assert_ids(&once((0..10).chain([50]).chain(100..131).chain(200..260).chain([300])));
+}
+
+/// The broker comes back for a moment, with another topic under the same name: what it gives is not taken before it has
+/// told which topic that is.
+#[test]
+fn a_topic_made_anew_while_the_broker_was_away_is_not_read_for_a_moment() {
+    let Some(brokers) = test_brokers() else { return };
+    let _turn = turn();
+    let world = OneTopic::new(&brokers, "away");
+    world.create(1);
+    world.send(0, 0..10);
+    let gate = Gate::new(&brokers, &world.topic, r#"{"id":120}"#);
+    let mut server = Launch { brokers: gate.address().to_string(), ..world.launch() }.start();
+    server.wait_ready(DONE_MAX);
+    world.wait_ids(&mut server, &once(0..10));
+
+    gate.shut();
+    server.wait_for(DONE_MAX, unreachable);
+    world.delete();
+    world.create(1);
+    world.send(0, 100..130);
+    gate.open_for_one_answer_of_the_topic();
+    gate.wait_for_event(DONE_MAX);
+    let until = Clock::System.instant() + WATCHED;
+    while Clock::System.instant() < until {
+        assert!(server.runs(), "{}", server.log());
+        assert_eq!(ids(&server), once(0..10), "events of the new topic are taken\n{}", server.log());
+        Clock::System.sleep(LOOK_EVERY);
+    }
+    gate.open();
+    let (status, log) = server.end();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains(&format!("topic {} was made anew", world.topic)), "{log}");
+    world.launch().with(&["--accept-loss", &world.topic]).drain(DONE_MAX);
+    world.assert_ids(&once((0..10).chain(100..130)));
 }
 
 #[test]
