@@ -16,6 +16,7 @@ mod load;
 mod one_topic;
 mod oracle;
 mod replays;
+mod retained;
 pub mod server;
 mod standby;
 mod storage;

@@ -49,17 +49,15 @@ impl OneTopic {
         fs::create_dir_all(directory.path().join("sql")).expect("a directory");
         fs::write(directory.path().join("sql/ids.sql"), view).expect("a file");
         let world = OneTopic { brokers: brokers.to_string(), topic, directory };
-        world.define("keep");
+        world.define("unknown_fields = 'keep'");
         world
     }
 
-    /// Defines the table: what it does with unknown fields.
-    pub fn define(&self, unknown_fields: &str) {
+    /// Defines the table with one more option.
+    pub fn define(&self, option: &str) {
         let topic = &self.topic;
-        let table = format!(
-            "CREATE TABLE orders (id BIGINT NOT NULL)
-             WITH (topic = '{topic}', format = 'json', unknown_fields = '{unknown_fields}');"
-        );
+        let table =
+            format!("CREATE TABLE orders (id BIGINT NOT NULL) WITH (topic = '{topic}', format = 'json', {option});");
         fs::write(self.directory.path().join("schemas/orders.sql"), table).expect("a file");
     }
 
@@ -120,6 +118,17 @@ impl OneTopic {
     pub fn send(&self, partition: i32, ids: impl IntoIterator<Item = i64>) {
         let values: Vec<String> = ids.into_iter().map(|id| format!("{{\"id\":{id}}}")).collect();
         self.send_raw(partition, &values.iter().map(|value| (value.as_str(), None)).collect::<Vec<_>>());
+    }
+
+    /// Produces events with these ids that say to be of a time, in milliseconds since 1970-01-01 UTC.
+    pub fn send_at(&self, timestamp_ms: i64, ids: impl IntoIterator<Item = i64>) {
+        let producer: BaseProducer = config(&self.brokers).create().expect("a producer");
+        for id in ids {
+            let value = format!("{{\"id\":{id}}}");
+            let record = BaseRecord::to(&self.topic).partition(0).key("k").payload(&value).timestamp(timestamp_ms);
+            producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+        }
+        producer.flush(ANSWER_MAX).expect("everything is confirmed");
     }
 
     /// Produces values, some with the header `replay-of`, under the key `k`.

@@ -25,7 +25,7 @@ fn a_replay_takes_effect_once() {
     let at = |partition: i32, offset: i64| format!("{}/{partition}/{offset}", world.topic);
     let again = |n: u32| format!("rebateflow_replays_total{{table=\"orders\",outcome=\"again\"}} {n}");
     world.create(2);
-    world.define("reject");
+    world.define("unknown_fields = 'reject'");
     world.send_raw(0, &[("{\"id\":1,\"x\":0}", None), ("{\"id\":2,\"x\":0}", None), ("broken", None)]);
     world.send(0, [3]);
     world.send_raw(1, &[("{\"id\":4,\"x\":0}", None)]);
@@ -40,7 +40,7 @@ fn a_replay_takes_effect_once() {
     assert_eq!(letters(&world), 5);
 
     // Now they can be read. The replay that failed stands for what it replayed.
-    world.define("keep");
+    world.define("unknown_fields = 'keep'");
     let mut server = world.launch().start();
     server.wait_ready(DONE_MAX);
     let said = replay(&world, &["--all"]);

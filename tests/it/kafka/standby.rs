@@ -22,12 +22,12 @@ const OFTEN: [(&str, &str); 4] = [
     ("REBATEFLOW_TAKEOVER_AFTER_MS", TAKEOVER_AFTER_MS),
 ];
 
-fn stands_by(reasons: &[String]) -> bool {
+pub fn stands_by(reasons: &[String]) -> bool {
     reasons == ["standby"]
 }
 
 /// Waits until the standby has the views of some commit.
-fn wait_warm(server: &Server) {
+pub fn wait_warm(server: &Server) {
     while !server.log().contains("the views are where the writer is") {
         Clock::System.sleep(std::time::Duration::from_millis(20));
     }
