@@ -21,6 +21,7 @@ pub mod server;
 mod standby;
 mod storage;
 mod topics;
+mod unheard;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -73,9 +73,32 @@ impl Launch {
 
     /// Starts the binary and waits until it says where it listens.
     pub fn start(&self) -> Server {
+        self.spawn(self.command())
+    }
+
+    /// As `start`, with stderr as bash redirects it: `2>&-`.
+    pub fn start_redirected(&self, redirection: &str) -> Server {
+        self.spawn(self.redirected(redirection))
+    }
+
+    /// The binary as bash starts it with this redirection, in the same process.
+    pub fn redirected(&self, redirection: &str) -> Command {
+        let plain = self.command();
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]).arg(plain.get_program());
+        command.args(plain.get_args()).stdin(Stdio::null());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    fn spawn(&self, mut command: Command) -> Server {
         let number = fs::read_dir(&self.directory).expect("the directory").count();
         let log = self.directory.join(format!("{number}.log"));
-        let mut command = self.command();
         let command = command.stdout(Stdio::piped()).stderr(File::create(&log).expect("a log file"));
         let mut child = command.spawn().expect("the binary can be run");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
