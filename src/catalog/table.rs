@@ -53,7 +53,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub upsert: Option<Upsert>,
     pub unknown_fields: UnknownFields,
-    /// Microseconds after which the clock takes an event out, by its `_timestamp`. None: never.
+    /// Microseconds after which the clock takes an event out, by its version, or else its `_timestamp`. None: never.
     pub retention_us: Option<i64>,
     /// The whole `CREATE TABLE` text.
     pub sql: String,

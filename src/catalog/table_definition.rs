@@ -1,6 +1,6 @@
 //! From `CREATE TABLE` to a `Table`.
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, Expr, Ident, IndexColumn, OrderByOptions, PrimaryKeyConstraint, Spanned,
@@ -29,8 +29,9 @@ const HOUR_US: i64 = 3_600_000_000;
 const RETENTION_HOURS_MAX: i64 = 36_500 * 24;
 
 /// Why both cannot be.
-const VERSION_OR_RETENTION: &str = "an older version that comes late could not be told from a new one once the newer one is gone, and would come back; \
-     leave out `version` (the last event of a key in the topic is then its newest), or leave out `retention` and write \
+const VERSION_OR_RETENTION: &str = "an older version that comes late could not be told from a new one once the newer one is gone, and would come back, \
+     unless the version is the time that `retention` goes by; \
+     use a version that is TIMESTAMP(6) NOT NULL, or leave out `retention` and write \
      the limit into the views: WHERE event_time > as_of - INTERVAL '400 days', over CROSS JOIN clock";
 
 /// Hint for everything that a database checks or fills in on writing.
@@ -63,7 +64,8 @@ pub(super) fn table(
     let unknown_fields =
         [("keep", UnknownFields::Keep), ("ignore", UnknownFields::Ignore), ("reject", UnknownFields::Reject)];
     let unknown_fields = options.choice("unknown_fields", &unknown_fields, faults).unwrap_or(UnknownFields::Keep);
-    let retention_us = retention(&options, faults);
+    let version = upsert.as_ref().and_then(|upsert| Some(&declared.columns[upsert.version?]));
+    let retention_us = retention(&options, version, faults);
     let name = name?;
     let topic = topic(&name, &options, faults);
     let sql = source.text[source.range(tokens.whole())].to_string();
@@ -271,11 +273,15 @@ fn refuse_options(options: &Options, faults: &mut Faults<'_>) {
 }
 
 /// `'400 days'` or `'36 hours'`, in microseconds.
-fn retention(options: &Options, faults: &mut Faults<'_>) -> Option<i64> {
+fn retention(options: &Options, version: Option<&Column>, faults: &mut Faults<'_>) -> Option<i64> {
     let option = options.get("retention")?;
-    if options.get("version").is_some() {
-        faults.refused(option.name, "option `retention` does not go with `version`").hint =
-            Some(VERSION_OR_RETENTION.to_string());
+    let is_time = |column: &Column| {
+        let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+        [time, DataType::Null].contains(&column.data_type) && !column.nullable
+    };
+    if let Some(version) = version.filter(|version| !is_time(version)) {
+        let message = format!("option `retention` does not go with the version `{}`", version.name);
+        faults.refused(option.name, message).hint = Some(VERSION_OR_RETENTION.to_string());
         return None;
     }
     let hours = option.text.split_once(' ').and_then(|(number, unit)| {

@@ -370,8 +370,8 @@ fn operator(node: &DraftNode, at: &Described<'_>, shard: usize) -> Result<Box<dy
         Draft::RangeFilter(compared) => Box::new(RangeFilter::new(&inputs[0], &inputs[1], compared)?),
         Draft::Retained(retained) => match &retained.newest {
             None => Box::new(Retained::new(schema, retained.time, retained.keep_us)?),
-            Some((key, offset)) => {
-                Box::new(RetainedLatest::new(schema, (key, *offset), (retained.time, retained.keep_us))?)
+            Some((key, order)) => {
+                Box::new(RetainedLatest::new(schema, (key, order), (retained.time, retained.keep_us))?)
             }
         },
         Draft::Unnest(unnest) => Box::new(Unnest::new(&inputs[0], schema, unnest.clone())),

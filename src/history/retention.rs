@@ -2,7 +2,7 @@
 //! with the option `retention`, when the clock has passed them.
 //!
 //! Files of the former go by the day in their names, all of a dataset before a day; files of events by their rolls, all
-//! up to one, and only while every row of theirs is passed: by `_timestamp`, not by the day of the commit. So of each
+//! up to one, and only while every row of theirs is passed: by version or `_timestamp`, not by the day of the commit. So of each
 //! partition the first offsets go, and no view can miss them: an event that is passed has no row, and takes none out
 //! but of events before it, which are gone with it. The clock that counts is the committed one: a start goes on from it,
 //! and it never goes back.
@@ -143,20 +143,22 @@ fn passed_events(
     as_of_us: i64,
 ) -> Result<Vec<Dropped>> {
     let mut passed = vec![];
-    let retained: Vec<(&String, i64)> =
-        tables.iter().filter_map(|(name, table)| Some((name, table.retention_us?))).collect();
+    let retained = tables.iter().filter_map(|(name, table)| {
+        Some((name, table.version.as_deref().unwrap_or("_timestamp"), table.retention_us?))
+    });
+    let retained: Vec<(&String, &str, i64)> = retained.collect();
     if retained.is_empty() || as_of_us == 0 {
         return Ok(passed);
     }
     let mut records = rolls(store, 0, roller.rolled_to)?;
     keep_files(&mut records, &roller.dropped);
-    for (name, retention_us) in retained {
+    for (name, time, retention_us) in retained {
         let dataset = Dataset::Events(name.clone());
         let of_table = |record: &RollRecord| record.files.iter().find(|file| file.dataset == dataset).cloned();
         let files = records.iter().filter_map(|record| Some((record.commits.to, of_table(record)?)));
         let mut up_to = None;
         for (to, file) in files {
-            if newest_event(store, &file)?.is_none_or(|newest| newest > as_of_us.saturating_sub(retention_us)) {
+            if newest_event(store, &file, time)?.is_none_or(|newest| newest > as_of_us.saturating_sub(retention_us)) {
                 break;
             }
             up_to = Some(to);
@@ -167,10 +169,10 @@ fn passed_events(
     Ok(passed)
 }
 
-/// The time of the newest event of a file; None: its footer does not say.
-fn newest_event(store: &Store, file: &RolledFile) -> Result<Option<i64>> {
+/// The greatest time in this column of a file; None: its footer does not say.
+fn newest_event(store: &Store, file: &RolledFile, time: &str) -> Result<Option<i64>> {
     let file = OpenFile::open(store, file)?;
-    let Some((_, newest)) = file.row_groups().bounds("_timestamp") else { return Ok(None) };
+    let Some((_, newest)) = file.row_groups().bounds(time) else { return Ok(None) };
     let newest = newest.as_primitive_opt::<TimestampMicrosecondType>();
     Ok(newest.filter(|newest| newest.null_count() == 0).and_then(|newest| newest.values().iter().max().copied()))
 }

@@ -17,7 +17,7 @@ pub struct TableForm {
     pub key: Vec<String>,
     pub version: Option<String>,
     pub deleted: Option<String>,
-    /// Microseconds after which the clock takes an event out; None: never.
+    /// Microseconds after which the clock takes an event out, by its version, or else its `_timestamp`; None: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_us: Option<i64>,
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 
 use super::{Keeps, Operator};
@@ -43,6 +43,7 @@ impl Horizon {
 /// The times of these rows. Every event has one.
 pub(super) fn times(changes: &Changes, column: usize) -> Result<&TimestampMicrosecondArray> {
     let times = changes.rows.column(column).as_primitive_opt::<TimestampMicrosecondType>();
+    let times = times.filter(|times| times.null_count() == 0);
     times.ok_or_else(|| Error::internal("the time of an event is no timestamp"))
 }
 

@@ -1,9 +1,10 @@
-//! The newest event of each key in each partition of an upsert table `WITH (retention = '400 days')`.
+//! The newest event of each key of an upsert table `WITH (retention = '400 days')`; without versions, in each partition.
 //!
 //! Keeps that event while its time is after `as_of` less the retention. Newest comes first, then the time: a key whose
 //! newest event is too old has no row, however young the one before it says it is. So an event that comes too late takes
 //! the one before it out and is itself forgotten. Nothing older can come back after that: events of a partition come in
-//! the order of their offsets, and what has come is not read again.
+//! the order of their offsets, and what has come is not read again. With versions the version is the time: what is older
+//! than one that is passed is passed, too.
 //! Cost: one probe an event; a tick costs the keys that it passes.
 
 use datafusion::arrow::compute::SortOptions;
@@ -34,11 +35,12 @@ pub struct RetainedLatest {
 }
 
 impl RetainedLatest {
-    /// `key`: the primary key and the partition; `offset` tells which event is newest, `time` is compared with the clock.
-    pub fn new(schema: SchemaRef, (key, offset): (&[usize], usize), (time, keep_us): (usize, i64)) -> Result<Self> {
+    /// The greatest `order` is the newest event of a `key`; `time` is compared with the clock.
+    pub fn new(schema: SchemaRef, (key, order): (&[usize], &[usize]), (time, keep_us): (usize, i64)) -> Result<Self> {
         let newest_first = SortOptions { descending: true, nulls_first: false };
+        let order: Vec<(usize, SortOptions)> = order.iter().map(|&column| (column, newest_first)).collect();
         Ok(RetainedLatest {
-            newest: Partitions::new(&schema, key, &[(offset, newest_first)])?,
+            newest: Partitions::new(&schema, key, &order)?,
             schema,
             time,
             horizon: Horizon::new(keep_us),

@@ -138,9 +138,9 @@ pub struct Retained {
     /// The column that is compared with the clock.
     pub time: usize,
     pub keep_us: i64,
-    /// Of an upsert table: the primary key and the partition, and the offset that tells which event is newest. An older
-    /// event does not count even when the newest is gone.
-    pub newest: Option<(Vec<usize>, usize)>,
+    /// Of an upsert table: the primary key (and the partition, where offsets tell which event is newest), and the columns of
+    /// which the greatest values are the newest event. An older event does not count even when the newest is gone.
+    pub newest: Option<(Vec<usize>, Vec<usize>)>,
 }
 
 /// What UNNEST does with the columns of its input.

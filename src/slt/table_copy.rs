@@ -58,16 +58,19 @@ impl TableCopy {
     pub fn retained_rows(&self, as_of_us: i64) -> Result<RecordBatch> {
         let Some(retention_us) = self.table.retention_us else { return self.rows() };
         let events = self.current()?;
-        let times = events.column_by_name("_timestamp").and_then(|times| times.as_primitive_opt());
-        let times: &TimestampMicrosecondArray = times.ok_or_else(|| Error::internal("events have no _timestamp"))?;
+        let version = self.table.upsert.as_ref().and_then(|upsert| upsert.version);
+        let times = version.map(|version| events.column(version)).or_else(|| events.column_by_name("_timestamp"));
+        let times = times.and_then(|times| times.as_primitive_opt());
+        let times: &TimestampMicrosecondArray = times.ok_or_else(|| Error::internal("events have no time"))?;
         let retained = times.values().iter().map(|&time| Some(time > as_of_us - retention_us)).collect();
         Ok(compute::filter_record_batch(&self.rows()?, &retained)?)
     }
 
-    /// Whether events have to come in the order of their partition: what retention has taken out of an upsert table is
-    /// not there any more to tell that another event is older.
+    /// Whether events have to come in the order of their partition: what retention has taken out of an upsert table
+    /// without versions is not there any more to tell that another event is older.
     pub fn keeps_order(&self) -> bool {
-        self.table.upsert.is_some() && self.table.retention_us.is_some()
+        let by_offset = self.table.upsert.as_ref().is_some_and(|upsert| upsert.version.is_none());
+        by_offset && self.table.retention_us.is_some()
     }
 
     /// The events that are the rows of the table now.

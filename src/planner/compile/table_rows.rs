@@ -28,7 +28,11 @@ pub fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
     let Some(upsert) = &table.upsert else {
         let rows = match table.retention_us {
             // Rows that are kept are kept without the metadata that nobody reads.
-            Some(keep_us) => retained_plan(events_with(table, &["_timestamp"], retractable)?, keep_us, None)?,
+            Some(keep_us) => {
+                let events = events_with(table, &["_timestamp"], retractable)?;
+                let time = position(&events.schema, "_timestamp")?;
+                retained_plan(events, (time, keep_us), None)?
+            }
             None => events_plan(table, retractable),
         };
         return Ok(select(rows, &(0..declared).collect::<Vec<_>>()));
@@ -46,13 +50,19 @@ pub fn table_plan(table: &Table, retractable: bool) -> Result<Plan> {
         latest_plan(input, partition, order.into_iter().map(|c| (c, newest)).collect())
     };
     let rows = match upsert.version {
-        Some(version) => latest(source, upsert.key.clone(), vec![version, timestamp, partition, offset]),
+        Some(version) => {
+            let (key, order) = (upsert.key.clone(), vec![version, timestamp, partition, offset]);
+            match table.retention_us {
+                Some(keep_us) => retained_plan(source, (version, keep_us), Some((key, order)))?,
+                None => latest(source, key, order),
+            }
+        }
         // In a partition the greatest offset stands for the key; among partitions the latest timestamp wins.
         None => {
             let mut in_partition = upsert.key.clone();
             in_partition.push(partition);
             let of_partitions = match table.retention_us {
-                Some(keep_us) => retained_plan(source, keep_us, Some((in_partition, offset)))?,
+                Some(keep_us) => retained_plan(source, (timestamp, keep_us), Some((in_partition, vec![offset])))?,
                 None => latest(source, in_partition, vec![offset]),
             };
             latest(of_partitions, upsert.key.clone(), vec![timestamp, partition])
@@ -85,11 +95,14 @@ fn position(events: &SchemaRef, name: &str) -> Result<usize> {
     events.index_of(name).map_err(|_| Error::internal(format!("no column {name}")))
 }
 
-/// The events that the clock has not passed by more than `keep_us`; with `newest` (the key and the offset) only the
-/// newest of each key, and none where that one is passed. Where the newest of the partitions are compared, the greatest
-/// time wins, so what is passed in one partition cannot let an older event of another one through.
-fn retained_plan(events: Plan, keep_us: i64, newest: Option<(Vec<usize>, usize)>) -> Result<Plan> {
-    let time = position(&events.schema, "_timestamp")?;
+/// The events that the clock has not passed by more than `keep_us`; with `newest` (the key, and what tells which event is
+/// newest) only the newest of each key, and none where that one is passed. Where the newest of the partitions are compared,
+/// the greatest time wins, so what is passed in one partition cannot let an older event of another one through.
+fn retained_plan(
+    events: Plan,
+    (time, keep_us): (usize, i64),
+    newest: Option<(Vec<usize>, Vec<usize>)>,
+) -> Result<Plan> {
     let clock = Plan { key: Some(vec![]), ..table_plan(&clock_table(), true)? };
     let (schema, key) = (events.schema.clone(), newest.as_ref().map(|(key, _)| key.clone()));
     let op = Op::Retained(Arc::new(Retained { events, clock, time, keep_us, newest }));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::DateTime;
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use object_store::ObjectStore;
@@ -33,16 +34,24 @@ const PARTITIONS: i32 = 2;
 /// Messages of one partition of one table in half a day.
 const MESSAGES: i64 = 40;
 const DAYS: i64 = 24;
-const TABLES: [&str; 3] = ["line", "shop", "always"];
+const TABLES: [&str; 4] = ["line", "shop", "stock", "always"];
 
+/// `retention`: an option, or nothing.
 fn catalog(retention: &str, totals: &str) -> Arc<Catalog> {
+    let (more, retention) = match retention {
+        "" => (String::new(), String::new()),
+        option => (format!(", {option}"), format!("WITH ({option})")),
+    };
     let text = format!(
         "CREATE TABLE line (id VARCHAR NOT NULL, v BIGINT) {retention};
          CREATE TABLE shop (id VARCHAR NOT NULL, v BIGINT, PRIMARY KEY (id)) {retention};
+         CREATE TABLE stock (id VARCHAR NOT NULL, v BIGINT, at TIMESTAMP NOT NULL, gone BOOLEAN, PRIMARY KEY (id))
+         WITH (version = 'at', deleted = 'gone'{more});
          CREATE TABLE always (id VARCHAR NOT NULL, v BIGINT);
          CREATE MATERIALIZED VIEW lines AS SELECT id, v FROM line;
          CREATE MATERIALIZED VIEW totals WITH (history = 'changes') AS {totals};
          CREATE MATERIALIZED VIEW shops AS SELECT id, v FROM shop;
+         CREATE MATERIALIZED VIEW stocks WITH (history = 'changes') AS SELECT id, v FROM stock;
          CREATE MATERIALIZED VIEW pairs WITH (history = 'changes') AS
          SELECT DISTINCT line.id, shop.v FROM line JOIN shop ON line.id = shop.id;
          CREATE MATERIALIZED VIEW counted AS SELECT COUNT(*) AS n FROM always;"
@@ -51,11 +60,16 @@ fn catalog(retention: &str, totals: &str) -> Arc<Catalog> {
     Arc::new(Catalog::from_sources(&files).unwrap_or_else(|error| panic!("{error}")))
 }
 
-const THREE_DAYS: &str = "WITH (retention = '3 days')";
+const THREE_DAYS: &str = "retention = '3 days'";
 const TOTALS: [&str; 2] = [
     "SELECT id, SUM(v) AS v, COUNT(*) AS n FROM line GROUP BY id",
     "SELECT id, MAX(v) AS v, COUNT(DISTINCT v) AS n FROM line GROUP BY id",
 ];
+
+/// The column that retention goes by.
+fn time_of(table: &str) -> &'static str {
+    if table == "stock" { "at" } else { "_timestamp" }
+}
 
 /// The process, and everything that was ever sent to it.
 struct World {
@@ -161,7 +175,8 @@ impl World {
     }
 
     /// Messages of one partition: a shop of twelve, and a time up to two days ago; of ten one is older than is kept, of a
-    /// thousand one is in the future, and of a table with a key one of ten is a tombstone.
+    /// thousand one is in the future, and of a table with a key one of ten is a tombstone. Of a table with versions that is
+    /// the version, and it is deleted so; the message has a time of its own.
     fn fetch(&mut self, table: &Arc<Table>, partition: i32, fetched: &mut Fetched) {
         let from = self.read.get(&table.topic, partition).unwrap_or(0);
         let now = self.clock.now_us();
@@ -174,8 +189,14 @@ impl World {
                     _ => 0..48,
                 };
                 let gone = table.upsert.is_some() && self.random.u32(0..10) == 0;
+                let time = now - self.random.i64(age) * HOUR_US;
+                if table.upsert.as_ref().is_some_and(|upsert| upsert.version.is_some()) {
+                    let at = DateTime::from_timestamp_micros(time).expect("in range").to_rfc3339();
+                    let value = format!(r#"{{"id":"{id}","v":{offset},"at":"{at}","gone":{gone}}}"#);
+                    return (id, Some(value), now - self.random.i64(-200..200) * HOUR_US);
+                }
                 let value = (!gone).then(|| format!("{{\"id\":\"{id}\",\"v\":{offset}}}"));
-                (id, value, now - self.random.i64(age) * HOUR_US)
+                (id, value, time)
             })
             .collect();
         let messages: Vec<Message<'_>> = made
@@ -257,12 +278,12 @@ impl World {
         [engine.state_bytes(), usize::try_from(stored).expect("few"), self.stored("line").len()]
     }
 
-    /// Partition, offset and time of the events that the files hold.
+    /// Partition, offset and time, which may be the version, of the events that the files hold.
     fn stored(&self, table: &str) -> Vec<(i32, i64, i64)> {
         let mut all = vec![];
         for (_, rows) in parquet_rows(&self.store, &format!("events/{table}")) {
             let column = |name: &str| rows.column_by_name(name).expect("a column").clone();
-            let (partitions, offsets, times) = (column("_partition"), column("_offset"), column("_timestamp"));
+            let (partitions, offsets, times) = (column("_partition"), column("_offset"), column(time_of(table)));
             let partitions = partitions.as_primitive::<Int32Type>().values().iter();
             let offsets = offsets.as_primitive::<Int64Type>().values().iter();
             let times = times.as_primitive::<TimestampMicrosecondType>().values().iter();
@@ -280,7 +301,7 @@ impl World {
         for rows in &self.sent[table] {
             let partitions = rows.column_by_name("_partition").unwrap().as_primitive::<Int32Type>();
             let offsets = rows.column_by_name("_offset").unwrap().as_primitive::<Int64Type>();
-            let times = rows.column_by_name("_timestamp").unwrap().as_primitive::<TimestampMicrosecondType>();
+            let times = rows.column_by_name(time_of(table)).unwrap().as_primitive::<TimestampMicrosecondType>();
             for i in 0..rows.num_rows() {
                 let at = (partitions.value(i), offsets.value(i), times.value(i));
                 if stored.binary_search(&at).is_ok() {
@@ -325,7 +346,7 @@ fn events_go_with_the_clock_and_views_never_differ_from_batch() {
     let as_of_us = pin(&world.store).expect("commits").manifest().as_of_us;
     assert!(as_of_us > START_US + (DAYS - 1) * DAY_US);
     let sent = (DAYS * 2 * MESSAGES * i64::from(PARTITIONS)) as usize;
-    for table in ["line", "shop"] {
+    for table in ["line", "shop", "stock"] {
         let gone = world.assert_first_events_are_gone(table, as_of_us);
         assert!(gone > sent / 2, "of {table} {gone} of {sent} are gone");
     }
@@ -340,7 +361,7 @@ fn events_go_with_the_clock_and_views_never_differ_from_batch() {
 /// that one as well.
 #[test]
 fn a_damaged_log_goes_back_beside_events_that_are_gone() {
-    let mut world = World { roll_bytes: 60_000, ..World::new() };
+    let mut world = World { roll_bytes: 90_000, ..World::new() };
     world.restart(TOTALS[0]);
     for day in 0..DAYS {
         (0..2).for_each(|_| world.half_day());
@@ -385,7 +406,7 @@ fn a_crash_before_any_write_of_a_drop_of_events_changes_no_view() {
         world.restart(TOTALS[0]);
         assert_logs_are_complete(&world.store);
         let as_of_us = pin(&world.store).expect("commits").manifest().as_of_us;
-        assert!(world.assert_first_events_are_gone("shop", as_of_us) > 0);
+        assert!(["shop", "stock"].iter().all(|table| world.assert_first_events_are_gone(table, as_of_us) > 0));
         if !faulty.has_struck() {
             // Before a drop, decided, and done.
             assert!(writes > 20 && seen.len() >= 3, "{writes} writes, {seen:?}");
@@ -401,16 +422,16 @@ fn what_is_gone_is_not_kept_longer_and_a_shorter_time_begins_a_generation() {
     (0..16).for_each(|_| world.half_day());
     assert!(world.stored("line").len() < 16 * 2 * MESSAGES as usize);
     world.stepped = None;
-    for longer in ["", "WITH (retention = '73 hours')"] {
+    for longer in ["", "retention = '73 hours'"] {
         let error = world.open(catalog(longer, TOTALS[0])).err().expect("it is refused");
         assert_eq!(error.kind, ErrorKind::Refused);
         assert_eq!(error.message, "table line has changed: events older than '3 days' are gone already");
     }
-    let shorter = world.open(catalog("WITH (retention = '36 hours')", TOTALS[0])).expect("it starts");
+    let shorter = world.open(catalog("retention = '36 hours'", TOTALS[0])).expect("it starts");
     world.assert_views(shorter.engine());
     world.stepped = Some(shorter);
     world.half_day();
     let pin = pin(&world.store).expect("commits");
-    assert_eq!(assert_kept(&pin, world.stepped.as_ref().expect("a process").engine()), 2);
-    assert!(["totals", "pairs"].iter().all(|view| pin.manifest().views[*view].generation == 2));
+    assert_eq!(assert_kept(&pin, world.stepped.as_ref().expect("a process").engine()), 3);
+    assert!(["totals", "stocks", "pairs"].iter().all(|view| pin.manifest().views[*view].generation == 2));
 }

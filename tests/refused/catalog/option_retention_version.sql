@@ -1,6 +1,6 @@
--- expect: option `retention` does not go with `version`
+-- expect: option `retention` does not go with the version `n`
 -- expect: an older version that comes late could not be told from a new one once the newer one is gone
--- expect: leave out `version` (the last event of a key in the topic is then its newest), or leave out `retention`
+-- expect: use a version that is TIMESTAMP(6) NOT NULL, or leave out `retention`
 -- expect: WHERE event_time > as_of - INTERVAL '400 days', over CROSS JOIN clock
 -- at: 12:22
 CREATE TABLE t (
