@@ -5,8 +5,8 @@
 //! beginning of the new topic, whose events are numbered on (see `checkpoint::Sources`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -32,6 +32,9 @@ pub struct Kafka {
     pub(super) sources: SharedSources,
     /// Where to begin is known, and with it which topics are read.
     began: AtomicBool,
+    /// A topic that was made anew, and what is said of it. It stays so: the broker may be away when it is asked again, and
+    /// events of the new topic may wait for a commit.
+    anew: OnceLock<(String, String)>,
 }
 
 pub(super) type Partition = (Arc<str>, i32);
@@ -95,7 +98,8 @@ impl Kafka {
             .create()
             .map_err(|e| Error::invalid(format!("cannot make a Kafka consumer for {brokers}")).caused_by(e))?;
         log_as_ours(consumer.client().native_ptr());
-        Ok(Kafka { consumer, brokers: brokers.to_string(), tables, sources, began: AtomicBool::new(false) })
+        let (began, anew) = (AtomicBool::new(false), OnceLock::new());
+        Ok(Kafka { consumer, brokers: brokers.to_string(), tables, sources, began, anew })
     }
 
     /// Events of these topics are read from now on.
@@ -106,16 +110,21 @@ impl Kafka {
 
     /// The topics as they are now; those that are not there are left out.
     ///
-    /// Errors: `Unavailable` when the broker does not answer, `Data` when a topic is not the one that was read.
+    /// Errors: `Unavailable` when the broker does not answer, `Data` when a topic is not the one that was read, or was not
+    /// once before.
     pub(super) fn described(&self) -> Result<BTreeMap<String, Described>> {
-        let described = self.describe(CHECK_ANSWER_MAX)?;
-        let known = self.sources.get();
-        let mut anew = known.ids.iter().filter_map(|(topic, id)| {
-            let now = described.get(topic)?.id.as_ref().filter(|now| *now != id)?;
-            Some((topic.as_str(), made_anew(topic, id, now)))
-        });
-        match anew.next() {
-            Some((topic, lost)) => Err(lost_error(vec![lost], &BTreeSet::from([topic]))),
+        let mut described = BTreeMap::new();
+        if self.anew.get().is_none() {
+            described = self.describe(CHECK_ANSWER_MAX)?;
+            let known = self.sources.get();
+            let mut anew = known.ids.iter().filter_map(|(topic, id)| {
+                let now = described.get(topic)?.id.as_ref().filter(|now| *now != id)?;
+                Some((topic.clone(), made_anew(topic, id, now)))
+            });
+            anew.next().map(|found| self.anew.get_or_init(|| found));
+        }
+        match self.anew.get() {
+            Some((topic, lost)) => Err(lost_error(vec![lost.clone()], &BTreeSet::from([topic.as_str()]))),
             None => Ok(described),
         }
     }
@@ -268,7 +277,11 @@ pub(super) fn lost_error(mut lost: Vec<String>, topics: &BTreeSet<&str>) -> Erro
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::mocking::MockCluster;
+
     use super::*;
+    use crate::catalog::clock_table;
+    use crate::clock::Clock;
 
     fn at(next: Option<i64>, origin: i64, anew: bool) -> (i64, i64, i64, bool) {
         let place = Place { topic: "t", partition: 0, next, origin, anew };
@@ -290,5 +303,30 @@ mod tests {
         assert_eq!(at(Some(115), 100, false), (115, 120, 100, false));
         assert_eq!(at(Some(109), 100, false), (110, 120, 100, true));
         assert_eq!(at(Some(121), 100, false), (131, 141, 121, true));
+    }
+
+    /// A broker that goes away right after it told so changes nothing: otherwise the last commit would not be stopped.
+    #[test]
+    fn a_topic_that_was_made_anew_stays_so_when_the_broker_is_away() {
+        let cluster = MockCluster::new(1).expect("a broker");
+        cluster.create_topic("clock", 1, 1).expect("a topic");
+        let sources = SharedSources::default();
+        let kafka =
+            Kafka::new(&cluster.bootstrap_servers(), vec![Arc::new(clock_table())], 1_024, sources).expect("a client");
+        let until = Clock::System.instant() + Duration::from_secs(30);
+        let found = loop {
+            match kafka.find(&Offsets::new(), &BTreeSet::new()) {
+                Ok(found) => break found,
+                Err(error) => assert!(Clock::System.instant() < until, "{error}"),
+            }
+        };
+        assert!(found.sources.ids.contains_key("clock"), "the broker has topic ids");
+        kafka.begin(found.sources.clone());
+        kafka.check().expect("it is the same topic");
+        let before = BTreeMap::from([("clock".to_string(), "another".to_string())]);
+        kafka.begin(Sources { ids: before, ..found.sources });
+        assert_eq!(kafka.check().unwrap_err().kind, ErrorKind::Data);
+        drop(cluster);
+        assert_eq!(kafka.check().unwrap_err().kind, ErrorKind::Data);
     }
 }
