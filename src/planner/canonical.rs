@@ -9,6 +9,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan};
 
+use super::one_zero::one_zero;
 use super::{checked, folded, grouping_sets, ordered, sets};
 
 /// Rewrites a resolved plan into its canonical form. Doing it twice changes nothing.
@@ -72,6 +73,14 @@ fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<
         Expr::BinaryExpr(binary) if binary.op.is_numerical_operators() => arithmetic(binary, schema),
         Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
             Ok(Transformed::yes(checked::negate(*operand)))
+        }
+        // `CASE x WHEN v` compares as `=` does.
+        Expr::Case(Case { expr: Some(operand), when_then_expr, else_expr }) => {
+            let when_then = when_then_expr.into_iter();
+            let when_then = when_then.map(|(when, then)| Ok((Box::new(one_zero(*when, schema)?), then)));
+            let case =
+                Case::new(Some(Box::new(one_zero(*operand, schema)?)), when_then.collect::<Result<_>>()?, else_expr);
+            Ok(Transformed::yes(Expr::Case(case)))
         }
         Expr::ScalarFunction(function) => with_literals(checked::once(function), schema),
         // A value does not depend on the order of rows; what FILTER leaves out is not evaluated.

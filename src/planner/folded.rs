@@ -9,11 +9,12 @@
 //! Doubles of a DISTINCT function are compared as keys are: minus zero is zero.
 
 use datafusion::arrow::compute::SortOptions;
-use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_err};
+use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment, Sort};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable};
 
 use super::fold::{ASCENDING, Fold};
+use super::one_zero::one_zero;
 
 const ORDER_SENSITIVE: [&str; 5] = ["array_agg", "string_agg", "first_value", "last_value", "nth_value"];
 
@@ -65,7 +66,7 @@ pub fn fold(function: &mut AggregateFunction, schema: &DFSchema, group: &[Expr])
     }
     fold.sort = order.sort;
     if params.distinct {
-        for column in &mut order.columns {
+        for column in order.columns.iter_mut().filter(|column| !is_constant(column)) {
             *column = one_zero(column.clone(), schema)?;
         }
     }
@@ -79,15 +80,6 @@ pub fn fold(function: &mut AggregateFunction, schema: &DFSchema, group: &[Expr])
 
 fn options(sort: &Sort) -> SortOptions {
     SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first }
-}
-
-/// Minus zero is zero.
-fn one_zero(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    let data_type = expr.get_type(schema)?;
-    if !data_type.is_floating() || is_constant(&expr) {
-        return Ok(expr);
-    }
-    Ok(expr + Expr::Literal(ScalarValue::new_zero(&data_type)?, None))
 }
 
 fn is_constant(expr: &Expr) -> bool {

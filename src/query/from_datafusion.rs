@@ -10,7 +10,8 @@ pub(super) fn query_error(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             Some(ours) => copy(ours),
-            None => Error::internal(inner.to_string()),
+            // Of a function: a regular expression that is none.
+            None => Error::invalid(inner.to_string()),
         },
         DataFusionError::ResourcesExhausted(_) => {
             Error::unavailable("the query needs more memory than is free for SQL")
@@ -47,6 +48,8 @@ mod tests {
             assert_eq!((back.kind, back.message.as_str()), (ErrorKind::Unavailable, "too late"));
             assert_eq!(back.hint.as_deref(), Some("ask again"));
         }
+        let pattern = DataFusionError::External("regex parse error".into());
+        assert_eq!(query_error(pattern).kind, ErrorKind::Invalid);
         let full = || DataFusionError::ResourcesExhausted("pool".to_string());
         assert_eq!(query_error(full()).kind, ErrorKind::Unavailable);
         assert_eq!(query_error(DataFusionError::Shared(full().into())).kind, ErrorKind::Unavailable);

@@ -7,18 +7,19 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 
-use super::compiler::{Compiler, one_zero};
+use super::compiler::Compiler;
 use super::plans::{nullable, refused};
 use crate::error::{Error, Result};
 use crate::planner::fold::{Fold, Folding, constant};
+use crate::planner::one_zero::one_zero;
 use crate::planner::plan::{AggregateKind, BitFunction, Function, Op, Plan};
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Plan> {
         let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
         let input = self.compile_for(&aggregate.input, exprs)?;
-        let keys = aggregate.group_expr.iter().map(|expr| one_zero(expr, &aggregate.input));
-        let mut exprs: Vec<Expr> = keys.collect::<Result<_>>()?;
+        let keys = aggregate.group_expr.iter().map(|expr| one_zero(expr.clone().unalias(), aggregate.input.schema()));
+        let mut exprs: Vec<Expr> = keys.collect::<datafusion::common::Result<_>>()?;
         let groups = exprs.len();
         let outputs = aggregate.schema.fields()[groups..].iter().map(|f| f.data_type().clone());
         let mut functions = vec![];

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
-    EmptyRelation, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan, Union, Unnest as LogicalUnnest,
-    Values, Window,
+    EmptyRelation, Expr, Filter, LogicalPlan, Projection, TableScan, Union, Unnest as LogicalUnnest, Values, Window,
 };
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::unnest::ListUnnest;
@@ -235,14 +234,4 @@ pub(in crate::planner) fn cannot_keep(field: &Field) -> Error {
     };
     refused(&format!("column {} has {type_name}, which cannot be kept", field.name()))
         .hint("cast it to VARCHAR, BIGINT, DECIMAL, DOUBLE, BOOLEAN, DATE or TIMESTAMP")
-}
-
-/// A key as it is compared: minus zero is zero.
-pub(super) fn one_zero(expr: &Expr, input: &LogicalPlan) -> Result<Expr> {
-    let data_type = expr.get_type(input.schema())?;
-    if !data_type.is_floating() {
-        return Ok(expr.clone());
-    }
-    let zero = ScalarValue::new_zero(&data_type)?;
-    Ok(expr.clone().unalias() + Expr::Literal(zero, None))
 }

@@ -16,9 +16,10 @@ use datafusion::logical_expr::logical_plan::builder::build_join_schema;
 use datafusion::logical_expr::{EmptyRelation, Expr, Join as LogicalJoin, LogicalPlan};
 use datafusion::physical_expr::expressions::{IsNotNullExpr, IsNullExpr, Literal};
 
-use super::compiler::{Compiler, one_zero};
+use super::compiler::Compiler;
 use super::plans::{column_expression, linear_plan, nullable, refused, select};
 use crate::error::Result;
+use crate::planner::one_zero::one_zero;
 use crate::planner::plan::{Expression, Join, Op, Plan, Semi};
 
 /// Both inputs of a join with the join keys as columns.
@@ -94,8 +95,8 @@ impl Compiler<'_> {
         let (left_width, right_width) = (left.schema.fields().len(), right.schema.fields().len());
         let (mut left_on, mut right_on) = (vec![], vec![]);
         for (left, right) in &join.on {
-            left_on.push(one_zero(left, &join.left)?);
-            right_on.push(one_zero(right, &join.right)?);
+            left_on.push(one_zero(left.clone().unalias(), join.left.schema())?);
+            right_on.push(one_zero(right.clone().unalias(), join.right.schema())?);
         }
         let (left, left_keys) = self.with_columns(left, &join.left, &left_on)?;
         let (right, right_keys) = self.with_columns(right, &join.right, &right_on)?;
