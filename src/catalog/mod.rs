@@ -8,6 +8,7 @@
 //! From text to catalog: `statement` cuts a file into statements, `table_definition` and `view_definition` check one
 //! statement each, `consistency` checks them against each other, `load` reads the directories.
 
+mod branches;
 mod build;
 mod column_type;
 mod consistency;
@@ -29,6 +30,7 @@ mod product_tests;
 #[cfg(test)]
 mod tests;
 
+pub use branches::name_branches;
 pub use build::{Catalog, Loaded};
 pub use definition::{Definition, parse_definitions};
 pub use names::CLOCK;

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::source::{Faults, SourceFile};
 use super::statement::Tokens;
 use super::view::{History, OnError, View};
-use super::{dropped, names, relations};
+use super::{branches, dropped, names, relations};
 
 const OPTIONS: [&str; 3] = ["key", "history", "on_error"];
 
@@ -29,13 +29,15 @@ pub(super) fn view(create: &CreateView, tokens: &Tokens, source: &SourceFile, fa
     let key = key(&options, faults);
     dropped::refuse(&create.query, tokens, faults);
     let reads = reads(&create.query, faults);
+    let mut query = (*create.query).clone();
+    branches::name_branches(&mut query);
     Some(View {
         name: name?,
         materialized: create.materialized,
         key,
         history,
         on_error: on_error.unwrap_or(OnError::Count),
-        query: (*create.query).clone(),
+        query,
         reads,
         source: source.clone(),
     })

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use crate::catalog::name_branches;
 use crate::error::{Error, Result};
 use crate::planner::check_size;
 
@@ -34,9 +35,10 @@ pub(super) fn parse(query: &str) -> Result<Statement> {
     match (statements.pop_front(), statements.is_empty()) {
         (None, _) => Err(Error::invalid("the query is empty").hint(only_select)),
         (Some(_), false) => Err(Error::invalid("the query has more than one statement").hint(only_select)),
-        (Some(Statement::Statement(statement)), true) if matches!(*statement, SqlStatement::Query(_)) => {
-            if let SqlStatement::Query(query) = &*statement {
+        (Some(Statement::Statement(mut statement)), true) if matches!(*statement, SqlStatement::Query(_)) => {
+            if let SqlStatement::Query(query) = &mut *statement {
                 check_size(query, &HashMap::new())?;
+                name_branches(query);
             }
             Ok(Statement::Statement(statement))
         }

@@ -240,6 +240,11 @@ async fn words_mean_what_they_mean_in_a_view() {
         ("SELECT CASE WHEN CAST('1e-16' AS DOUBLE) > 0.0 THEN 1 ELSE 0 END", json!([1])),
         ("SELECT column1 FROM (VALUES (3), (1), (2)) a ORDER BY column1 DESC LIMIT 2", json!([3, 2])),
         ("SELECT column1 FROM (VALUES (3), (1), (2)) a ORDER BY column1 LIMIT 1 OFFSET 2", json!([3])),
+        (
+            "SELECT column1, column1 + 1 FROM (VALUES (3)) a UNION ALL SELECT column1, column1 FROM (VALUES (4)) b \
+          ORDER BY 1",
+            json!([3, 4]),
+        ),
     ] {
         let answer = world.sql(query).await;
         assert_eq!(answer.status.as_u16(), 200, "{query}: {}", String::from_utf8_lossy(&answer.body));
