@@ -70,6 +70,10 @@ pub(super) fn merged_input_schema(node: &LogicalPlan) -> Result<DFSchema> {
 
 fn rewrite(expr: Expr, schema: &DFSchema, group: &[Expr]) -> Result<Transformed<Expr>> {
     match expr {
+        Expr::ScalarFunction(function) if function.func.name() == "date_bin" => {
+            let arguments = function.args.clone();
+            Ok(Transformed::yes(checked::binned(with_literals(function, schema)?.data, arguments)))
+        }
         Expr::BinaryExpr(binary) if binary.op.is_numerical_operators() => arithmetic(binary, schema),
         Expr::Negative(operand) if is_integer(&operand, schema) && !matches!(*operand, Expr::Literal(..)) => {
             Ok(Transformed::yes(checked::negate(*operand)))

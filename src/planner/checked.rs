@@ -1,13 +1,15 @@
 //! Arithmetic that refuses to leave its type. DataFusion's own `+ - *` and unary minus of integers wrap, and its
-//! arithmetic of decimals goes on to a 39th digit, which no text and no file of a DECIMAL(38,s) has.
+//! arithmetic of decimals goes on to a 39th digit, which no text and no file of a DECIMAL(38,s) has. Its DATE_BIN counts
+//! nanoseconds, and gives NULL for a time that these do not reach.
 
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Datum};
 use datafusion::arrow::compute::kernels::numeric;
+use datafusion::arrow::compute::{and, is_not_null, is_null};
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type};
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -21,6 +23,8 @@ enum Arithmetic {
     Negate,
     /// A decimal as it is, if it has 38 digits at most.
     Within,
+    /// What DATE_BIN gives, which is NULL only if one of its arguments is.
+    Binned,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -40,6 +44,7 @@ static ADD: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic:
 static SUBTRACT: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Subtract));
 static MULTIPLY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Multiply));
 static NEGATE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Negate));
+static BINNED: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Binned));
 static WITHIN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Checked::udf(Arithmetic::Within));
 
 /// The checked form of `left op right` over integers of one type; None if `op` cannot wrap. `a + b + c` is one call: the
@@ -83,10 +88,21 @@ pub fn unchecked(expr: Expr) -> Expr {
     }
 }
 
+/// A call of DATE_BIN, checked: the call, then its arguments.
+pub fn binned(call: Expr, arguments: Vec<Expr>) -> Expr {
+    BINNED.call(std::iter::once(call).chain(arguments).collect())
+}
+
 /// A check of what is checked already is one check.
 pub fn once(mut call: ScalarFunction) -> ScalarFunction {
     if call.func == *WITHIN {
         call.args = call.args.into_iter().map(unchecked).collect();
+    }
+    if call.func == *BINNED
+        && let Expr::ScalarFunction(inner) = &mut call.args[0]
+        && inner.func == *BINNED
+    {
+        call.args[0] = inner.args.remove(0);
     }
     call
 }
@@ -99,6 +115,7 @@ impl ScalarUDFImpl for Checked {
             Arithmetic::Multiply => "checked_multiply",
             Arithmetic::Negate => "checked_negate",
             Arithmetic::Within => "checked_decimal",
+            Arithmetic::Binned => "checked_date_bin",
         }
     }
     fn signature(&self) -> &Signature {
@@ -125,6 +142,16 @@ impl ScalarUDFImpl for Checked {
                     return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_type())?));
                 };
                 decimals.validate_decimal_precision(DECIMAL128_MAX_PRECISION)?;
+                arrays[0].clone()
+            }
+            Arithmetic::Binned => {
+                let mut lost = is_null(&arrays[0])?;
+                for argument in &arrays[1..] {
+                    lost = and(&lost, &is_not_null(argument)?)?;
+                }
+                if lost.true_count() > 0 {
+                    return exec_err!("DATE_BIN takes times from 1677-09-22 to 2262-04-11");
+                }
                 arrays[0].clone()
             }
         };
