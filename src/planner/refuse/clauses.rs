@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use datafusion::logical_expr::Volatility;
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    OrderByKind, Query, Select, SelectItem, Spanned, TableFactor, Value, Visit, Visitor, WindowType,
+    OrderByKind, Query, Select, SelectItem, Spanned, Value, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::places::function_name;
+use super::places::{factor_name, factors, function_name};
 use super::syntax::Finder;
 
 /// Aggregates and window functions of one clause; those of its subqueries are their own.
@@ -171,23 +171,11 @@ pub(super) fn order_by(finder: &mut Finder<'_>, query: &Query) {
 /// Two relations of one FROM under one name.
 fn named_alike(finder: &mut Finder<'_>, select: &Select) {
     let mut names: Vec<Ident> = vec![];
-    let factors = select
-        .from
-        .iter()
-        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
     let normalized = |ident: &Ident| match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
     };
-    for factor in factors {
-        let name = match factor {
-            TableFactor::Table { alias: Some(alias), .. }
-            | TableFactor::Derived { alias: Some(alias), .. }
-            | TableFactor::UNNEST { alias: Some(alias), .. } => Some(&alias.name),
-            TableFactor::Table { name, alias: None, .. } => name.0.last().and_then(|part| part.as_ident()),
-            _ => None,
-        };
-        let Some(name) = name else { continue };
+    for name in factors(select).filter_map(factor_name) {
         if names.iter().any(|known| normalized(known) == normalized(name)) {
             let message = format!("two relations are named {}", normalized(name));
             finder.invalid(name.span, &message, "give one another name: FROM t AS a JOIN t AS b");

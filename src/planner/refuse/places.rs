@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, JoinConstraint, JoinOperator as J, Select, SelectItem, SetExpr, Spanned, Visit,
-    Visitor,
+    BinaryOperator, Expr, Function, Ident, JoinConstraint, JoinOperator as J, Select, SelectItem, SetExpr, Spanned,
+    TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -45,16 +45,27 @@ pub fn function(view: &View, name: &str) -> Span {
 
 /// The subquery in an expression.
 pub fn subquery(view: &View) -> Span {
-    only(view, |expr| match expr {
+    only(view, expression_subquery)
+}
+
+fn expression_subquery(expr: &Expr) -> Option<Span> {
+    match expr {
         Expr::Subquery(query) | Expr::Exists { subquery: query, .. } | Expr::InSubquery { subquery: query, .. } => {
             Some(query.span())
         }
         _ => None,
-    })
+    }
 }
 
 /// What `pick` gives of the selects, if it is one.
 pub fn clause(view: &View, pick: impl Fn(&Select) -> Option<Span>) -> Span {
+    match clauses(view, pick).as_slice() {
+        [span] => *span,
+        _ => view.query.span(),
+    }
+}
+
+fn clauses(view: &View, pick: impl Fn(&Select) -> Option<Span>) -> Vec<Span> {
     struct Clauses<F>(F, Vec<Span>);
     impl<F: Fn(&Select) -> Option<Span>> Visitor for Clauses<F> {
         type Break = ();
@@ -65,10 +76,67 @@ pub fn clause(view: &View, pick: impl Fn(&Select) -> Option<Span>) -> Span {
     }
     let mut clauses = Clauses(pick, vec![]);
     let _ = view.query.visit(&mut clauses);
-    match clauses.1.as_slice() {
-        [span] => *span,
-        _ => view.query.span(),
+    clauses.1
+}
+
+/// Whether this place is in a subquery of a FROM that has this relation, too.
+pub fn is_beside(view: &View, at: Span, relation: &str) -> bool {
+    let found = clauses(view, |select| {
+        let around = factors(select).find(|factor| derived(factor).is_some() && holds(factor.span(), at))?;
+        let mut others = factors(select).filter(|factor| factor.span() != around.span());
+        others.any(|factor| factor_name(factor).is_some_and(|name| names(name, relation))).then(|| around.span())
+    });
+    !found.is_empty()
+}
+
+/// The subquery of this name in the FROM of a subquery in an expression; without a name: the only one.
+pub fn derived_in_subquery(view: &View, name: Option<&str>) -> Option<Span> {
+    let mut outer = Found { pick: expression_subquery, spans: vec![] };
+    let _ = view.query.visit(&mut outer);
+    let found = clauses(view, |select| {
+        let is_meant = |factor: &&TableFactor| {
+            derived(factor).is_some()
+                && name.is_none_or(|name| factor_name(factor).is_some_and(|ident| names(ident, name)))
+                && outer.spans.iter().any(|span| holds(*span, factor.span()))
+        };
+        factors(select).find(is_meant).and_then(derived)
+    });
+    match found.as_slice() {
+        [span] => Some(*span),
+        _ => None,
     }
+}
+
+/// The relations of a FROM.
+pub fn factors(select: &Select) -> impl Iterator<Item = &TableFactor> {
+    let from = select.from.iter();
+    from.flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)))
+}
+
+/// The name of a relation in FROM.
+pub fn factor_name(factor: &TableFactor) -> Option<&Ident> {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. }
+        | TableFactor::UNNEST { alias: Some(alias), .. } => Some(&alias.name),
+        TableFactor::Table { name, alias: None, .. } => name.0.last().and_then(|part| part.as_ident()),
+        _ => None,
+    }
+}
+
+fn derived(factor: &TableFactor) -> Option<Span> {
+    match factor {
+        TableFactor::Derived { subquery, .. } => Some(subquery.span()),
+        _ => None,
+    }
+}
+
+fn names(ident: &Ident, name: &str) -> bool {
+    ident.value == name || (ident.quote_style.is_none() && ident.value.to_lowercase() == name)
+}
+
+fn holds(outer: Span, inner: Span) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
 }
 
 /// Where the query writes its column `c`, if each of its items is one column.

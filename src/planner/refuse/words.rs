@@ -104,6 +104,15 @@ fn of_diagnostic(view: &View, found: &datafusion::common::Diagnostic) -> Said {
         hint = Some(format!("add {column} to GROUP BY, or take one value of it, such as MAX({column})"));
         message = format!("{column} is neither in GROUP BY nor in an aggregate");
     }
+    if let Some((column, relation)) = message.split_once(" not found in ")
+        && places::is_beside(view, span, relation.trim_matches('\''))
+    {
+        hint = Some("select what it compares, and compare it in ON: JOIN (SELECT ...) q ON q.a = t.b".to_string());
+        let column = column.trim_start_matches("column ").trim_matches('\'');
+        let relation = relation.trim_matches('\'');
+        message = format!("a subquery in FROM cannot read {relation}.{column} of the relation beside it");
+        return Said { kind: ErrorKind::Invalid, span, message, hint };
+    }
     if hint.is_none() && message.contains("not found") {
         hint = Some("name a column of what FROM reads".to_string());
     }
@@ -137,6 +146,9 @@ fn of_text(view: &View, raw: &str, kind: ErrorKind) -> Said {
             ..said(places::subquery(view), "this subquery is not maintained".to_string(), "write it as a join")
         };
     }
+    if let Some(found) = derived_of_outer(view, &text) {
+        return found;
+    }
     if let Some((_, found)) =
         text.split_once("non-boolean predicate").and_then(|(_, rest)| rest.rsplit_once("returning "))
     {
@@ -162,6 +174,22 @@ fn of_text(view: &View, raw: &str, kind: ErrorKind) -> Said {
         return found;
     }
     Said { kind, span: whole, message: lower_first(&sql_type(&text)), hint: None }
+}
+
+/// A subquery in FROM that reads a column of an outer row: DataFusion moves its condition outside, where only what it
+/// selects is known.
+fn derived_of_outer(view: &View, text: &str) -> Option<Said> {
+    let (span, column) = if let Some(name) = text.strip_prefix("No field named ") {
+        let (relation, column) = name.split(". ").next()?.trim_end_matches('.').split_once('.')?;
+        (places::derived_in_subquery(view, Some(relation))?, column)
+    } else {
+        let rest = text.strip_prefix("Schema contains qualified field name ")?;
+        let (_, column) = rest.split(' ').next()?.rsplit_once('.')?;
+        (places::derived_in_subquery(view, None)?, column)
+    };
+    let message = format!("a subquery in FROM that compares {column} with an outer row does not select {column}");
+    let hint = format!("select {column} in it, with GROUP BY {column} if it has aggregates; or write a join");
+    Some(Said { kind: ErrorKind::Refused, span, message, hint: Some(hint) })
 }
 
 /// Errors whose words are not those of an analyst.
