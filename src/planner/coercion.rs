@@ -23,6 +23,7 @@ use datafusion::logical_expr::{
 };
 
 use super::canonical::merged_input_schema;
+use super::one_zero::one_zero;
 
 /// Functions whose arguments are of one type.
 const OF_ONE_TYPE: [&str; 8] = ["coalesce", "nvl", "ifnull", "nvl2", "nullif", "greatest", "least", "make_array"];
@@ -70,6 +71,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::InList(InList { mut expr, mut list, negated }) => {
             let mut sides: Vec<&mut Expr> = std::iter::once(expr.as_mut()).chain(&mut list).collect();
             let changed = of_one_type(&mut sides, schema)? | as_lengths(&mut sides, schema)?;
+            let changed = with_one_zero(&mut sides, schema)? || changed;
             Ok(told(Expr::InList(InList { expr, list, negated }), changed))
         }
         Expr::InSubquery(mut asked) => {
@@ -96,7 +98,11 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         Expr::ScalarFunction(ScalarFunction { func, mut args }) if OF_ONE_TYPE.contains(&func.name()) => {
             let first = usize::from(func.name() == "nvl2");
-            let changed = of_one_type(&mut args.iter_mut().skip(first).collect::<Vec<_>>(), schema)?;
+            let mut sides: Vec<&mut Expr> = args.iter_mut().skip(first).collect();
+            let mut changed = of_one_type(&mut sides, schema)?;
+            if func.name() == "nullif" {
+                changed |= with_one_zero(&mut sides, schema)?;
+            }
             Ok(told(Expr::ScalarFunction(ScalarFunction { func, args }), changed))
         }
         // DataFusion knows DATE_BIN of microseconds with an origin of nanoseconds only, else both become nanoseconds.
@@ -215,6 +221,15 @@ fn of_one_type(sides: &mut [&mut Expr], schema: &DFSchema) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Doubles that DataFusion compares by their bits.
+fn with_one_zero(sides: &mut [&mut Expr], schema: &DFSchema) -> Result<bool> {
+    let Ok(types) = sides.iter().map(|e| e.get_type(schema)).collect::<Result<Vec<_>>>() else { return Ok(false) };
+    for side in sides.iter_mut() {
+        **side = one_zero(std::mem::take(*side), schema)?;
+    }
+    Ok(types.iter().any(DataType::is_floating))
 }
 
 /// The type to choose for these, where DataFusion's own choice changes values.

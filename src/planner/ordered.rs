@@ -39,6 +39,20 @@ pub fn rewrite(node: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
+/// The order of rows as it is asked for: minus zero is zero.
+pub fn with_keys(node: LogicalPlan) -> Result<LogicalPlan> {
+    match node {
+        LogicalPlan::Window(window) => over_columns(window, |window| Ok(LogicalPlan::Window(window))),
+        LogicalPlan::Sort(mut sort) => {
+            for key in &mut sort.expr {
+                key.expr = one_zero(key.expr.clone(), sort.input.schema())?;
+            }
+            Ok(LogicalPlan::Sort(sort))
+        }
+        other => Ok(other),
+    }
+}
+
 /// The plan without the sorts that nothing depends on.
 pub fn without_sorts(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = unsorted(plan);
