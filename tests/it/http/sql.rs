@@ -241,7 +241,7 @@ async fn words_mean_what_they_mean_in_a_view() {
         ("SELECT column1 FROM (VALUES (3), (1), (2)) a ORDER BY column1 DESC LIMIT 2", json!([3, 2])),
         ("SELECT column1 FROM (VALUES (3), (1), (2)) a ORDER BY column1 LIMIT 1 OFFSET 2", json!([3])),
         (
-            "SELECT column1, column1 + 1 FROM (VALUES (3)) a UNION ALL SELECT column1, column1 FROM (VALUES (4)) b \
+            "SELECT column1, 0 AS z FROM (VALUES (3)) a UNION ALL SELECT column1, column1 FROM (VALUES (4)) b \
           ORDER BY 1",
             json!([3, 4]),
         ),
