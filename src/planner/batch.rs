@@ -13,6 +13,7 @@ use super::canonical::canonical_query;
 use super::filters_down::FiltersDown;
 use super::never_true::NeverTrue;
 use super::outer_types;
+use super::refuse::check_query;
 
 /// The state with all of DataFusion's own optimizer rules but those that are wrong.
 pub fn with_batch_rules(state: SessionState) -> SessionState {
@@ -33,7 +34,9 @@ pub fn with_batch_rules(state: SessionState) -> SessionState {
         .build()
 }
 
-/// The plan of a query, with the meaning that its words have in a view.
+/// The plan of a query, with the meaning that its words have in a view. Errors: subqueries that are refused there.
 pub fn query_plan(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
-    canonical_query(outer_types::resolved(plan, state)?)
+    let resolved = outer_types::resolved(plan, state)?;
+    check_query(&resolved)?;
+    canonical_query(resolved)
 }

@@ -15,6 +15,6 @@ mod syntax;
 mod words;
 
 pub use places::{column as column_place, function as function_place, unequal_join as unequal_join_place};
-pub use plans::check as check_plan;
+pub use plans::{check as check_plan, check_query};
 pub use syntax::check as check_text;
 pub use words::{at_place, in_view};

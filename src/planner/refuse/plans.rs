@@ -1,11 +1,17 @@
 //! What is refused when names and types are resolved.
 
+use std::collections::HashMap;
+
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result as Answer, ScalarValue};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType, Result as Answer, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    Distinct, Expr, ExprSchemable, LogicalPlan, Subquery, Volatility, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    Aggregate, Distinct, Expr, ExprSchemable, Filter, LogicalPlan, Subquery, Volatility, WindowFrame, WindowFrameBound,
+    WindowFrameUnits,
 };
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -15,6 +21,29 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// An error, and where it is.
 type Fault = (ErrorKind, Span, String, &'static str);
+/// A message and a hint.
+type Said = (&'static str, &'static str);
+
+/// Refuses subqueries that DataFusion answers wrongly, in a query that is answered at once.
+pub fn check_query(plan: &LogicalPlan) -> Answer<()> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        let mut schema = DFSchema::empty();
+        node.inputs().iter().for_each(|input| schema.merge(input.schema()));
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                if let Some(subquery) = subquery_of(e).filter(|_| found.is_none()) {
+                    found = asked(subquery, &schema, matches!(e, Expr::ScalarSubquery(_)))?;
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    match found {
+        Some((message, hint)) => Err(DataFusionError::External(Box::new(Error::refused(message).hint(hint)))),
+        None => Ok(()),
+    }
+}
 
 /// Refuses what cannot be kept right. The plan is that of the query as it is written.
 pub fn check(view: &View, plan: &LogicalPlan) -> Result<()> {
@@ -47,7 +76,9 @@ pub fn check(view: &View, plan: &LogicalPlan) -> Result<()> {
 
 fn expression(view: &View, expr: &Expr, schema: &DFSchema) -> Answer<Option<Fault>> {
     if let Some(subquery) = subquery_of(expr) {
-        return asked(view, subquery, schema);
+        let said = asked(subquery, schema, matches!(expr, Expr::ScalarSubquery(_)))?;
+        let fault = |(message, hint): Said| (ErrorKind::Refused, places::subquery(view), message.to_string(), hint);
+        return Ok(said.map(fault));
     }
     match expr {
         // The text shows those that it calls; these come with what it reads.
@@ -103,9 +134,8 @@ fn subquery_of(expr: &Expr) -> Option<&Subquery> {
 }
 
 /// A subquery in an expression over rows with this schema.
-fn asked(view: &View, subquery: &Subquery, schema: &DFSchema) -> Answer<Option<Fault>> {
-    let refused =
-        |message: &str, hint| Ok(Some((ErrorKind::Refused, places::subquery(view), message.to_string(), hint)));
+fn asked(subquery: &Subquery, schema: &DFSchema, is_value: bool) -> Answer<Option<Said>> {
+    let refused = |message, hint| Ok(Some((message, hint)));
     // DataFusion moves the condition above the window, and the rows of all outer rows are numbered as one.
     if numbers_outer_rows(&subquery.subquery)? {
         return refused(
@@ -129,7 +159,88 @@ fn asked(view: &View, subquery: &Subquery, schema: &DFSchema) -> Answer<Option<F
             "write one subquery for each part, put together by OR or +",
         );
     }
+    // DataFusion joins the groups that there are, and misses the one row that an aggregate of no rows has.
+    let is_one_row = |node: &LogicalPlan| matches!(node, LogicalPlan::Aggregate(a) if a.group_expr.is_empty());
+    if !is_value && has_outer_below(&subquery.subquery, is_one_row)? {
+        return refused(
+            "an aggregate in EXISTS, IN, ANY or ALL over rows that depend on an outer row is not maintained",
+            "compare its value: x = (SELECT COUNT(*) ...); or add GROUP BY, if no rows are to have no value",
+        );
+    }
+    if is_value && has_value_of_no_rows(&subquery.subquery)? {
+        return refused(
+            "HAVING that is true of no rows, over rows that depend on an outer row, is not maintained",
+            "put the condition into a CASE: SELECT CASE WHEN COUNT(*) = 0 THEN MAX(x) END",
+        );
+    }
+    if chooses_missing_rows(&subquery.subquery)? {
+        return refused(
+            "an outer join or EXCEPT of rows that depend on an outer row is not maintained",
+            "write the condition into WHERE, or NOT EXISTS in place of the join",
+        );
+    }
     Ok(None)
+}
+
+/// Whether a HAVING over rows that depend on an outer row keeps the aggregate of no rows. DataFusion forgets it then.
+fn has_value_of_no_rows(subquery: &LogicalPlan) -> Answer<bool> {
+    let mut found = false;
+    subquery.apply(|node| {
+        if let LogicalPlan::Filter(filter) = node
+            && let LogicalPlan::Aggregate(aggregate) = filter.input.as_ref()
+            && aggregate.group_expr.is_empty()
+            && has_outer_below(&aggregate.input, |_| true)?
+        {
+            found |= keeps_no_rows(filter, aggregate)?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+fn keeps_no_rows(having: &Filter, aggregate: &Aggregate) -> Answer<bool> {
+    let mut values = HashMap::new();
+    for (expr, column) in aggregate.aggr_expr.iter().zip(aggregate.schema.columns()) {
+        let of = expr.get_type(aggregate.input.schema())?;
+        let value = match expr.clone().unalias() {
+            Expr::AggregateFunction(f) => f.func.default_value(&of)?,
+            _ => ScalarValue::try_new_null(&of)?,
+        };
+        values.insert(column, value);
+    }
+    let of_no_rows = having.predicate.clone().transform(|expr| match &expr {
+        Expr::Column(column) if values.contains_key(column) => {
+            Ok(Transformed::yes(Expr::Literal(values[column].clone(), None)))
+        }
+        _ => Ok(Transformed::no(expr)),
+    })?;
+    let schema = aggregate.schema.clone();
+    let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(schema).build());
+    let kept = simplifier.simplify(of_no_rows.data)?;
+    Ok(!matches!(kept, Expr::Literal(ScalarValue::Boolean(None | Some(false)) | ScalarValue::Null, _)))
+}
+
+/// Whether an outer, semi or anti join depends on an outer row where a missing match counts. DataFusion moves such a
+/// condition above the join.
+fn chooses_missing_rows(subquery: &LogicalPlan) -> Answer<bool> {
+    use JoinType::*;
+    let mut found = false;
+    let outer = |plan: &LogicalPlan| has_outer_below(plan, |_| true);
+    subquery.apply(|node| {
+        if let LogicalPlan::Join(join) = node {
+            let (left, right) = match join.join_type {
+                Inner => (false, false),
+                Left | LeftSemi | LeftAnti | LeftMark => (false, true),
+                Right | RightSemi | RightAnti | RightMark => (true, false),
+                Full => (true, true),
+            };
+            let on = join.filter.iter().any(Expr::contains_outer)
+                || join.on.iter().any(|(left, right)| left.contains_outer() || right.contains_outer());
+            found |= (left || right) && on || left && outer(&join.left)? || right && outer(&join.right)?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 /// Whether a subquery has a window or a LIMIT over rows that the row around it chooses.

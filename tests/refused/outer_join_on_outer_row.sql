@@ -1,0 +1,7 @@
+-- kind: Refused
+-- error: an outer join or EXCEPT of rows that depend on an outer row is not maintained
+-- hint: write the condition into WHERE, or NOT EXISTS in place of the join
+-- at: SELECT 1 FROM u LEFT JOIN u x ON x.w = u.w AND x.k = t.k WHERE x.k
+CREATE TABLE t (k VARCHAR, v BIGINT, x BIGINT, d DECIMAL(18,2), ts TIMESTAMP(6), f DOUBLE, b BOOLEAN, dt DATE) WITH (topic = 't');
+CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');
+CREATE MATERIALIZED VIEW r AS SELECT k FROM t WHERE EXISTS (SELECT 1 FROM u LEFT JOIN u x ON x.w = u.w AND x.k = t.k WHERE x.k IS NULL);
