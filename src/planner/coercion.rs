@@ -96,14 +96,8 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             }
             Ok(told(Expr::WindowFunction(function), changed))
         }
-        Expr::ScalarFunction(ScalarFunction { func, mut args }) if OF_ONE_TYPE.contains(&func.name()) => {
-            let first = usize::from(func.name() == "nvl2");
-            let mut sides: Vec<&mut Expr> = args.iter_mut().skip(first).collect();
-            let mut changed = of_one_type(&mut sides, schema)?;
-            if func.name() == "nullif" {
-                changed |= with_one_zero(&mut sides, schema)?;
-            }
-            Ok(told(Expr::ScalarFunction(ScalarFunction { func, args }), changed))
+        Expr::ScalarFunction(function) if OF_ONE_TYPE.contains(&function.func.name()) => {
+            arguments_of_one_type(function, schema)
         }
         // DataFusion knows DATE_BIN of microseconds with an origin of nanoseconds only, else both become nanoseconds.
         Expr::ScalarFunction(ScalarFunction { func, mut args }) if func.name() == "date_bin" && args.len() == 3 => {
@@ -120,6 +114,17 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 fn told(expr: Expr, changed: bool) -> Transformed<Expr> {
     if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
+}
+
+fn arguments_of_one_type(mut function: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let name = function.func.name();
+    let first = usize::from(name == "nvl2");
+    let mut sides: Vec<&mut Expr> = function.args.iter_mut().skip(first).collect();
+    let mut changed = of_one_type(&mut sides, schema)?;
+    if name == "nullif" {
+        changed |= with_one_zero(&mut sides, schema)?;
+    }
+    Ok(told(Expr::ScalarFunction(function), changed))
 }
 
 fn case_of_one_type(mut case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
