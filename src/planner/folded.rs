@@ -6,7 +6,7 @@
 //! | ARRAY_AGG, STRING_AGG, FIRST_VALUE, LAST_VALUE, NTH_VALUE | ORDER BY, then the columns of the input in schema order, until the arguments are decided |
 //! | every other | its arguments, ascending |
 //!
-//! Doubles of ORDER BY and of a DISTINCT function are compared as keys are: minus zero is zero.
+//! Doubles of a DISTINCT function are compared as keys are: minus zero is zero.
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::{Column, DFSchema, Result, plan_err};
@@ -45,8 +45,7 @@ pub fn fold(function: &mut AggregateFunction, schema: &DFSchema, group: &[Expr])
     let sensitive = ORDER_SENSITIVE.contains(&function.func.name());
     if sensitive {
         for sort in &params.order_by {
-            let key = if params.distinct { sort.expr.clone() } else { one_zero(sort.expr.clone(), schema)? };
-            order.push(&key, options(sort));
+            order.push(&sort.expr, options(sort));
         }
         if params.distinct && order.columns.len() > order.arguments {
             return plan_err!(

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
@@ -21,8 +21,6 @@ use datafusion::logical_expr::{
     Distinct, DistinctOn, Expr, ExprSchemable, FetchType, Filter, Limit, LogicalPlan, Projection, SkipType, Sort,
     Window, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition, lit,
 };
-
-use super::one_zero::one_zero;
 
 /// Name of the column that numbers the rows of LIMIT and DISTINCT ON.
 const NUMBER: &str = "_row_number";
@@ -35,20 +33,6 @@ pub fn rewrite(node: LogicalPlan) -> Result<LogicalPlan> {
         LogicalPlan::Window(window) => over_columns(window, ordered_window),
         LogicalPlan::Limit(limit) => numbered(&limit),
         LogicalPlan::Distinct(Distinct::On(distinct)) => first_of_each(distinct),
-        other => Ok(other),
-    }
-}
-
-/// The order of rows as it is asked for: minus zero is zero.
-pub fn with_keys(node: LogicalPlan) -> Result<LogicalPlan> {
-    match node {
-        LogicalPlan::Window(window) => over_columns(window, |window| Ok(LogicalPlan::Window(window))),
-        LogicalPlan::Sort(mut sort) => {
-            for key in &mut sort.expr {
-                key.expr = one_zero(key.expr.clone(), sort.input.schema())?;
-            }
-            Ok(LogicalPlan::Sort(sort))
-        }
         other => Ok(other),
     }
 }
@@ -118,33 +102,27 @@ fn ordered_window(window: Window) -> Result<LogicalPlan> {
 }
 
 /// PARTITION BY and ORDER BY over columns only: expressions are computed below the window. (DataFusion refuses its own
-/// plans that sort by some of them: it derives another order for the sort than it asks for.) So are doubles, with one
-/// zero.
+/// plans that sort by some of them: it derives another order for the sort than it asks for.)
 fn over_columns(window: Window, order: impl Fn(Window) -> Result<LogicalPlan>) -> Result<LogicalPlan> {
-    let first = keys_below(&window.input)?;
     let mut keys: Vec<Expr> = vec![];
-    let mut column = |expr: Expr| -> Result<Expr> {
-        let mut expr = expr.unalias();
-        if !is_key(&expr) {
-            expr = one_zero(expr, window.input.schema())?;
-        }
+    let mut column = |expr: Expr| {
+        let expr = expr.unalias();
         if matches!(expr, Expr::Column(_)) {
-            return Ok(expr);
+            return expr;
         }
         let at = keys.iter().position(|key| *key == expr).unwrap_or(keys.len());
         if at == keys.len() {
             keys.push(expr);
         }
-        Ok(Expr::Column(Column::new_unqualified(format!("{KEY}{}", first + at))))
+        Expr::Column(Column::new_unqualified(format!("{KEY}{at}")))
     };
     let (names, mut functions) = (NamePreserver::new_for_projection(), vec![]);
     for expr in &window.window_expr {
         let mut function = function_of(expr)?;
         let params = &mut function.params;
-        let partition = std::mem::take(&mut params.partition_by).into_iter();
-        params.partition_by = partition.map(&mut column).collect::<Result<_>>()?;
+        params.partition_by = std::mem::take(&mut params.partition_by).into_iter().map(&mut column).collect();
         for sort in &mut params.order_by {
-            sort.expr = column(sort.expr.clone())?;
+            sort.expr = column(sort.expr.clone());
         }
         functions.push(names.save(expr).restore(Expr::WindowFunction(Box::new(function))));
     }
@@ -152,28 +130,11 @@ fn over_columns(window: Window, order: impl Fn(Window) -> Result<LogicalPlan>) -
         return order(window);
     }
     let input = window.input.schema().columns().into_iter().map(Expr::Column);
-    let keys = keys.into_iter().enumerate().map(|(at, key)| key.alias(format!("{KEY}{}", first + at)));
+    let keys = keys.into_iter().enumerate().map(|(at, key)| key.alias(format!("{KEY}{at}")));
     let input = Projection::try_new(input.chain(keys).collect(), window.input.clone())?;
     let keyed = order(Window::try_new(functions, Arc::new(LogicalPlan::Projection(input)))?)?;
     let columns = window.schema.columns().into_iter().map(Expr::Column).collect();
     Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(keyed))?))
-}
-
-/// How many keys were computed below: the optimizer may leave out the projection that hides them, so names are not used
-/// twice.
-fn keys_below(plan: &LogicalPlan) -> Result<usize> {
-    let mut count = 0;
-    plan.apply(|node| {
-        let names = node.schema().fields().iter().filter(|field| field.name().starts_with(KEY));
-        count += if matches!(node, LogicalPlan::Projection(_)) { names.count() } else { 0 };
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(count)
-}
-
-/// A column that was made below the window already.
-fn is_key(expr: &Expr) -> bool {
-    matches!(expr, Expr::Column(column) if column.relation.is_none() && column.name.starts_with(KEY))
 }
 
 fn function_of(expr: &Expr) -> Result<WindowFunction> {

@@ -17,8 +17,6 @@ use datafusion::logical_expr::{
     BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition, expr_fn,
 };
 
-use super::one_zero::one_zero;
-use super::ordered;
 use crate::catalog::CLOCK;
 use crate::error::Error;
 
@@ -51,11 +49,10 @@ pub fn count_copies(node: LogicalPlan) -> Result<LogicalPlan> {
 /// The rows of a plan, equal ones numbered from one.
 fn numbered(input: &Arc<LogicalPlan>, keys: Vec<Expr>, name: &str) -> Result<LogicalPlan> {
     let mut number = WindowFunction::new(WindowFunctionDefinition::WindowUDF(row_number_udwf()), vec![]);
-    let keys = keys.into_iter().map(|key| one_zero(key, input.schema())).collect::<Result<Vec<_>>>()?;
     number.params.order_by = keys.iter().map(|key| Sort::new(key.clone(), true, false)).collect();
     number.params.partition_by = keys;
     let number = Expr::WindowFunction(Box::new(number)).alias(name);
-    ordered::rewrite(LogicalPlanBuilder::from(input.as_ref().clone()).window([number])?.build()?)
+    LogicalPlanBuilder::from(input.as_ref().clone()).window([number])?.build()
 }
 
 /// NOT IN where it is not a condition of its own.
