@@ -141,7 +141,7 @@ fn a_topic_made_anew_is_never_taken_for_the_old_one() {
 fn a_topic_made_anew_while_the_broker_was_away_is_not_read_for_a_moment() {
     let Some(brokers) = test_brokers() else { return };
     let _turn = turn();
-    let world = OneTopic::new(&brokers, "away");
+    let world = OneTopic::new(&brokers, "gated");
     world.create(1);
     world.send(0, 0..10);
     let gate = Gate::new(&brokers, &world.topic, r#"{"id":120}"#);
