@@ -284,7 +284,7 @@ pub(super) fn find_section(store: &Store, segment: &Segment, section: &Section) 
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::Int64Array;
+    use datafusion::arrow::array::{Int64Array, StringArray};
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
@@ -325,6 +325,31 @@ mod tests {
         assert_eq!(concat_batches(&batches[0].schema(), &batches).unwrap(), numbers(0..20_001));
         assert_eq!((&dead.dataset, dead.rows), (&Dataset::DeadLetters, 2));
         assert_eq!(rows(dead), [numbers(7..9)]);
+    }
+
+    /// Buffers are written as they are: a slice must not bring what lies around it.
+    #[test]
+    fn a_slice_is_written_alone() {
+        let schema =
+            Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("text", DataType::Utf8, true)]);
+        let some = |n: i64| (n % 3 > 0).then_some(n);
+        let numbers: Int64Array = (0..60_000).map(some).collect();
+        let texts: StringArray = (0..60_000).map(|n| some(n).map(|n| format!("text {n}"))).collect();
+        let rows = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)]).unwrap();
+        let mut writer = SegmentWriter::default();
+        let slices = [(13, 20_000), (20_013, 5), (30_001, 10_000)].map(|(from, count)| rows.slice(from, count));
+        slices.iter().for_each(|slice| writer.push(Dataset::DeadLetters, slice.clone()).unwrap());
+        let (bytes, sections) = writer.finish().unwrap();
+        let length = bytes.content_length() as u64;
+        assert!(length < 1_000_000, "{length} bytes for half of the rows");
+        let store = Store::open("memory://").unwrap();
+        let path = paths::segment(1, 1);
+        let segment = Segment { path: path.to_string(), bytes: length, sections };
+        store.create(&path, bytes).unwrap();
+        let read =
+            read_section(&store, &segment, &segment.sections[0]).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        let schema = rows.schema();
+        assert_eq!(concat_batches(&schema, &read).unwrap(), concat_batches(&schema, &slices).unwrap());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use super::canonical::canonical_query;
 use super::filters_down::FiltersDown;
 use super::never_true::NeverTrue;
+use super::null_equality::{CrossJoins, JoinKeys};
 use super::outer_types;
 use super::refuse::check_query;
 
@@ -25,6 +26,13 @@ pub fn with_batch_rules(state: SessionState) -> SessionState {
     logical.retain(|rule| rule.name() != "eliminate_group_by_constant");
     let push_down = logical.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
     logical[push_down] = Arc::new(FiltersDown::default());
+    for rule in &mut logical {
+        match rule.name() {
+            "eliminate_cross_join" => *rule = Arc::new(CrossJoins::default()),
+            "extract_equijoin_predicate" => *rule = Arc::new(JoinKeys::default()),
+            _ => {}
+        }
+    }
     logical.insert(push_down, Arc::new(NeverTrue));
     // A join that became a filter that is never true would be pushed down, too.
     logical.insert(push_down, Arc::new(EliminateFilter::new()));

@@ -21,6 +21,7 @@ mod grouping_sets;
 mod memory;
 mod money;
 mod never_true;
+mod null_equality;
 mod one_zero;
 mod ordered;
 mod outer_types;

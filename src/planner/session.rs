@@ -11,9 +11,8 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use datafusion::optimizer::{
     OptimizerRule, common_subexpr_eliminate::CommonSubexprEliminate, decorrelate_lateral_join::DecorrelateLateralJoin,
-    decorrelate_predicate_subquery::DecorrelatePredicateSubquery, eliminate_cross_join::EliminateCrossJoin,
-    eliminate_filter::EliminateFilter, eliminate_outer_join::EliminateOuterJoin,
-    extract_equijoin_predicate::ExtractEquijoinPredicate, optimize_projections::OptimizeProjections,
+    decorrelate_predicate_subquery::DecorrelatePredicateSubquery, eliminate_filter::EliminateFilter,
+    eliminate_outer_join::EliminateOuterJoin, optimize_projections::OptimizeProjections,
     replace_distinct_aggregate::ReplaceDistinctWithAggregate, rewrite_set_comparison::RewriteSetComparison,
     scalar_subquery_to_join::ScalarSubqueryToJoin, simplify_expressions::SimplifyExpressions,
 };
@@ -27,6 +26,7 @@ use super::compile::Compiler;
 use super::filters_down::FiltersDown;
 use super::memory::{Memory, PlanMemory};
 use super::never_true::NeverTrue;
+use super::null_equality::{CrossJoins, JoinKeys};
 use super::outer_types;
 use super::plan::{Op, Plan};
 use super::size::check_size;
@@ -231,8 +231,8 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         // which has a row over nothing.
         Arc::new(EliminateFilter::new()),
         Arc::new(NeverTrue),
-        Arc::new(ExtractEquijoinPredicate::new()),
-        Arc::new(EliminateCrossJoin::new()),
+        Arc::new(JoinKeys::default()),
+        Arc::new(CrossJoins::default()),
         Arc::new(EliminateOuterJoin::new()),
         Arc::new(FiltersDown::default()),
         Arc::new(CommonSubexprEliminate::new()),
