@@ -28,6 +28,7 @@ mod totals;
 mod union;
 mod unnest;
 mod window;
+mod window_key;
 mod window_rows;
 mod window_running;
 mod window_sweep;

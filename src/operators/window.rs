@@ -15,7 +15,8 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use hashbrown::HashMap;
 
-use super::window_rows::{Key, Place, Record, WindowRows, row_of};
+use super::window_key::{Key, Partition};
+use super::window_rows::{Record, WindowRows};
 use super::window_sweep::{Sweep, Update};
 use super::{Keeps, Operator};
 use crate::changes::Changes;
@@ -50,7 +51,7 @@ pub struct Window {
     rows_max: usize,
     rows: WindowRows,
     /// Partitions that fail, and their rows.
-    failed: BTreeMap<Key, i64>,
+    failed: BTreeMap<Box<[u8]>, i64>,
     written: u64,
 }
 
@@ -104,25 +105,25 @@ impl Window {
     }
 
     /// Applies the changed rows of one partition and gives what is shown differently.
-    fn partition(&mut self, partition: &[u8], changes: &[Change<'_>]) -> Result<Vec<Shown>> {
+    fn partition(&mut self, partition: Partition<'_>, changes: &[Change<'_>]) -> Result<Vec<Shown>> {
         let (mut changed, mut shown) = (vec![], vec![]);
         for change in changes {
             for _ in 0..change.weight.unsigned_abs() {
                 self.written += 1;
                 let key = if change.weight > 0 {
-                    self.rows.insert(change.row, change.peers)?
+                    self.rows.insert(partition, change.row, change.peers)?
                 } else {
-                    let (key, record) = self.rows.remove(change.row)?;
+                    let (key, record) = self.rows.remove(partition, change.row)?;
                     shown.extend(record.map(|record| Shown { key: key.clone(), record, weight: -1 }));
                     key
                 };
-                changed.push(Place { key, partition: partition.len(), peers: change.peers });
+                changed.push(key);
             }
         }
-        changed.sort_by(|a, b| a.key.cmp(&b.key));
+        changed.sort();
         match self.updates(partition, &changed)? {
             Some(updates) => {
-                self.failed.remove(partition);
+                self.failed.remove(partition.bytes);
                 for same in updates.chunk_by(|a, b| a.key == b.key) {
                     shown.extend(self.update(same)?);
                 }
@@ -133,8 +134,8 @@ impl Window {
     }
 
     /// What all sweeps give anew, in order of the rows. None: a function fails.
-    fn updates(&self, partition: &[u8], changed: &[Place]) -> Result<Option<Vec<Update>>> {
-        let whole = self.whole || self.failed.contains_key(partition);
+    fn updates(&self, partition: Partition<'_>, changed: &[Key]) -> Result<Option<Vec<Update>>> {
+        let whole = self.whole || self.failed.contains_key(partition.bytes);
         let all = if whole { self.rows.partition(partition, self.rows_max + 1) } else { vec![] };
         if all.len() > self.rows_max {
             return Err(Error::data(format!("a partition of a window has more than {} rows", self.rows_max)).hint(
@@ -174,9 +175,9 @@ impl Window {
     }
 
     /// Takes all rows of a partition out of what is shown.
-    fn fail(&mut self, partition: &[u8]) -> Vec<Shown> {
+    fn fail(&mut self, partition: Partition<'_>) -> Vec<Shown> {
         let keys: Vec<Key> = self.rows.partition(partition, usize::MAX).iter().map(|(key, _)| (*key).clone()).collect();
-        self.failed.insert(partition.into(), keys.len() as i64);
+        self.failed.insert(partition.bytes.into(), keys.len() as i64);
         let mut shown = vec![];
         for key in keys {
             self.written += 1;
@@ -187,7 +188,7 @@ impl Window {
     }
 
     fn output(&self, shown: &[Shown]) -> Result<Changes> {
-        let rows = self.rows.decode(shown.iter().map(|s| s.key.as_ref()))?;
+        let rows = self.rows.decode(shown.iter().map(|s| &s.key))?;
         let mut values: Vec<ArrayRef> = vec![];
         for (part, sweep) in self.sweeps.iter().enumerate() {
             let outputs: Option<Vec<&[u8]>> = shown.iter().map(|s| s.record.outputs().nth(part)).collect();
@@ -217,11 +218,11 @@ fn goes_back(function: &WindowFunction) -> bool {
 /// Equal rows with equal values are one; what sums to nothing is gone.
 fn consolidate(mut shown: Vec<Shown>) -> Vec<Shown> {
     shown.sort_by(|a, b| {
-        let rows = row_of(&a.key).cmp(row_of(&b.key));
+        let rows = a.key.row().cmp(b.key.row());
         rows.then_with(|| a.record.outputs().cmp(b.record.outputs()))
     });
     shown.dedup_by(|next, first| {
-        let same = row_of(&next.key) == row_of(&first.key) && next.record.outputs().eq(first.record.outputs());
+        let same = next.key.row() == first.key.row() && next.record.outputs().eq(first.record.outputs());
         first.weight += if same { next.weight } else { 0 };
         same
     });
@@ -246,7 +247,8 @@ impl Operator for Window {
         changes.sort_unstable_by_key(|change| change.row);
         let mut shown = vec![];
         for part in changes.chunk_by(|a, b| a.row[..a.partition] == b.row[..b.partition]) {
-            shown.extend(consolidate(self.partition(&part[0].row[..part[0].partition], part)?));
+            let partition = Partition::new(&part[0].row[..part[0].partition]);
+            shown.extend(consolidate(self.partition(partition, part)?));
         }
         self.output(&shown)
     }

@@ -1,7 +1,7 @@
 //! The rows that a window keeps: in order, each with what its functions gave, and the way from a row to those around it.
 //!
-//! A row's key is its bytes (partition, order, rest) and a number that tells equal rows apart, so that each copy has
-//! values of its own. The rows can be seen in their order or in the opposite one (`Seen`).
+//! All partitions stand in one tree, each in one piece (`window_key`). The rows of a partition can be seen in their order
+//! or in the opposite one (`Seen`).
 //! Cost: logarithmic in the rows held to find a row, one step a row to walk from it.
 
 use std::cell::Cell;
@@ -13,15 +13,12 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::ScalarValue;
 
+use super::window_key::{Key, Partition};
 use crate::error::{Error, Result};
 use crate::state::RowCodec;
 
-/// Bytes of the number that ends a key.
-const COPY_BYTES: usize = 4;
 /// Bytes of a B-tree entry beside its own, at the usual fill.
 const ENTRY_BYTES: usize = 60;
-
-pub type Key = Box<[u8]>;
 
 /// What the functions of one sweep gave for a row: the values that are shown, and what later rows go on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,27 +62,12 @@ impl Record {
     }
 }
 
-/// Where a row stands, whether it is still there or not.
-#[derive(Clone, Debug)]
-pub struct Place {
-    pub key: Key,
-    /// Length of its partition, and of partition and order, in the key.
-    pub partition: usize,
-    pub peers: usize,
-}
-
 #[derive(Debug)]
 pub struct Held {
-    peers: u32,
     pub record: Option<Record>,
 }
 
 impl Held {
-    /// Length of partition and order in the key.
-    pub fn peers(&self) -> usize {
-        self.peers as usize
-    }
-
     /// What a sweep gave for the row.
     pub fn given(&self, sweep: usize) -> Option<Given<'_>> {
         self.record.as_ref()?.sweeps().nth(sweep)
@@ -135,34 +117,29 @@ impl WindowRows {
     }
 
     /// Adds a row. Its key is given back.
-    pub fn insert(&mut self, row: &[u8], peers: usize) -> Result<Key> {
-        let peers = u32::try_from(peers).map_err(|_| Error::data("the key of a row is longer than 4 GiB"))?;
-        let number = match self.last_copy(row) {
-            Some(key) => copy_number(key).checked_add(1).ok_or_else(|| Error::data("a row is there too often"))?,
-            None => 0,
-        };
-        let key: Key = [row, &number.to_be_bytes()].concat().into();
-        self.bytes += key.len() + ENTRY_BYTES;
-        self.rows.insert(key.clone(), Held { peers, record: None });
+    pub fn insert(&mut self, partition: Partition<'_>, row: &[u8], peers: usize) -> Result<Key> {
+        let key = partition.key(row, peers, self.last_copy(partition, row))?;
+        self.bytes += key.size() + ENTRY_BYTES;
+        self.rows.insert(key.clone(), Held { record: None });
         Ok(key)
     }
 
     /// Takes a row out, the last of equal ones. Errors: `Data` (I5) if it is not there.
-    pub fn remove(&mut self, row: &[u8]) -> Result<(Key, Option<Record>)> {
+    pub fn remove(&mut self, partition: Partition<'_>, row: &[u8]) -> Result<(Key, Option<Record>)> {
         let missing = || Error::data("a row was taken out that is not there (I5)");
-        let key: Key = self.last_copy(row).ok_or_else(missing)?.into();
+        let key = self.last_copy(partition, row).ok_or_else(missing)?.clone();
         let held = self.rows.remove(&key).ok_or_else(missing)?;
-        self.bytes -= key.len() + ENTRY_BYTES + held.record.as_ref().map_or(0, |r| r.0.len());
+        self.bytes -= key.size() + ENTRY_BYTES + held.record.as_ref().map_or(0, |r| r.0.len());
         Ok((key, held.record))
     }
 
     /// What was given for a row.
-    pub fn record(&self, key: &[u8]) -> Option<&Record> {
+    pub fn record(&self, key: &Key) -> Option<&Record> {
         self.rows.get(key)?.record.as_ref()
     }
 
     /// Puts a row's new record in the place of the old one, which is given back.
-    pub fn replace(&mut self, key: &[u8], record: Option<Record>) -> Option<Record> {
+    pub fn replace(&mut self, key: &Key, record: Option<Record>) -> Option<Record> {
         let held = self.rows.get_mut(key)?;
         self.bytes += record.as_ref().map_or(0, |r| r.0.len());
         let old = std::mem::replace(&mut held.record, record);
@@ -170,16 +147,15 @@ impl WindowRows {
         old
     }
 
-    fn last_copy(&self, row: &[u8]) -> Option<&[u8]> {
-        let end = [row, &[0xff; COPY_BYTES]].concat();
-        let range = (Bound::Included(row), Bound::Included(end.as_slice()));
-        self.rows.range::<[u8], _>(range).next_back().map(|(key, _)| key.as_ref())
+    fn last_copy(&self, partition: Partition<'_>, row: &[u8]) -> Option<&Key> {
+        let (key, _) = self.rows.range(..=partition.end_of(row)).next_back()?;
+        (partition.holds(key) && key.row() == row).then_some(key)
     }
 
     /// The rows of a partition, at most `limit`, in order.
-    pub fn partition(&self, partition: &[u8], limit: usize) -> Vec<(&Key, &Held)> {
-        let rows = self.rows.range::<[u8], _>((Bound::Included(partition), Bound::Unbounded));
-        self.counted(rows.take_while(|(key, _)| key.starts_with(partition)).take(limit).collect())
+    pub fn partition(&self, partition: Partition<'_>, limit: usize) -> Vec<(&Key, &Held)> {
+        let rows = self.rows.range(partition.start()..);
+        self.counted(rows.take_while(|(key, _)| partition.holds(key)).take(limit).collect())
     }
 
     fn counted<T>(&self, rows: Vec<T>) -> Vec<T> {
@@ -188,24 +164,23 @@ impl WindowRows {
     }
 
     /// The farthest row of the partition that the walk comes to; None if it does not leave the first one.
-    fn walk(&self, from: &Place, walk: Walk<'_>) -> Result<Option<Place>> {
+    fn walk(&self, partition: Partition<'_>, from: &Key, walk: Walk<'_>) -> Result<Option<Key>> {
         if walk.span.is_zero() {
             return Ok(None);
         }
-        let (partition, key) = (&from.key[..from.partition], from.key.as_ref());
         let mut rows: Box<dyn Iterator<Item = (&Key, &Held)>> = if walk.forward {
-            Box::new(self.rows.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded)))
+            Box::new(self.rows.range((Bound::Excluded(from), Bound::Unbounded)))
         } else {
-            Box::new(self.rows.range::<[u8], _>((Bound::Included(partition), Bound::Excluded(key))).rev())
+            Box::new(self.rows.range(&partition.start()..from).rev())
         };
-        let own = if walk.span.ranges.is_empty() { None } else { self.value(key)? };
-        let (mut group, mut groups, mut in_range) = (&from.key[..from.peers], 0, true);
+        let own = if walk.span.ranges.is_empty() { None } else { self.value(from)? };
+        let (mut group, mut groups, mut in_range) = (from.peers(), 0, true);
         let (mut count, mut farthest) = (0, None);
-        while let Some((key, held)) = rows.next().filter(|(key, _)| key.starts_with(partition)) {
+        while let Some((key, _)) = rows.next().filter(|(key, _)| partition.holds(key)) {
             self.read.set(self.read.get() + 1);
             count += 1;
-            if key[..held.peers()] != *group {
-                (group, groups) = (&key[..held.peers()], groups + 1);
+            if key.peers() != group {
+                (group, groups) = (key.peers(), groups + 1);
                 in_range = match &own {
                     Some(own) => self.in_range(own, key, walk)?,
                     None => false,
@@ -215,13 +190,13 @@ impl WindowRows {
             if !near && (walk.span.ranges.is_empty() || !in_range) {
                 break;
             }
-            farthest = Some((key, held.peers()));
+            farthest = Some(key);
         }
-        Ok(farthest.map(|(key, peers)| Place { key: key.clone(), partition: from.partition, peers }))
+        Ok(farthest.cloned())
     }
 
     /// Whether the frame of the one row holds the other, for some RANGE of the span.
-    fn in_range(&self, own: &ScalarValue, key: &[u8], walk: Walk<'_>) -> Result<bool> {
+    fn in_range(&self, own: &ScalarValue, key: &Key, walk: Walk<'_>) -> Result<bool> {
         let Some((value, (_, options))) = self.value(key)?.zip(self.order) else { return Ok(true) };
         let (frame, other) = if walk.own_frame { (own, &value) } else { (&value, own) };
         if frame.is_null() {
@@ -240,15 +215,15 @@ impl WindowRows {
     }
 
     /// The ORDER BY value of a row.
-    fn value(&self, key: &[u8]) -> Result<Option<ScalarValue>> {
+    fn value(&self, key: &Key) -> Result<Option<ScalarValue>> {
         let Some((column, _)) = self.order else { return Ok(None) };
         let row = self.decode(std::iter::once(key))?;
         Ok(Some(ScalarValue::try_from_array(row.column(column), 0)?))
     }
 
     /// The rows with these keys.
-    pub fn decode<'a>(&'a self, keys: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<RecordBatch> {
-        self.codec.decode(keys.map(|key| &key[..key.len() - COPY_BYTES]))
+    pub fn decode<'a>(&'a self, keys: impl ExactSizeIterator<Item = &'a Key>) -> Result<RecordBatch> {
+        self.codec.decode(keys.map(Key::row))
     }
 
     pub fn size(&self) -> usize {
@@ -260,29 +235,21 @@ impl WindowRows {
     }
 }
 
-/// The bytes of a key that are the row's own: equal rows have the same.
-pub fn row_of(key: &[u8]) -> &[u8] {
-    &key[..key.len() - COPY_BYTES]
-}
-
-fn copy_number(key: &[u8]) -> u32 {
-    key[key.len() - COPY_BYTES..].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
-}
-
-/// The rows as a sweep sees them: in their order, or in the opposite one.
+/// The rows of a partition as a sweep sees them: in their order, or in the opposite one.
 #[derive(Clone, Copy)]
 pub struct Seen<'a> {
     pub rows: &'a WindowRows,
+    pub partition: Partition<'a>,
     pub backward: bool,
 }
 
 impl<'a> Seen<'a> {
-    pub fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+    pub fn compare(&self, a: &Key, b: &Key) -> Ordering {
         if self.backward { b.cmp(a) } else { a.cmp(b) }
     }
 
     /// The rows between two keys.
-    pub fn between(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Vec<(&'a Key, &'a Held)> {
+    pub fn between(&self, start: Bound<&Key>, end: Bound<&Key>) -> Vec<(&'a Key, &'a Held)> {
         let (first, last) = if self.backward { (end, start) } else { (start, end) };
         let (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) =
             (first, last)
@@ -293,28 +260,28 @@ impl<'a> Seen<'a> {
         if low > high || (open && low == high) {
             return vec![];
         }
-        let rows = self.rows.rows.range::<[u8], _>((first, last));
+        let rows = self.rows.rows.range((first, last));
         self.rows.counted(if self.backward { rows.rev().collect() } else { rows.collect() })
     }
 
-    /// The next `count` rows of the partition after a key.
-    pub fn after(&self, key: &[u8], partition: &[u8], count: usize) -> Vec<(&'a Key, &'a Held)> {
+    /// The next `count` rows after a key.
+    pub fn after(&self, key: &Key, count: usize) -> Vec<(&'a Key, &'a Held)> {
         let rows = &self.rows.rows;
         self.rows.counted(if self.backward {
-            rows.range::<[u8], _>((Bound::Included(partition), Bound::Excluded(key))).rev().take(count).collect()
+            rows.range(&self.partition.start()..key).rev().take(count).collect()
         } else {
-            let rows = rows.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
-            rows.take_while(|(key, _)| key.starts_with(partition)).take(count).collect()
+            let rows = rows.range((Bound::Excluded(key), Bound::Unbounded));
+            rows.take_while(|(key, _)| self.partition.holds(key)).take(count).collect()
         })
     }
 
-    /// The row of the partition before a key.
-    pub fn previous(&self, key: &[u8], partition: &[u8]) -> Option<(&'a Key, &'a Held)> {
-        Seen { backward: !self.backward, ..*self }.after(key, partition, 1).pop()
+    /// The row before a key.
+    pub fn previous(&self, key: &Key) -> Option<(&'a Key, &'a Held)> {
+        Seen { backward: !self.backward, ..*self }.after(key, 1).pop()
     }
 
-    /// The farthest row of the partition that the walk comes to; None if it does not leave the first one.
-    pub fn walk(&self, from: &Place, walk: Walk<'_>) -> Result<Option<Place>> {
-        self.rows.walk(from, Walk { forward: walk.forward != self.backward, ..walk })
+    /// The farthest row that the walk comes to; None if it does not leave the first one.
+    pub fn walk(&self, from: &Key, walk: Walk<'_>) -> Result<Option<Key>> {
+        self.rows.walk(self.partition, from, Walk { forward: walk.forward != self.backward, ..walk })
     }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 
-use super::window_rows::{Given, Held, Key, Place, Seen, Span, Walk, WindowRows};
+use super::window_key::{Key, Partition};
+use super::window_rows::{Given, Held, Seen, Span, Walk, WindowRows};
 use super::window_running::{Carried, Stretch, go_on, state_types};
 use crate::error::{Error, Result};
 use crate::planner::{Bound as Distance, Reach, WindowFunction};
@@ -106,55 +107,54 @@ impl Sweep {
     }
 
     /// Gives a whole partition anew, these rows. None: a function fails.
-    pub fn all(&self, rows: &WindowRows, partition: &[u8], all: &Rows<'_>) -> Result<Option<Vec<Update>>> {
+    pub fn all(&self, rows: &WindowRows, partition: Partition<'_>, all: &Rows<'_>) -> Result<Option<Vec<Update>>> {
         let mut all = all.to_vec();
         if self.backward {
             all.reverse();
         }
-        let values = self.evaluate(self.seen(rows), partition, &all, None)?;
+        let values = self.evaluate(self.seen(rows, partition), &all, None)?;
         Ok(values.map(|values| self.different(&all, values)))
     }
 
-    fn seen<'a>(&self, rows: &'a WindowRows) -> Seen<'a> {
-        Seen { rows, backward: self.backward }
+    fn seen<'a>(&self, rows: &'a WindowRows, partition: Partition<'a>) -> Seen<'a> {
+        Seen { rows, partition, backward: self.backward }
     }
 
     /// Gives the rows anew that these changes, in order, reach. None: a function fails.
-    pub fn reached(&self, rows: &WindowRows, partition: &[u8], changed: &[Place]) -> Result<Option<Vec<Update>>> {
-        let seen = self.seen(rows);
-        let mut waiting: Vec<&Place> = changed.iter().collect();
+    pub fn reached(&self, rows: &WindowRows, partition: Partition<'_>, changed: &[Key]) -> Result<Option<Vec<Update>>> {
+        let seen = self.seen(rows, partition);
+        let mut waiting: Vec<&Key> = changed.iter().collect();
         if self.backward {
             waiting.reverse();
         }
         let (mut updates, mut done): (Vec<Update>, Option<Key>) = (vec![], None);
         let mut waiting = waiting.into_iter().peekable();
-        while let Some(place) = waiting.peek() {
-            let first = self.first_reached(seen, place)?;
-            let mut end = place.key.clone();
-            let mut last_change = &place.key;
+        while let Some(key) = waiting.peek() {
+            let first = self.first_reached(seen, key)?;
+            let mut end: Key = (*key).clone();
+            let mut last_change: &Key = key;
             let mut start = match &done {
                 Some(done) if seen.compare(&first, done).is_le() => Bound::Excluded(done.clone()),
                 _ => Bound::Included(first),
             };
             let mut step = STEP_ROWS_MIN;
             loop {
-                while let Some(place) = waiting.peek() {
-                    let near = seen.compare(&place.key, &end).is_le()
-                        || seen.compare(&self.first_reached(seen, place)?, &end).is_le();
+                while let Some(key) = waiting.peek() {
+                    let near =
+                        seen.compare(key, &end).is_le() || seen.compare(&self.first_reached(seen, key)?, &end).is_le();
                     if !near {
                         break;
                     }
-                    let last = self.last_reached(seen, place, partition)?;
+                    let last = self.last_reached(seen, key)?;
                     end = std::cmp::max_by(end, last, |a, b| seen.compare(a, b));
-                    last_change = &place.key;
+                    last_change = key;
                     waiting.next();
                 }
-                let rows = seen.between(start.as_ref().map(AsRef::as_ref), Bound::Included(&end));
+                let rows = seen.between(start.as_ref(), Bound::Included(&end));
                 let mut settled = !self.running;
                 if let (Some((first, _)), Some((last, held))) = (rows.first(), rows.last()) {
-                    let carried =
-                        if self.running { self.carried(seen.previous(first, partition), &updates)? } else { None };
-                    let Some(values) = self.evaluate(seen, partition, &rows, carried)? else { return Ok(None) };
+                    let carried = if self.running { self.carried(seen.previous(first), &updates)? } else { None };
+                    let Some(values) = self.evaluate(seen, &rows, carried)? else { return Ok(None) };
                     settled |= seen.compare(last, last_change).is_gt()
                         && held.given(self.part) == values.last().map(Values::given);
                     done = Some((*last).clone());
@@ -163,7 +163,7 @@ impl Sweep {
                 if settled {
                     break;
                 }
-                let Some(last) = self.following(seen, &end, partition, step)? else { break };
+                let Some(last) = self.following(seen, &end, step)? else { break };
                 start = Bound::Excluded(end);
                 end = last;
                 step = (step * 2).min(STEP_ROWS_MAX);
@@ -173,39 +173,38 @@ impl Sweep {
     }
 
     /// The last of the next rows, with all its peers if they count.
-    fn following(&self, seen: Seen<'_>, end: &[u8], partition: &[u8], count: usize) -> Result<Option<Key>> {
-        let following = seen.after(end, partition, count);
-        let Some((last, held)) = following.last() else { return Ok(None) };
-        let last = Place { key: (*last).clone(), partition: partition.len(), peers: held.peers() };
-        Ok(Some(self.to_last_peer(seen, last)?.key))
+    fn following(&self, seen: Seen<'_>, end: &Key, count: usize) -> Result<Option<Key>> {
+        let following = seen.after(end, count);
+        let Some((last, _)) = following.last() else { return Ok(None) };
+        Ok(Some(self.to_last_peer(seen, (*last).clone())?))
     }
 
     /// The first row whose values a change at this place may change, with all its peers if they count.
-    fn first_reached(&self, seen: Seen<'_>, changed: &Place) -> Result<Key> {
+    fn first_reached(&self, seen: Seen<'_>, changed: &Key) -> Result<Key> {
         let far = seen.walk(changed, Walk { forward: false, span: &self.after, own_frame: false })?;
         let far = far.unwrap_or_else(|| changed.clone());
         if !self.peers {
-            return Ok(far.key);
+            return Ok(far);
         }
         let peers = seen.walk(&far, Walk { forward: false, span: &Span::PEERS, own_frame: true })?;
-        Ok(peers.unwrap_or(far).key)
+        Ok(peers.unwrap_or(far))
     }
 
-    fn to_last_peer(&self, seen: Seen<'_>, place: Place) -> Result<Place> {
+    fn to_last_peer(&self, seen: Seen<'_>, key: Key) -> Result<Key> {
         if !self.peers {
-            return Ok(place);
+            return Ok(key);
         }
-        let last = seen.walk(&place, Walk { forward: true, span: &Span::PEERS, own_frame: true })?;
-        Ok(last.unwrap_or(place))
+        let last = seen.walk(&key, Walk { forward: true, span: &Span::PEERS, own_frame: true })?;
+        Ok(last.unwrap_or(key))
     }
 
     /// The last row that a change at this place reaches by a frame, with all its peers if they count. A frame that ends
     /// before its row may take the change in only at the row after that.
-    fn last_reached(&self, seen: Seen<'_>, changed: &Place, partition: &[u8]) -> Result<Key> {
+    fn last_reached(&self, seen: Seen<'_>, changed: &Key) -> Result<Key> {
         let far = seen.walk(changed, Walk { forward: true, span: &self.before, own_frame: false })?;
         let far = far.unwrap_or_else(|| changed.clone());
-        let last = self.to_last_peer(seen, far)?.key;
-        let next = if self.distant { self.following(seen, &last, partition, 1)? } else { None };
+        let last = self.to_last_peer(seen, far)?;
+        let next = if self.distant { self.following(seen, &last, 1)? } else { None };
         Ok(next.unwrap_or(last))
     }
 
@@ -225,23 +224,15 @@ impl Sweep {
     }
 
     /// Gives neighbouring rows anew, whole groups of peers. None: a function fails.
-    fn evaluate(
-        &self,
-        seen: Seen<'_>,
-        partition: &[u8],
-        rows: &Rows<'_>,
-        carried: Option<Vec<Carried>>,
-    ) -> Result<Option<Vec<Values>>> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Some(vec![])) };
-        let place =
-            |row: &(&Key, &Held)| Place { key: row.0.clone(), partition: partition.len(), peers: row.1.peers() };
-        let previous = if self.distant { seen.previous(first.0, partition) } else { None };
-        let from = place(previous.as_ref().unwrap_or(first));
-        let far = seen.walk(&from, Walk { forward: false, span: &self.before, own_frame: true })?.unwrap_or(from);
-        let lead = seen.between(Bound::Included(&far.key), Bound::Excluded(first.0));
-        let far = seen.walk(&place(last), Walk { forward: true, span: &self.after, own_frame: true })?;
-        let tail = far.map_or(vec![], |far| seen.between(Bound::Excluded(last.0), Bound::Included(&far.key)));
-        let keys: Vec<&[u8]> = lead.iter().chain(rows).chain(&tail).map(|(key, _)| key.as_ref()).collect();
+    fn evaluate(&self, seen: Seen<'_>, rows: &Rows<'_>, carried: Option<Vec<Carried>>) -> Result<Option<Vec<Values>>> {
+        let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok(Some(vec![])) };
+        let previous = if self.distant { seen.previous(first) } else { None };
+        let from = previous.map_or(*first, |(key, _)| key);
+        let far = seen.walk(from, Walk { forward: false, span: &self.before, own_frame: true })?;
+        let lead = seen.between(Bound::Included(far.as_ref().unwrap_or(from)), Bound::Excluded(first));
+        let far = seen.walk(last, Walk { forward: true, span: &self.after, own_frame: true })?;
+        let tail = far.map_or(vec![], |far| seen.between(Bound::Excluded(last), Bound::Included(&far)));
+        let keys: Vec<&Key> = lead.iter().chain(rows).chain(&tail).map(|(key, _)| *key).collect();
         let batch = seen.rows.decode(keys.into_iter())?;
         match self.values(&batch, lead.len(), rows, carried) {
             Ok((outputs, states)) => self.encode(rows.len(), &outputs, &states).map(Some),
@@ -260,7 +251,7 @@ impl Sweep {
         rows: &Rows<'_>,
         carried: Option<Vec<Carried>>,
     ) -> datafusion::error::Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
-        let peers = |i: usize| &rows[i].0[..rows[i].1.peers()];
+        let peers = |i: usize| rows[i].0.peers();
         let last = |&i: &usize| i == rows.len() || peers(i) != peers(i - 1);
         let groups: Vec<usize> = (1..=rows.len()).filter(last).map(|end| start + end).collect();
         let stretch = Stretch { batch, own: start..start + rows.len(), groups: &groups };
