@@ -4,7 +4,7 @@
 //! Between decision and mark it can be repeated at will: its files are a function of the segments, and a file that
 //! exists is left as it is. So a glob over the files sees committed rows only, each once, at every moment.
 //!
-//! Memory: one section of one segment, one file as it will be stored (compressed), and one row group.
+//! Memory: a piece of one segment, one file as it will be stored (compressed), and one row group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use super::manifest::{self, CommitRange, FORMAT, RollerState, Section, Segment, 
 use super::paths::{self, Dataset};
 use super::retention::is_dropped;
 use super::rows::{Expanded, expanded_schema, fitted};
-use super::segment::read_section;
+use super::segment::{SectionStream, check_section};
 use super::store::{Created, Store};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -209,16 +209,21 @@ fn parts_by_file(commits: &[Commit]) -> BTreeMap<(Dataset, NaiveDate), Parts<'_>
 /// One Parquet file, and its rows. Its schema is that of the newest section: a table's schema only grows.
 fn encode(store: &Store, range: CommitRange, parts: &Parts) -> Result<(Bytes, u64)> {
     let schemas: BTreeSet<&str> = parts.iter().map(|(_, section)| section.schema.as_str()).collect();
+    parts.iter().try_for_each(|(segment, section)| check_section(store, segment, section))?;
     let widest = if schemas.len() == 1 { parts.first() } else { parts.last() };
     let Some((segment, section)) = widest else {
         return Err(Error::internal("a file without sections"));
     };
-    let stored = read_section(store, segment, section)?.schema();
+    let Some(first) = SectionStream::new(store, segment, section).next()? else {
+        return Err(Error::internal("a section without rows"));
+    };
+    let stored = first.schema();
     let is_view = matches!(section.dataset, Dataset::View { .. });
     let mut writer = ArchiveWriter::new(if is_view { expanded_schema(&stored) } else { stored.clone() }, range)?;
     for (segment, section) in parts {
-        for rows in read_section(store, segment, section)? {
-            let rows = fitted(&rows?, &stored)?;
+        let mut batches = SectionStream::new(store, segment, section);
+        while let Some(rows) = batches.next()? {
+            let rows = fitted(&rows, &stored)?;
             match is_view {
                 true => Expanded::new(rows)?.try_for_each(|rows| writer.write(&rows?))?,
                 false => writer.write(&rows)?,

@@ -6,20 +6,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::{filter_record_batch, interleave_record_batch};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
-use super::codec::RowCodec;
+use super::codec::{EncodedRows, RowCodec};
 use super::slot::hash_key;
 use crate::changes::Changes;
 use crate::error::{Error, Result};
 
 /// Column of the weights.
 const WEIGHT: &str = "_weight";
-/// Changes of one table that wait before they are summed up.
-const WAITING_ROWS_MAX: usize = 1 << 18;
+/// Changes of one table that wait before they are summed up. A checkpoint sums up what waits: fewer would be looked at
+/// several times until it comes.
+const WAITING_ROWS_MAX: usize = 1 << 20;
 
 /// A table of the saved state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,10 +134,10 @@ impl SavedRows {
 impl Waiting {
     fn sum_up(&mut self) -> Result<()> {
         match &self.key {
-            Some(key) => self.batches = vec![newest(&self.batches, key)?],
+            Some(key) => self.batches = newest(&self.batches, key)?,
             // Rows that only come in are not worth a look at each of them.
             None if !self.batches.iter().any(takes_out) => {}
-            None => self.batches = vec![sum(&self.batches)?],
+            None => self.batches = sum(&self.batches)?,
         }
         self.rows = self.batches.iter().map(RecordBatch::num_rows).sum();
         self.summed = self.rows;
@@ -153,10 +154,10 @@ fn takes_out(rows: &RecordBatch) -> bool {
 }
 
 /// Each different row with the sum of its weights; none where that is 0.
-fn sum(batches: &[RecordBatch]) -> Result<RecordBatch> {
+fn sum(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
     let mut sums: Vec<i64> = vec![];
     let columns = batches.first().map_or(vec![], |rows| identity(None, rows));
-    let positions = by_key(batches, &columns, |at, batch, row| {
+    let mut positions = by_key(batches, &columns, |at, batch, row| {
         let weight = weights(&batches[batch])[row];
         match sums.get_mut(at) {
             Some(sum) => *sum += weight,
@@ -164,18 +165,22 @@ fn sum(batches: &[RecordBatch]) -> Result<RecordBatch> {
         }
         false
     })?;
-    let kept: Vec<usize> = (0..sums.len()).filter(|&i| sums[i] != 0).collect();
-    let rows = gather(batches, &kept.iter().map(|&i| positions[i]).collect::<Vec<_>>())?;
-    let weights: Int64Array = kept.iter().map(|&i| sums[i]).collect();
-    let mut columns = rows.columns().to_vec();
-    columns.pop();
-    columns.push(Arc::new(weights));
-    Ok(RecordBatch::try_new(rows.schema(), columns)?)
+    let mut weights = sums.iter().copied().filter(|&sum| sum != 0);
+    let mut sums = sums.iter();
+    positions.retain(|_| sums.next().is_some_and(|&sum| sum != 0));
+    // They are in the order of their first rows, as what is left of the batches is.
+    let with_sums = |rows: RecordBatch| {
+        let mut columns = rows.columns().to_vec();
+        columns.pop();
+        columns.push(Arc::new(weights.by_ref().take(rows.num_rows()).collect::<Int64Array>()));
+        Ok(RecordBatch::try_new(rows.schema(), columns)?)
+    };
+    only(batches, &positions)?.into_iter().map(with_sums).collect()
 }
 
 /// The last row of each key.
-fn newest(batches: &[RecordBatch], key: &[usize]) -> Result<RecordBatch> {
-    gather(batches, &by_key(batches, key, |_, _, _| true)?)
+fn newest(batches: &[RecordBatch], key: &[usize]) -> Result<Vec<RecordBatch>> {
+    only(batches, &by_key(batches, key, |_, _, _| true)?)
 }
 
 /// A position for each key: of its first row, or of the last one for which `replaces` says so. It is told the number of
@@ -188,11 +193,18 @@ fn by_key(
     let Some(first) = batches.first() else { return Ok(vec![]) };
     let codec = RowCodec::ascending(first.schema(), columns)?;
     let encoded = batches.iter().map(|batch| codec.encode(batch)).collect::<Result<Vec<_>>>()?;
-    let mut numbers: HashMap<&[u8], usize> = HashMap::new();
+    // Hashes and numbers: growing it, and looking for another key, reads no keys.
+    let mut numbers: HashTable<(u64, usize)> = HashTable::with_capacity(encoded.iter().map(EncodedRows::len).sum());
     let mut positions: Vec<(usize, usize)> = vec![];
     for (batch, keys) in encoded.iter().enumerate() {
         for row in 0..keys.len() {
-            let at = *numbers.entry(keys.bytes(row)).or_insert(positions.len());
+            let (key, hash) = (keys.bytes(row), hash_key(keys.bytes(row)));
+            let same = |&(other, at): &(u64, usize)| {
+                let (batch, row) = positions[at];
+                other == hash && encoded[batch].bytes(row) == key
+            };
+            let next = (hash, positions.len());
+            let (_, at) = *numbers.entry(hash, same, |(hash, _)| *hash).or_insert(next).get();
             let replaces = replaces(at, batch, row);
             match positions.get_mut(at) {
                 Some(position) if replaces => *position = (batch, row),
@@ -213,10 +225,65 @@ fn without_gone(rows: &RecordBatch) -> Result<RecordBatch> {
     Ok(filter_record_batch(rows, &live)?)
 }
 
-fn gather(batches: &[RecordBatch], positions: &[(usize, usize)]) -> Result<RecordBatch> {
-    if positions.is_empty() {
-        let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-        return Ok(RecordBatch::new_empty(schema));
+/// The rows at these positions, batch by batch. A batch that loses none is not copied.
+fn only(batches: &[RecordBatch], positions: &[(usize, usize)]) -> Result<Vec<RecordBatch>> {
+    let mut kept: Vec<Vec<bool>> = batches.iter().map(|rows| vec![false; rows.num_rows()]).collect();
+    positions.iter().for_each(|&(batch, row)| kept[batch][row] = true);
+    let mut left = vec![];
+    for (rows, kept) in batches.iter().zip(kept) {
+        match kept.iter().filter(|&&kept| kept).count() {
+            0 => {}
+            all if all == rows.num_rows() => left.push(rows.clone()),
+            _ => left.push(filter_record_batch(rows, &BooleanArray::from(kept))?),
+        }
     }
-    Ok(interleave_record_batch(&batches.iter().collect::<Vec<_>>(), positions)?)
+    Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::StringArray;
+
+    use super::*;
+
+    /// Rows of three columns: a key, a text, a weight.
+    fn batch(rows: &[(i64, &str, i64)]) -> RecordBatch {
+        let fields = [("k", DataType::Int64), ("text", DataType::Utf8), (WEIGHT, DataType::Int64)];
+        let fields: Vec<Field> = fields.map(|(name, data_type)| Field::new(name, data_type, false)).into();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
+            Arc::new(rows.iter().map(|row| Some(row.1)).collect::<StringArray>()),
+            Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>()),
+        ];
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+    }
+
+    fn summed(key: Option<Vec<usize>>, batches: &[RecordBatch]) -> Vec<RecordBatch> {
+        let mut rows = SavedRows::default();
+        let table = SavedTable { name: "t".into(), key };
+        batches.iter().for_each(|batch| rows.add(&table, batch.clone()).unwrap());
+        rows.summed(false).unwrap().pop().map_or(vec![], |(_, batches)| batches)
+    }
+
+    fn batches() -> [RecordBatch; 4] {
+        [
+            batch(&[(1, "a", 1), (2, "b", 2), (1, "a", 1), (3, "c", 1)]),
+            batch(&[(4, "d", 1), (5, "e", 3)]),
+            batch(&[(2, "b", -2), (1, "a", 1), (1, "other", 1)]),
+            batch(&[(2, "b", 5), (3, "c", -1)]),
+        ]
+    }
+
+    #[test]
+    fn weights_of_equal_rows_add_up_and_what_sums_to_nothing_is_gone() {
+        let expected = [batch(&[(1, "a", 3), (2, "b", 5)]), batches()[1].clone(), batch(&[(1, "other", 1)])];
+        assert_eq!(summed(None, &batches()), expected);
+        assert_eq!(summed(None, &[batch(&[(1, "a", 1)]), batch(&[(1, "a", -1)])]), []);
+    }
+
+    #[test]
+    fn of_a_key_the_newest_row_holds() {
+        let expected = [batches()[1].clone(), batch(&[(1, "other", 1)]), batches()[3].clone()];
+        assert_eq!(summed(Some(vec![0]), &batches()), expected);
+    }
 }
