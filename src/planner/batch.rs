@@ -21,9 +21,11 @@ pub fn with_batch_rules(state: SessionState) -> SessionState {
     // Pushing filters below a join of a table with itself, these rules mistake one side for the other.
     let mut physical = PhysicalOptimizer::new().rules;
     physical.retain(|rule| !rule.name().starts_with("FilterPushdown"));
-    // This rule drops keys that are computed from other keys, and with them the rows for which that fails.
     let mut logical = Optimizer::new().rules;
-    logical.retain(|rule| rule.name() != "eliminate_group_by_constant");
+    // The one drops keys that are computed from other keys, and with them the rows for which that fails. The other makes
+    // sums of sums beside a DISTINCT, which are rounded twice, or overflow on the way.
+    const WRONG: [&str; 2] = ["eliminate_group_by_constant", "single_distinct_aggregation_to_group_by"];
+    logical.retain(|rule| !WRONG.contains(&rule.name()));
     let push_down = logical.iter().position(|rule| rule.name() == "push_down_filter").unwrap_or(0);
     logical[push_down] = Arc::new(FiltersDown::default());
     for rule in &mut logical {
