@@ -119,7 +119,8 @@ impl RowGroups<'_> {
 
 fn read(store: &Store, path: &Path, range: std::ops::Range<u64>) -> Result<Bytes> {
     store.read_range(path, range).map_err(|e| match e.kind {
-        ErrorKind::NotFound => Error::data(format!("{path} is missing")).hint("restore the file from a copy"),
+        ErrorKind::NotFound => Error::data(format!("{path} is missing"))
+            .hint("ask again: it may have been dropped meanwhile; if not, restore the file from a copy"),
         _ => e,
     })
 }

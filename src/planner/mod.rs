@@ -33,6 +33,7 @@ mod session;
 mod sets;
 mod size;
 mod text_function;
+mod two_zeros;
 mod warnings;
 mod window_function;
 

@@ -5,6 +5,7 @@
 //! SELECT ARRAY_AGG(k) FROM t              -- in which order? that of all columns
 //! SELECT MEDIAN(d) FROM t                 -- of decimals: the mean of the two in the middle is cut to their digits
 //! SELECT ... FROM t JOIN u ON t.v > u.w   -- each change of one side meets all rows of the other
+//! SELECT RANK() OVER (ORDER BY x) FROM t  -- 0.0 and -0.0 are no peers
 //! ```
 
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::plan::{Op, Plan};
-use super::{money, refuse};
+use super::{money, refuse, two_zeros};
 use crate::catalog::View;
 use crate::error::{Diagnostic, ErrorKind};
 
@@ -35,6 +36,10 @@ pub fn warnings(view: &View, resolved: &LogicalPlan, canonical: &LogicalPlan, pl
     if meets_all(plan, &mut HashSet::new()) {
         let message = "a join without an equality: each change of one side meets all rows of the other";
         found.warn(refuse::unequal_join_place(view), message, "add an equality, such as a.k = b.k, to its condition");
+    }
+    if let Some(place) = two_zeros::place(resolved) {
+        let message = format!("0.0 and -0.0 of a DOUBLE are two values in {place}, and one in =");
+        found.warn(refuse::window_place(view), &message, "if -0.0 may come, write x + 0.0 in the place of x");
     }
     found.warnings
 }

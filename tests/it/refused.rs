@@ -142,8 +142,28 @@ const WARNED: [(&str, &str, &str); 14] = [
     ("SELECT t.k FROM t, u", "a join without an equality: each change of one side meets all rows of the other", "u"),
 ];
 
+/// Views in which 0.0 and -0.0 are two values, and where.
+const TWO_ZEROS: [(&str, &str); 9] = [
+    ("SELECT k, RANK() OVER (ORDER BY x) AS n FROM z", "PARTITION BY and ORDER BY of windows"),
+    ("SELECT SUM(1) OVER (PARTITION BY k, x ORDER BY k) AS n FROM z", "PARTITION BY and ORDER BY of windows"),
+    ("SELECT k, x FROM z ORDER BY x LIMIT 3", "ORDER BY"),
+    ("SELECT ARRAY_AGG(k ORDER BY x) AS a FROM z", "ORDER BY"),
+    ("SELECT DISTINCT ON (x) x, k FROM z ORDER BY x, k", "DISTINCT ON"),
+    ("SELECT x FROM z EXCEPT ALL SELECT x FROM z WHERE k = 'a'", "EXCEPT ALL and INTERSECT ALL"),
+    ("SELECT [x] AS l, COUNT(*) AS n FROM z GROUP BY [x]", "a list or struct"),
+    ("SELECT DISTINCT [x] AS l FROM z", "a list or struct"),
+    (
+        "SELECT k FROM t WHERE k IN (SELECT k FROM z QUALIFY RANK() OVER (ORDER BY x) = 1)",
+        "PARTITION BY and ORDER BY of windows",
+    ),
+];
+
 /// Views of the same kinds that there is nothing to say of.
-const NOT_WARNED: [&str; 7] = [
+const NOT_WARNED: [&str; 11] = [
+    "SELECT k, RANK() OVER (ORDER BY x + 0.0) AS n FROM z",
+    "SELECT k, ROW_NUMBER() OVER (ORDER BY k) AS n, x FROM z",
+    "SELECT x, COUNT(*) AS n FROM z WHERE x IN (0.0, 1.0) GROUP BY x",
+    "SELECT x FROM z EXCEPT SELECT x FROM z WHERE k = 'a'",
     "SELECT k FROM t ORDER BY v LIMIT 3",
     "SELECT ARRAY_AGG(k ORDER BY v) AS a, STRING_AGG(k, ',' ORDER BY v) AS b FROM t",
     "SELECT LAST_VALUE(v) OVER (PARTITION BY k ORDER BY v) AS a FROM t",
@@ -156,7 +176,8 @@ const NOT_WARNED: [&str; 7] = [
 fn warnings(query: &str) -> Vec<(String, String)> {
     let mut engine = Engine::new(1, Clock::System).expect("an engine");
     let tables = "CREATE TABLE t (k VARCHAR, v BIGINT, d DECIMAL(18,2)) WITH (topic = 't');\n\
-                  CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');\n";
+                  CREATE TABLE u (k VARCHAR, w BIGINT) WITH (topic = 'u');\n\
+                  CREATE TABLE z (k VARCHAR, x DOUBLE) WITH (topic = 'z');\n";
     let view = format!("CREATE MATERIALIZED VIEW r AS {query};\n");
     for text in [tables, &view] {
         engine.create(&SourceFile::new("r.sql", text)).unwrap_or_else(|error| panic!("{error}"));
@@ -170,6 +191,12 @@ fn warnings(query: &str) -> Vec<(String, String)> {
 fn warnings_say_what_and_where() {
     for (query, message, at) in WARNED {
         assert_eq!(warnings(query), [(message.to_string(), at.to_string())], "{query}");
+    }
+    for (query, place) in TWO_ZEROS {
+        let message = format!("0.0 and -0.0 of a DOUBLE are two values in {place}, and one in =");
+        let said = warnings(query);
+        assert_eq!(said.iter().map(|(message, _)| message).collect::<Vec<_>>(), [&message], "{query}");
+        assert!(query.contains(&said[0].1) && !said[0].1.is_empty(), "{query}: {}", said[0].1);
     }
     for query in NOT_WARNED {
         assert_eq!(warnings(query), [], "{query}");

@@ -14,7 +14,9 @@ mod plans;
 mod syntax;
 mod words;
 
-pub use places::{column as column_place, function as function_place, unequal_join as unequal_join_place};
+pub use places::{
+    column as column_place, function as function_place, unequal_join as unequal_join_place, window as window_place,
+};
 pub use plans::{check as check_plan, check_query};
 pub use syntax::check as check_text;
 pub use words::{at_place, in_view};

@@ -43,6 +43,14 @@ pub fn function(view: &View, name: &str) -> Span {
     })
 }
 
+/// The call of a window function.
+pub fn window(view: &View) -> Span {
+    only(view, |expr| match expr {
+        Expr::Function(function) if function.over.is_some() => Some(expr.span()),
+        _ => None,
+    })
+}
+
 /// The subquery in an expression.
 pub fn subquery(view: &View) -> Span {
     only(view, expression_subquery)
