@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::BatchCoalescer;
 
 use super::Engine;
 use crate::catalog::CLOCK;
@@ -101,16 +102,28 @@ impl Engine {
         self.flow.begin_load(&loaded);
         // Views without GROUP BY have a row before anything is given.
         self.run_epoch(BTreeMap::new())?;
-        for (table, rows) in known.into_iter().flat_map(|(table, rows)| rows.iter().map(move |rows| (table, rows))) {
-            for start in (0..rows.num_rows()).step_by(LOAD_ROWS) {
-                self.epoch += 1;
-                let part = rows.slice(start, LOAD_ROWS.min(rows.num_rows() - start));
-                self.flow.load(self.epoch, (&table.name, &part), &self.clock)?;
-                self.maintain_unpublished()?;
+        for (table, batches) in known {
+            let Some(schema) = batches.first().map(RecordBatch::schema) else { continue };
+            // Each part is an epoch: many small batches would be many.
+            let mut parts = BatchCoalescer::new(schema, LOAD_ROWS);
+            for rows in batches {
+                parts.push_batch(rows.clone())?;
+                self.load_parts(table, &mut parts)?;
             }
+            parts.finish_buffered_batch()?;
+            self.load_parts(table, &mut parts)?;
         }
         self.flow.loaded()?;
         Ok(Loading { needed: self.flow.needed_for_load(), loaded })
+    }
+
+    fn load_parts(&mut self, table: &SavedTable, parts: &mut BatchCoalescer) -> Result<()> {
+        while let Some(part) = parts.next_completed_batch() {
+            self.epoch += 1;
+            self.flow.load(self.epoch, (&table.name, &part), &self.clock)?;
+            self.maintain_unpublished()?;
+        }
+        Ok(())
     }
 
     /// Ends what `begin_load` began: events go to all views from now on.
