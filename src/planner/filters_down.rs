@@ -30,13 +30,23 @@ impl OptimizerRule for FiltersDown {
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         match &plan {
             LogicalPlan::Filter(filter) if is_one_row(&filter.input) => Ok(Transformed::no(plan)),
-            LogicalPlan::Filter(_) | LogicalPlan::Join(_) => {
-                let turned = plan.map_expressions(|expr| expr.transform_up(literal_right))?;
+            LogicalPlan::Filter(_) => {
+                // A filter above a join is pushed down together with the join's own condition.
+                let turned = literals_right(plan)?.transform_data(|plan| plan.map_children(literals_right_of_join))?;
                 turned.transform_data(|plan| self.0.rewrite(plan, config))
             }
+            LogicalPlan::Join(_) => literals_right(plan)?.transform_data(|plan| self.0.rewrite(plan, config)),
             _ => self.0.rewrite(plan, config),
         }
     }
+}
+
+fn literals_right(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    plan.map_expressions(|expr| expr.transform_up(literal_right))
+}
+
+fn literals_right_of_join(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if matches!(plan, LogicalPlan::Join(_)) { literals_right(plan) } else { Ok(Transformed::no(plan)) }
 }
 
 fn literal_right(expr: Expr) -> Result<Transformed<Expr>> {
