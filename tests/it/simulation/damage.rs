@@ -152,10 +152,15 @@ impl Damaged {
         let voided: Vec<_> = base["voided"].as_array().into_iter().flatten().filter_map(pair).collect();
         let is_voided = |number: u64| voided.iter().any(|(from, to)| (*from..=*to).contains(&number));
         let bad = |from: u64| (from + 1..=highest).find(|number| !is_voided(*number) && !self.is_whole(store, *number));
-        let mut start = base["roller"]["rolled_to"].as_u64().unwrap_or(0);
+        let rolled_to = base["roller"]["rolled_to"].as_u64().unwrap_or(0);
+        let decided = pair(&base["roller"]["rolling"]);
+        // A roll that is done, and that no readable manifest decided: what was decided with it is not known.
+        if published.iter().any(|range| range.1 > rolled_to && Some(*range) != decided) {
+            return Expected::Refuse;
+        }
+        let mut start = rolled_to;
         let Some(mut first_bad) = bad(start) else { return Expected::GoOn };
-        let rolling =
-            pair(&base["roller"]["rolling"]).filter(|range| first_bad <= range.1 && published.contains(range));
+        let rolling = decided.filter(|range| first_bad <= range.1 && published.contains(range));
         if let Some((_, to)) = rolling {
             start = to;
             first_bad = bad(start).unwrap_or(highest + 1);
