@@ -285,3 +285,58 @@ impl<'a> Seen<'a> {
         self.rows.walk(self.partition, from, Walk { forward: walk.forward != self.backward, ..walk })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use datafusion::arrow::datatypes::Schema;
+
+    use super::*;
+    use crate::state::hash_key;
+
+    /// Two partitions whose hashes are the same in the bits that keys have.
+    fn colliding() -> [[u8; 8]; 2] {
+        let mut seen: HashMap<u32, [u8; 8]> = HashMap::new();
+        for number in 0..2_000_000_u64 {
+            let bytes = number.to_be_bytes();
+            if let Some(other) = seen.insert(hash_key(&bytes) as u32, bytes) {
+                return [other, bytes];
+            }
+        }
+        panic!("two million hashes of 32 bits are all different");
+    }
+
+    #[test]
+    fn partitions_of_one_hash_are_kept_apart() {
+        let schema = Arc::new(Schema::empty());
+        let mut rows = WindowRows::new(RowCodec::ascending(schema, &[]).unwrap(), None);
+        let both = colliding();
+        let row = |partition: &[u8], n: u8| [partition, &[n]].concat();
+        for n in [2, 1, 2] {
+            for bytes in &both {
+                rows.insert(Partition::new(bytes), &row(bytes, n), 9).unwrap();
+            }
+        }
+        for (bytes, other) in [(&both[0], &both[1]), (&both[1], &both[0])] {
+            let partition = Partition::new(bytes);
+            let held: Vec<&[u8]> = rows.partition(partition, 9).into_iter().map(|(key, _)| key.row()).collect();
+            assert_eq!(held, [row(bytes, 1), row(bytes, 2), row(bytes, 2)]);
+            for backward in [false, true] {
+                let seen = Seen { rows: &rows, partition, backward };
+                let end = rows.partition(partition, 9)[if backward { 0 } else { 2 }].0.clone();
+                assert!(seen.after(&end, 9).is_empty());
+                let span = Span { rows: 9, ..Span::default() };
+                let far = seen.walk(&end, Walk { forward: true, span: &span, own_frame: true }).unwrap();
+                assert!(far.is_none());
+                assert_eq!(seen.previous(&end).map(|(key, _)| key.row()), Some(row(bytes, 2).as_slice()));
+            }
+            assert!(rows.remove(partition, &row(other, 1)).is_err());
+        }
+        let (key, _) = rows.remove(Partition::new(&both[0]), &row(&both[0], 2)).unwrap();
+        assert_eq!(key.row(), row(&both[0], 2));
+        assert_eq!(rows.partition(Partition::new(&both[0]), 9).len(), 2);
+        assert_eq!(rows.partition(Partition::new(&both[1]), 9).len(), 3);
+    }
+}

@@ -23,14 +23,19 @@ use crate::error::Error;
 /// Names of the numbers of copies. Names that begin with `_` take no part in the order of rows.
 const COPY: [&str; 2] = ["_copy_left", "_copy_right"];
 
-/// INTERSECT ALL and EXCEPT ALL count copies.
-pub fn count_copies(node: LogicalPlan) -> Result<LogicalPlan> {
-    let LogicalPlan::Join(join) = &node else { return Ok(node) };
+/// INTERSECT ALL or EXCEPT ALL, as DataFusion plans them.
+pub fn set_with_copies(node: &LogicalPlan) -> Option<&Join> {
+    let LogicalPlan::Join(join) = node else { return None };
     let set = matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
         && join.filter.is_none();
-    let counted = join.on.iter().any(|(left, _)| matches!(left, Expr::Column(c) if c.name == COPY[0]));
-    if !set || counted || matches!(&*join.left, LogicalPlan::Distinct(_)) {
+    (set && !matches!(&*join.left, LogicalPlan::Distinct(_))).then_some(join)
+}
+
+/// INTERSECT ALL and EXCEPT ALL count copies.
+pub fn count_copies(node: LogicalPlan) -> Result<LogicalPlan> {
+    let Some(join) = set_with_copies(&node) else { return Ok(node) };
+    if join.on.iter().any(|(left, _)| matches!(left, Expr::Column(c) if c.name == COPY[0])) {
         return Ok(node);
     }
     let columns = join.left.schema().columns();

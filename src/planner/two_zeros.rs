@@ -5,10 +5,11 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, JoinType, NullEquality, Result};
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::canonical::merged_input_schema;
+use super::sets::set_with_copies;
 
 /// Where a plan, as it is written, tells them apart; one place.
 pub fn place(resolved: &LogicalPlan) -> Option<&'static str> {
@@ -30,7 +31,7 @@ fn of_node(node: &LogicalPlan, schema: &DFSchema) -> Result<Option<&'static str>
             let mut order = on.sort_expr.iter().flatten();
             (on.on_expr.iter().any(ordered) || order.any(|key| ordered(&key.expr))).then_some("DISTINCT ON")
         }
-        LogicalPlan::Join(join) if counts_copies(node) && join.on.iter().any(|(left, _)| ordered(left)) => {
+        LogicalPlan::Join(join) if set_with_copies(node).is_some() && join.on.iter().any(|(left, _)| ordered(left)) => {
             Some("EXCEPT ALL and INTERSECT ALL")
         }
         LogicalPlan::Join(join) if join.on.iter().any(|(left, _)| listed(left)) => Some("a list or struct"),
@@ -64,15 +65,6 @@ fn of_node(node: &LogicalPlan, schema: &DFSchema) -> Result<Option<&'static str>
         })
     })?;
     Ok(found)
-}
-
-/// EXCEPT ALL or INTERSECT ALL, as they are planned.
-fn counts_copies(node: &LogicalPlan) -> bool {
-    matches!(node, LogicalPlan::Join(join)
-        if matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
-            && join.null_equality == NullEquality::NullEqualsNull
-            && join.filter.is_none()
-            && !matches!(&*join.left, LogicalPlan::Distinct(_)))
 }
 
 /// `x + 0.0`: a sum with a constant is never minus zero.

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 /// Column of the weights.
 const WEIGHT: &str = "_weight";
 /// Changes of one table that wait before they are summed up. A checkpoint sums up what waits: fewer would be looked at
-/// several times until it comes.
-const WAITING_ROWS_MAX: usize = 1 << 20;
+/// several times until it comes. In tests few wait.
+const WAITING_ROWS_MAX: usize = if cfg!(test) { 4 } else { 1 << 20 };
 
 /// A table of the saved state.
 #[derive(Clone, Debug, PartialEq, Eq)]
