@@ -67,7 +67,7 @@ fn of_node(node: &LogicalPlan, schema: &DFSchema) -> Result<Option<&'static str>
     Ok(found)
 }
 
-/// `x + 0.0`: a sum with a constant is never minus zero.
+/// `x + 0.0`: a sum with a constant is never minus zero, unless that is minus zero itself.
 fn is_one_zero(expr: &Expr) -> bool {
     match expr {
         Expr::Alias(alias) => is_one_zero(&alias.expr),
