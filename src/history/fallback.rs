@@ -118,9 +118,10 @@ fn check_not_done(undecided: &BTreeSet<CommitRange>, published: &BTreeSet<Commit
 type Scanned = (Vec<Commit>, Option<Manifest>, Option<(u64, Error)>);
 
 fn scan(store: &Store, says: &Manifest, start: u64, highest: u64) -> Result<Scanned> {
-    let (mut commits, mut last) = (vec![], None);
+    let (mut commits, mut last) = (vec![], None::<Manifest>);
     for number in (start + 1..=highest).filter(|number| !says.is_voided(*number)) {
-        match whole(store, number) {
+        let before = last.as_ref().map_or(start, |last| last.number);
+        match whole(store, number).and_then(|manifest| check_continues(manifest, before)) {
             Ok(manifest) => {
                 commits.push(Commit::of(&manifest));
                 last = Some(manifest);
@@ -130,6 +131,18 @@ fn scan(store: &Store, says: &Manifest, start: u64, highest: u64) -> Result<Scan
         }
     }
     Ok((commits, last, None))
+}
+
+/// `Data` for the claim of a start that could not read the commit before it, which is there again. Such a start has read
+/// nothing from Kafka, else that commit would be voided; its claim repeats offsets that are too old.
+fn check_continues(manifest: Manifest, before: u64) -> Result<Manifest> {
+    match manifest.continues {
+        Some(continues) if continues < before => {
+            let path = paths::manifest(manifest.number);
+            Err(Error::data(format!("{path} is of a start that could not read commit {before}")))
+        }
+        _ => Ok(manifest),
+    }
 }
 
 /// A manifest whose segment is as it says.
@@ -175,6 +188,7 @@ impl Damage {
             format: if voided.is_empty() { whole.format } else { FORMAT_VOIDING },
             number: claim.number + 1,
             run: claim.run,
+            continues: None,
             epoch: 0,
             committed_at_us: claim.committed_at_us,
             segment: None,

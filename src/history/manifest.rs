@@ -33,6 +33,10 @@ pub struct Manifest {
     pub number: u64,
     /// The start that wrote it.
     pub run: u32,
+    /// A start claims the log after this commit; 0: after none. None: it is no claim. Commits between the two are those that
+    /// the start could not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<u64>,
     /// The last epoch of that run that is included; 0 when there is none yet.
     pub epoch: u32,
     /// Microseconds since 1970-01-01 UTC; never less than that of the commit before.
@@ -261,6 +265,7 @@ mod tests {
             format: FORMAT,
             number: 12,
             run: 3,
+            continues: Some(10),
             epoch: 77,
             committed_at_us: 1_772_409_600_000_000,
             offsets: Offsets::from_iter([("txn", 0, 5)]),

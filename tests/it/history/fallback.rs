@@ -116,6 +116,32 @@ fn what_was_given_up_comes_back_with_a_copy_of_the_damaged_file() {
     Files::assert_complete(&store, END);
 }
 
+/// Two starts claim the log and die before they give commits up. Then the damaged manifests come back.
+#[test]
+fn a_claim_of_who_could_not_read_a_commit_does_not_hide_it() {
+    for damaged in [&[4][..], &[3, 4], &[1, 2, 3, 4]] {
+        let store = Store::open("memory://").unwrap();
+        drop(three_commits(&store));
+        let path = |number: &u64| Path::from(format!("log/{number:012}.json"));
+        let originals = damaged.iter().map(|number| (path(number), damage(&store, &path(number), false)));
+        let originals: Vec<_> = originals.collect();
+        for back in [6, 7] {
+            drop(start(&store));
+            store.delete(&path(&back)).unwrap();
+        }
+        for (path, original) in originals {
+            store.delete(&path).unwrap();
+            store.create(&path, original).unwrap();
+        }
+        let (mut process, said) = warnings(|| start(&store));
+        let given_up = "log/000000000005.json is of a start that could not read commit 4: commits 5 to 7 are given up";
+        assert!(said.contains(given_up), "{damaged:?}: {said}");
+        assert_eq!((next(&process.offsets), voided(&store)), (vec![Some(15); 2], vec![(5, 7)]), "{damaged:?}");
+        process.run_to(END).unwrap();
+        Files::assert_complete(&store, END);
+    }
+}
+
 #[test]
 fn a_fall_back_of_a_fall_back_voids_once() {
     let store = Store::open("memory://").unwrap();

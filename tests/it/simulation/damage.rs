@@ -131,6 +131,12 @@ impl Damaged {
         segment.is_none_or(|path| store.read(&Path::from(path)).is_ok() && !self.broken.contains(path))
     }
 
+    /// The claim of a start that could not read the commit before it.
+    fn has_passed_over(&self, store: &Store, number: u64, before: u64) -> bool {
+        let continues = self.manifest(store, number).and_then(|manifest| manifest["continues"].as_u64());
+        continues.is_some_and(|continues| continues < before)
+    }
+
     pub fn expected(&self, store: &Store) -> Expected {
         let mut published: BTreeSet<(u64, u64)> = list(store, "log/rolls").iter().filter_map(range).collect();
         let numbers: BTreeSet<u64> = list(store, "log").iter().filter_map(number).collect();
@@ -151,7 +157,13 @@ impl Damaged {
         let pair = |range: &Value| Some((range["from"].as_u64()?, range["to"].as_u64()?));
         let voided: Vec<_> = base["voided"].as_array().into_iter().flatten().filter_map(pair).collect();
         let is_voided = |number: u64| voided.iter().any(|(from, to)| (*from..=*to).contains(&number));
-        let bad = |from: u64| (from + 1..=highest).find(|number| !is_voided(*number) && !self.is_whole(store, *number));
+        let bad = |from: u64| {
+            let mut before = from;
+            (from + 1..=highest).filter(|number| !is_voided(*number)).find(|number| {
+                let before = std::mem::replace(&mut before, *number);
+                !self.is_whole(store, *number) || self.has_passed_over(store, *number, before)
+            })
+        };
         let rolled_to = base["roller"]["rolled_to"].as_u64().unwrap_or(0);
         let decided = pair(&base["roller"]["rolling"]);
         // A roll that is done, and that no readable manifest decided: what was decided with it is not known.
