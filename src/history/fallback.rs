@@ -120,8 +120,7 @@ type Scanned = (Vec<Commit>, Option<Manifest>, Option<(u64, Error)>);
 fn scan(store: &Store, says: &Manifest, start: u64, highest: u64) -> Result<Scanned> {
     let (mut commits, mut last) = (vec![], None::<Manifest>);
     for number in (start + 1..=highest).filter(|number| !says.is_voided(*number)) {
-        let before = last.as_ref().map_or(start, |last| last.number);
-        match whole(store, number).and_then(|manifest| check_continues(manifest, before)) {
+        match whole(store, number).and_then(|manifest| check_follows(manifest, start, last.as_ref())) {
             Ok(manifest) => {
                 commits.push(Commit::of(&manifest));
                 last = Some(manifest);
@@ -133,15 +132,17 @@ fn scan(store: &Store, says: &Manifest, start: u64, highest: u64) -> Result<Scan
     Ok((commits, last, None))
 }
 
-/// `Data` for the claim of a start that could not read the commit before it, which is there again. Such a start has read
-/// nothing from Kafka, else that commit would be voided; its claim repeats offsets that are too old.
-fn check_continues(manifest: Manifest, before: u64) -> Result<Manifest> {
-    match manifest.continues {
-        Some(continues) if continues < before => {
-            let path = paths::manifest(manifest.number);
-            Err(Error::data(format!("{path} is of a start that could not read commit {before}")))
-        }
-        _ => Ok(manifest),
+/// `Data` for the claim of a start that could not read a commit before it, which is there again: such a start has read
+/// nothing from Kafka, else that commit would be voided. And for a commit that was lost, is there again, and goes on from
+/// another one whose number was used anew meanwhile: runs grow along the log.
+fn check_follows(manifest: Manifest, start: u64, last: Option<&Manifest>) -> Result<Manifest> {
+    let (path, known) = (paths::manifest(manifest.number), last.map_or(start, Manifest::tells_of));
+    if manifest.tells_of() < known {
+        return Err(Error::data(format!("{path} is of a start that could not read commit {known}")));
+    }
+    match last.filter(|last| last.run > manifest.run) {
+        Some(last) => Err(Error::data(format!("{path} is older than commit {} that is there now", last.number))),
+        None => Ok(manifest),
     }
 }
 

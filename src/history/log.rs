@@ -118,7 +118,10 @@ impl Log {
 
     /// The newest manifest, for those who only look: nothing is claimed. None: the store is empty.
     pub fn peek(store: &Store) -> Result<Option<Manifest>> {
-        newest(store)
+        match newest(store)? {
+            Some(newest) if newest.tells_of() + 1 < newest.number => Ok(newest_readable(store)?.1),
+            newest => Ok(newest),
+        }
     }
 
     /// The commit of a number, for those who only look. `Data` if it is missing: swept, perhaps.
@@ -264,8 +267,10 @@ fn claim(store: &Store, next: &Manifest) -> Result<bool> {
 /// After the claim of a damaged log: the manifest that goes back, and the whole commits before it. None: another writer was
 /// faster.
 fn go_back(store: &Store, claimed: &Manifest) -> Result<Option<(Manifest, Vec<Commit>)>> {
-    let Chain { highest, commits, damage, .. } = fallback::find(store)?;
-    let Some(damage) = damage.filter(|_| highest == claimed.number) else {
+    let Chain { highest, base, commits, damage, .. } = fallback::find(store)?;
+    // A manifest that could not be read may be there again.
+    let is_ours = highest == claimed.number && base.is_some_and(|base| base.number == claimed.number);
+    let Some(damage) = damage.filter(|_| is_ours) else {
         return Ok(None);
     };
     let back = damage.fall_back(store, claimed)?;
@@ -315,16 +320,22 @@ fn newest(store: &Store) -> Result<Option<Manifest>> {
     Err(faster(store))
 }
 
-/// The greatest number of a manifest (0: there is none), and the newest manifest that is not damaged.
+/// The greatest number of a manifest (0: there is none), and of those that can be read the one that tells of the newest
+/// commit. Claims behind it are of starts that could not read it: they know less.
 pub(super) fn newest_readable(store: &Store) -> Result<(u64, Option<Manifest>)> {
     let numbers = numbers(store)?;
+    let mut found: Option<Manifest> = None;
     for number in numbers.iter().rev() {
+        let known = found.as_ref().map_or(0, Manifest::tells_of);
+        if *number <= known {
+            break;
+        }
         match fallback::read_manifest(store, *number) {
             Err(error) if error.kind == ErrorKind::Data => {}
-            manifest => return Ok((numbers.last().copied().unwrap_or(0), manifest.map(Some)?)),
+            manifest => found = Some(manifest?).filter(|there| found.is_none() || there.tells_of() > known).or(found),
         }
     }
-    Ok((numbers.last().copied().unwrap_or(0), None))
+    Ok((numbers.last().copied().unwrap_or(0), found))
 }
 
 /// A run that no process has had: above all objects of runs and, if some of these were lost, above the log's.
@@ -345,7 +356,7 @@ pub(super) fn opening(before: Option<&Manifest>, number: u64, run: u32, now_us: 
             format: before.format,
             number,
             run,
-            continues: Some(before.number),
+            continues: Some(before.tells_of()),
             epoch: 0,
             committed_at_us: now_us.max(before.committed_at_us),
             segment: None,

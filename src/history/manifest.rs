@@ -33,8 +33,8 @@ pub struct Manifest {
     pub number: u64,
     /// The start that wrote it.
     pub run: u32,
-    /// A start claims the log after this commit; 0: after none. None: it is no claim. Commits between the two are those that
-    /// the start could not read.
+    /// A start claims the log after this commit; 0: after none. None: it is no claim. Between the two are claims of starts
+    /// that died, and commits that this one could not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<u64>,
     /// The last epoch of that run that is included; 0 when there is none yet.
@@ -72,6 +72,11 @@ impl Manifest {
     /// Whether a commit was given up.
     pub fn is_voided(&self, number: u64) -> bool {
         self.voided.iter().any(|range| (range.from..=range.to).contains(&number))
+    }
+
+    /// The commit that it tells of: its own, or the one after which it claims the log.
+    pub fn tells_of(&self) -> u64 {
+        self.continues.unwrap_or(self.number)
     }
 
     /// The last epoch that is included, as the rows of the history name it.

@@ -11,13 +11,13 @@ use super::world::{Files, Process, accepted, assert_exactly, orders, positions, 
 use crate::simulation::damage::damage;
 use crate::simulation::said::warnings;
 
-const END: i64 = 40;
+pub(super) const END: i64 = 40;
 
-fn names(store: &Store, folder: &str) -> Vec<String> {
+pub(super) fn names(store: &Store, folder: &str) -> Vec<String> {
     store.list(&Path::from(folder)).unwrap().iter().map(Path::to_string).collect()
 }
 
-fn start(store: &Store) -> Process {
+pub(super) fn start(store: &Store) -> Process {
     let never = HistorySettings { roll_bytes: u64::MAX, roll_after_ms: u64::MAX, ..settings() };
     Process::start_with(store, orders(), "v1", never).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -26,32 +26,32 @@ fn start_that_rolls(store: &Store) -> Process {
     Process::start_with(store, orders(), "v1", HistorySettings { roll_bytes: 1, ..settings() }).unwrap()
 }
 
-fn commit(process: &mut Process) {
+pub(super) fn commit(process: &mut Process) {
     process.next_epoch(5, END).unwrap();
     process.committer.commit().unwrap();
 }
 
 /// Manifest 1 is the opening; 2, 3 and 4 have five messages of each partition each.
-fn three_commits(store: &Store) -> Process {
+pub(super) fn three_commits(store: &Store) -> Process {
     let mut process = start(store);
     (0..3).for_each(|_| commit(&mut process));
     process
 }
 
-fn newest(store: &Store) -> Manifest {
+pub(super) fn newest(store: &Store) -> Manifest {
     HistoryReader::new(store.clone()).pin().unwrap().unwrap().manifest().clone()
 }
 
-fn next(offsets: &Offsets) -> Vec<Option<i64>> {
+pub(super) fn next(offsets: &Offsets) -> Vec<Option<i64>> {
     vec![offsets.get("orders", 0), offsets.get("orders", 1)]
 }
 
-fn voided(store: &Store) -> Vec<(u64, u64)> {
+pub(super) fn voided(store: &Store) -> Vec<(u64, u64)> {
     newest(store).voided.iter().map(|range| (range.from, range.to)).collect()
 }
 
 /// The events of a pin.
-fn read(pin: &HistoryPin) -> Result<Vec<(i32, i64)>> {
+pub(super) fn read(pin: &HistoryPin) -> Result<Vec<(i32, i64)>> {
     let (mut rows, mut seen) = (pin.rows(&Dataset::Events("orders".into()), None), vec![]);
     while let Some(batch) = rows.next(&mut |_| Ok(()))? {
         seen.extend(positions(&batch, "_partition", "_offset", "note"));
@@ -114,32 +114,6 @@ fn what_was_given_up_comes_back_with_a_copy_of_the_damaged_file() {
     assert_eq!((next(&process.offsets), voided(&store)), (vec![Some(15); 2], vec![]));
     process.run_to(END).unwrap();
     Files::assert_complete(&store, END);
-}
-
-/// Two starts claim the log and die before they give commits up. Then the damaged manifests come back.
-#[test]
-fn a_claim_of_who_could_not_read_a_commit_does_not_hide_it() {
-    for damaged in [&[4][..], &[3, 4], &[1, 2, 3, 4]] {
-        let store = Store::open("memory://").unwrap();
-        drop(three_commits(&store));
-        let path = |number: &u64| Path::from(format!("log/{number:012}.json"));
-        let originals = damaged.iter().map(|number| (path(number), damage(&store, &path(number), false)));
-        let originals: Vec<_> = originals.collect();
-        for back in [6, 7] {
-            drop(start(&store));
-            store.delete(&path(&back)).unwrap();
-        }
-        for (path, original) in originals {
-            store.delete(&path).unwrap();
-            store.create(&path, original).unwrap();
-        }
-        let (mut process, said) = warnings(|| start(&store));
-        let given_up = "log/000000000005.json is of a start that could not read commit 4: commits 5 to 7 are given up";
-        assert!(said.contains(given_up), "{damaged:?}: {said}");
-        assert_eq!((next(&process.offsets), voided(&store)), (vec![Some(15); 2], vec![(5, 7)]), "{damaged:?}");
-        process.run_to(END).unwrap();
-        Files::assert_complete(&store, END);
-    }
 }
 
 #[test]

@@ -13,5 +13,6 @@ mod crashes;
 mod fallback;
 mod past;
 mod restarts;
+mod restored;
 mod retention;
 mod trouble;

@@ -74,6 +74,11 @@ fn range(path: &Path) -> Option<(u64, u64)> {
     Some((from.parse().ok()?, to.parse().ok()?))
 }
 
+/// The commit that a manifest tells of: its own, or that after which it claims the log.
+fn tells_of(manifest: &Value) -> u64 {
+    manifest["continues"].as_u64().or(manifest["number"].as_u64()).expect("a number")
+}
+
 impl Damaged {
     /// Damages some segments and manifests. Says which.
     pub fn damage(&mut self, store: &Store, random: &mut fastrand::Rng) -> Vec<String> {
@@ -89,7 +94,10 @@ impl Damaged {
         let path = if random.bool() { newest } else { objects[random.usize(0..objects.len())].clone() };
         let gone = random.bool();
         let original = damage(store, &path, gone);
-        self.originals.entry(path.to_string()).or_insert(original);
+        // One that was damaged before the last start has no copy any more.
+        if !self.broken.contains(path.as_ref()) {
+            self.originals.entry(path.to_string()).or_insert(original);
+        }
         match gone {
             true => self.broken.remove(path.as_ref()),
             false => self.broken.insert(path.to_string()),
@@ -131,10 +139,13 @@ impl Damaged {
         segment.is_none_or(|path| store.read(&Path::from(path)).is_ok() && !self.broken.contains(path))
     }
 
-    /// The claim of a start that could not read the commit before it.
-    fn has_passed_over(&self, store: &Store, number: u64, before: u64) -> bool {
-        let continues = self.manifest(store, number).and_then(|manifest| manifest["continues"].as_u64());
-        continues.is_some_and(|continues| continues < before)
+    /// The claim of a start that could not read the commit before it, or a commit of an earlier run than that before it.
+    fn does_not_follow(&self, store: &Store, number: u64, before: u64) -> bool {
+        let (Some(this), before_it) = (self.manifest(store, number), self.manifest(store, before)) else {
+            return false;
+        };
+        let known = before_it.as_ref().map_or(before, tells_of);
+        tells_of(&this) < known || before_it.is_some_and(|before| before["run"].as_u64() > this["run"].as_u64())
     }
 
     pub fn expected(&self, store: &Store) -> Expected {
@@ -153,7 +164,9 @@ impl Damaged {
                 published.insert((from.parse().unwrap(), to.parse().unwrap()));
             }
         }
-        let base = numbers.iter().rev().find_map(|number| self.manifest(store, *number)).unwrap_or(Value::Null);
+        let readable = numbers.iter().filter_map(|number| self.manifest(store, *number));
+        let base =
+            readable.max_by_key(|manifest| (tells_of(manifest), manifest["number"].as_u64())).unwrap_or(Value::Null);
         let pair = |range: &Value| Some((range["from"].as_u64()?, range["to"].as_u64()?));
         let voided: Vec<_> = base["voided"].as_array().into_iter().flatten().filter_map(pair).collect();
         let is_voided = |number: u64| voided.iter().any(|(from, to)| (*from..=*to).contains(&number));
@@ -161,7 +174,7 @@ impl Damaged {
             let mut before = from;
             (from + 1..=highest).filter(|number| !is_voided(*number)).find(|number| {
                 let before = std::mem::replace(&mut before, *number);
-                !self.is_whole(store, *number) || self.has_passed_over(store, *number, before)
+                !self.is_whole(store, *number) || self.does_not_follow(store, *number, before)
             })
         };
         let rolled_to = base["roller"]["rolled_to"].as_u64().unwrap_or(0);
