@@ -483,7 +483,7 @@ impl Committer {
         let (Some(range), false) = (log.newest.roller.rolling, self.rolled.is_some()) else {
             return Ok(());
         };
-        let (record, delta) = match roll(&self.store, &log.newest.roller, range, &log.commits(range)?) {
+        let (record, delta) = match roll(&self.store, log, range) {
             Ok(rolled) => rolled,
             Err(error) if error.kind == ErrorKind::Data => {
                 // A newer writer may have done this roll and swept its segments.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{ArchiveWriter, archive_footer, archive_rows};
 use super::delta::{self, AddedFile, DeltaTable, Entry};
-use super::log::Commit;
+use super::log::{Commit, Log};
 use super::manifest::{self, CommitRange, FORMAT, RollerState, Section, Segment, checksum};
 use super::paths::{self, Dataset};
 use super::retention::is_dropped;
@@ -43,22 +43,19 @@ pub struct RolledFile {
     pub checksum: String,
 }
 
-/// Executes a roll over the commits of its range, as a manifest with this state decided it: writes each file, then the
-/// Delta logs, then the record. A roll without rows has a record without files. Answers the ends of the Delta logs, too,
-/// by the folder of the dataset.
-pub fn roll(
-    store: &Store,
-    before: &RollerState,
-    range: CommitRange,
-    commits: &[Commit],
-) -> Result<(RollRecord, BTreeMap<String, DeltaTable>)> {
+/// Executes the roll that the newest manifest decided: writes each file, then the Delta logs, then the record. A roll
+/// without rows has a record without files. Answers the ends of the Delta logs, too, by the folder of the dataset. `Fenced`
+/// if another run has continued the log: it may have found this roll's manifest damaged, and given it up.
+pub fn roll(store: &Store, log: &Log, range: CommitRange) -> Result<(RollRecord, BTreeMap<String, DeltaTable>)> {
+    let commits = log.commits(range)?;
     let mut added: BTreeMap<Dataset, Vec<AddedFile>> = BTreeMap::new();
-    for ((dataset, date), parts) in parts_by_file(commits) {
+    for ((dataset, date), parts) in parts_by_file(&commits) {
         let file = write(store, range, dataset.file(date, range), (&dataset, &parts))?;
         added.entry(dataset).or_default().push(file);
     }
     let at_ms = commits.last().map_or(0, |commit| commit.committed_at_us.div_euclid(1_000));
-    publish(store, before, Entry { commits: range, at_ms }, added)
+    log.check_not_fenced(store)?;
+    publish(store, &log.newest.roller, Entry { commits: range, at_ms }, added)
 }
 
 /// As `roll`, from files that are all there already: no segment is needed. `at_ms`: the time of the last commit.

@@ -4,7 +4,7 @@
 //! `REBATEFLOW_RESTORED_SEED` is the first seed of the random lives, `REBATEFLOW_RESTORED_CASES` their number.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use object_store::ObjectStore;
@@ -132,6 +132,31 @@ fn a_roll_that_a_restored_manifest_decided_is_done() {
     assert!(error.message.contains("the manifest that decided to roll commits 1 to 3 cannot be read"), "{error}");
     put_back(&store, originals);
     assert_goes_on(&store, 15);
+}
+
+/// The manifest that decided a roll is damaged while its writer does it, and another writer gives it up.
+#[test]
+fn a_roll_that_another_writer_has_given_up_is_not_published() {
+    let (objects, store) = memory();
+    let faulty = Arc::new(FaultyStore::new(objects, Fault::Intrusion, i64::MAX));
+    let mut slow = start(&Store::over(faulty.clone() as Arc<dyn ObjectStore>, "memory"));
+    (0..2).for_each(|_| commit(&mut slow));
+    slow.clock.set(slow.clock.now_us() + 86_400_000_000);
+    faulty.arm_at(Fault::Intrusion, 0, |path| path.as_ref().ends_with(".parquet"));
+    let (into, theirs) = (Arc::new(Mutex::new(None)), store.clone());
+    let next = into.clone();
+    faulty.let_in(move || {
+        damage(&theirs, &manifest(4), false);
+        *into.lock().unwrap() = Some(start(&theirs));
+    });
+    slow.next_epoch(5, END).unwrap();
+    assert_eq!(slow.committer.commit().unwrap_err().kind, ErrorKind::Fenced);
+    let mut process = next.lock().unwrap().take().expect("another writer");
+    process.run_to(END).unwrap();
+    drop(process);
+    // Removes the Parquet files that the slow writer was still to write.
+    drop(start(&store));
+    Files::assert_complete(&store, END);
 }
 
 #[test]
