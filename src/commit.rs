@@ -329,9 +329,8 @@ impl Committer {
         if self.pending.epoch.is_none() && roller == before.roller && !delivered {
             return Ok(false);
         }
-        let committed_at_us = now_us;
-        let mut manifest =
-            Manifest { number, continues: None, roller, committed_at_us, segment: None, ..before.clone() };
+        let mut manifest = Manifest { number, roller, committed_at_us: now_us, segment: None, ..before.clone() };
+        manifest.continues = None;
         manifest.delivered = self.delivered.clone();
         let mut state = None;
         if let Some(delta) = &self.checkpoint {

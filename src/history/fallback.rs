@@ -92,7 +92,7 @@ pub(super) fn find(store: &Store) -> Result<Chain> {
     match published.iter().filter(|range| range.to > whole.number).max() {
         Some(CommitRange { from, to }) => {
             let message = format!("{}; commits {from} to {to} are rolled and cannot be read again", error.message);
-            Err(Error::data(message).hint("restore the file from a copy"))
+            Err(Error::data(message).hint("restore the files of log/ from a copy"))
         }
         None => {
             check_not_done(&ranges, &published)?;

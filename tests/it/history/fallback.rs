@@ -259,7 +259,7 @@ fn what_is_rolled_is_not_taken_back() {
         let message = format!("{what}; commits 3 to 3 are rolled and cannot be read again");
         assert_eq!(
             (error.kind, error.message, error.hint.as_deref()),
-            (ErrorKind::Data, message, Some("restore the file from a copy"))
+            (ErrorKind::Data, message, Some("restore the files of log/ from a copy"))
         );
         assert_eq!(
             (names(&store, "log"), names(&store, "runs"), names(&store, "events")),

@@ -53,6 +53,12 @@ fn start_that_dies(objects: &Arc<InMemory>, fault: Fault, number: u64) {
     assert_eq!(died.err().unwrap().kind, ErrorKind::Unavailable);
 }
 
+/// The next commit decides to roll these and the opening.
+fn two_commits_and_a_day(process: &mut Process) {
+    (0..2).for_each(|_| commit(process));
+    process.clock.set(process.clock.now_us() + 86_400_000_000);
+}
+
 fn assert_goes_on(store: &Store, offset: i64) -> Process {
     let mut process = start(store);
     assert_eq!(next(&process.offsets), vec![Some(offset); 2]);
@@ -96,6 +102,24 @@ fn a_restored_manifest_that_went_back_says_what_was_given_up() {
     assert_eq!(newest(&store).voided.iter().map(|range| range.from).collect::<Vec<_>>(), [3, 7]);
 }
 
+/// The same, and it comes back just before the start claims the log.
+#[test]
+fn a_manifest_that_comes_back_during_a_start_is_seen() {
+    let (objects, store) = memory();
+    drop(three_commits(&store));
+    let lost = (segment(3), damage(&store, &segment(3), true));
+    drop(start(&store));
+    let mut originals = damage_manifests(&store, &[6]);
+    originals.push(lost);
+    let faulty = Arc::new(FaultyStore::new(objects, Fault::Intrusion, 0));
+    faulty.arm_at(Fault::Intrusion, 0, |path| *path == manifest(7));
+    let theirs = store.clone();
+    faulty.let_in(move || put_back(&theirs, originals));
+    drop(start(&Store::over(faulty.clone() as Arc<dyn ObjectStore>, "memory")));
+    assert!(faulty.has_struck());
+    assert_goes_on(&store, 5);
+}
+
 #[test]
 fn commits_of_a_start_that_went_back_are_not_given_up_when_they_are_restored() {
     let (objects, store) = memory();
@@ -115,14 +139,12 @@ fn commits_of_a_start_that_went_back_are_not_given_up_when_they_are_restored() {
 fn a_roll_that_a_restored_manifest_decided_is_done() {
     let (objects, store) = memory();
     let mut process = start(&store);
-    (0..2).for_each(|_| commit(&mut process));
-    process.clock.set(process.clock.now_us() + 86_400_000_000);
+    two_commits_and_a_day(&mut process);
     commit(&mut process);
     drop(process);
     assert_eq!(newest(&store).roller.rolling.map(|range| (range.from, range.to)), Some((1, 3)));
-    let is_rolled = |name: &String| !name.ends_with(".json") || name.contains("_delta_log") || name.contains("rolls");
-    let rolled = names(&store, "").into_iter().filter(|name| is_rolled(name) && !name.starts_with("runs"));
-    let rolled: Vec<Path> = rolled.filter(|name| !name.ends_with(".seg")).map(Path::from).collect();
+    let rolled = |name: &String| [".parquet", "_delta_log", "log/rolls"].iter().any(|part| name.contains(part));
+    let rolled: Vec<Path> = names(&store, "").into_iter().filter(rolled).map(Path::from).collect();
     let contents: Vec<Bytes> = rolled.iter().map(|path| store.read(path).unwrap()).collect();
     rolled.iter().for_each(|path| store.delete(path).unwrap());
     let originals = damage_manifests(&store, &[4]);
@@ -140,8 +162,7 @@ fn a_roll_that_another_writer_has_given_up_is_not_published() {
     let (objects, store) = memory();
     let faulty = Arc::new(FaultyStore::new(objects, Fault::Intrusion, i64::MAX));
     let mut slow = start(&Store::over(faulty.clone() as Arc<dyn ObjectStore>, "memory"));
-    (0..2).for_each(|_| commit(&mut slow));
-    slow.clock.set(slow.clock.now_us() + 86_400_000_000);
+    two_commits_and_a_day(&mut slow);
     faulty.arm_at(Fault::Intrusion, 0, |path| path.as_ref().ends_with(".parquet"));
     let (into, theirs) = (Arc::new(Mutex::new(None)), store.clone());
     let next = into.clone();
