@@ -96,6 +96,7 @@ fn a_restored_manifest_that_went_back_says_what_was_given_up() {
     assert_eq!(voided(&store), [(3, 5)]);
     let mut originals = damage_manifests(&store, &[6]);
     start_that_dies(&objects, Fault::Death, 8);
+    start_that_dies(&objects, Fault::Death, 9);
     originals.push(lost);
     put_back(&store, originals);
     assert_goes_on(&store, 5);
@@ -117,6 +118,7 @@ fn a_manifest_that_comes_back_during_a_start_is_seen() {
     faulty.let_in(move || put_back(&theirs, originals));
     drop(start(&Store::over(faulty.clone() as Arc<dyn ObjectStore>, "memory")));
     assert!(faulty.has_struck());
+    assert_eq!(voided(&store), [(3, 5), (7, 8)]);
     assert_goes_on(&store, 5);
 }
 
